@@ -1,0 +1,46 @@
+"""What an image is to the rest of the house."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+"""uint8 RGB, `(height, width, 3)`, upright."""
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """What the file says of how the image was made. Nothing here names a person."""
+
+    modality: str | None = None
+    view: str | None = None
+    spacing_mm: tuple[float, float] | None = None
+    stain: str | None = None
+    channels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedImage:
+    """A decoded image file.
+
+    `sha256` is of the file's bytes, `phash` a 64-bit perceptual hash of the pixels (both lower-case hex).
+    `notes` says in words what decoding had to change ("16-bit values scaled to 8 bits").
+    """
+
+    name: str
+    pixels: Pixels
+    sha256: str
+    phash: str
+    acquisition: Acquisition = field(default_factory=Acquisition)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])

@@ -1,0 +1,125 @@
+"""What is known (examples, passages), what is asked (queries) and what comes back (evidence)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging import LoadedImage
+
+Vectors = NDArray[np.float32]
+"""float32 `(n, dim)`, rows of unit length."""
+
+Kind = Literal["example", "passage"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A captioned image in the index. `article` is what figures of one origin share (a PMCID, a case)."""
+
+    id: str
+    caption: str
+    source: str
+    article: str | None = None
+    license: str | None = None
+    attribution: str | None = None
+    url: str | None = None
+    concepts: tuple[str, ...] = ()
+    modality: str | None = None
+    year: int | None = None
+    image_sha256: str = ""
+    phash: str = ""
+    thumbnail: bytes = b""  # JPEG, longest side at most 224 px
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A chunk of text in the index. `source_id` names the document it was cut from."""
+
+    id: str
+    text: str
+    source: str
+    source_id: str
+    title: str | None = None
+    license: str | None = None
+    url: str | None = None
+    year: int | None = None
+
+
+@dataclass(frozen=True)
+class Query:
+    """One search: a unit vector `(dim,)` in a named space, how many, and what must not come back."""
+
+    space: str
+    vector: NDArray[np.float32]
+    k: int
+    exclude_ids: frozenset[str] = frozenset()
+    exclude_sha256: frozenset[str] = frozenset()
+    exclude_articles: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """An Example or Passage as retrieved.
+
+    `score` is the cosine similarity in the space that found it, `rank` counts from 1 among its kind,
+    `number` is the bracketed number it carries in the prompt (0: not in a prompt), `found_by` names the
+    searches that brought it ("image", "question", "captions").
+    """
+
+    record: Example | Passage
+    score: float
+    rank: int
+    number: int = 0
+    found_by: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> Kind:
+        return "example" if isinstance(self.record, Example) else "passage"
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+    @property
+    def text(self) -> str:
+        return self.record.caption if isinstance(self.record, Example) else self.record.text
+
+
+@dataclass(frozen=True)
+class SourceImage:
+    """An Example on its way into the index, with the image it describes still to be decoded."""
+
+    example: Example
+    image_path: str
+
+
+class Source(Protocol):
+    """Yields records in a fixed order, so that a build that was stopped can skip what it has."""
+
+    name: str
+
+    def __iter__(self) -> Iterator[SourceImage | Passage]: ...
+
+    def __len__(self) -> int: ...
+
+
+class Embedder(Protocol):
+    """Turns images or texts into unit vectors of one named space.
+
+    `fingerprint` is a SHA-256 over the configuration and weights; vectors of different fingerprints
+    must never be compared. It is known before the weights are loaded.
+    """
+
+    id: str
+    revision: str
+    fingerprint: str
+    dim: int
+
+    def embed_images(self, images: Sequence[LoadedImage]) -> Vectors: ...
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors: ...

@@ -1,0 +1,72 @@
+"""What a model is given (prompts, parameters) and what it gives back (generations)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from imaging import LoadedImage
+
+Role = Literal["system", "user", "assistant"]
+StopReason = Literal["end", "length"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One chat turn: texts and images in the order they are read."""
+
+    role: Role
+    parts: tuple[str | LoadedImage, ...]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Chat messages, and the name and hash of the template they were written from."""
+
+    messages: tuple[Message, ...]
+    template: str
+    template_hash: str
+
+    @property
+    def images(self) -> tuple[LoadedImage, ...]:
+        return tuple(part for m in self.messages for part in m.parts if isinstance(part, LoadedImage))
+
+
+@dataclass(frozen=True)
+class GenerationParams:
+    """How to decode. `temperature` 0 is greedy and ignores `top_p` and `seed`."""
+
+    max_new_tokens: int = 128
+    temperature: float = 0.0
+    top_p: float = 1.0
+    repetition_penalty: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One answer. `seconds` is its share of the batch's time; the log-probability is the mean per token, in nats."""
+
+    text: str
+    prompt_tokens: int
+    new_tokens: int
+    stop: StopReason
+    seconds: float
+    mean_logprob: float
+
+
+class Engine(Protocol):
+    """Generates text for prompts. `model` and `adapter` name what speaks, for the record."""
+
+    model: str
+    adapter: str | None
+    max_images: int | None
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text as this model's tokenizer cuts it, special tokens not counted."""
+        ...
+
+    def generate(self, prompts: Sequence[Prompt], params: GenerationParams) -> Iterator[tuple[int, Generation]]:
+        """Yields `(position in prompts, Generation)`, each as soon as it is done."""
+        ...
