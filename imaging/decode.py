@@ -105,4 +105,5 @@ def scale_to_uint8(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     if high <= low:
         low, high = float(finite.min()), float(finite.max())
     scaled = (np.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) / max(high - low, 1e-12)
-    return (np.clip(scaled, 0, 1) * 255).round().astype(np.uint8)
+    gray: NDArray[np.uint8] = (np.clip(scaled, 0, 1) * 255).round().astype(np.uint8)
+    return gray

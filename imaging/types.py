@@ -31,7 +31,7 @@ class LoadedImage:
     """
 
     name: str
-    pixels: Pixels
+    pixels: Pixels = field(repr=False)
     sha256: str
     phash: str
     acquisition: Acquisition = field(default_factory=Acquisition)

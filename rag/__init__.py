@@ -1,0 +1,1 @@
+"""How evidence becomes a description: retrieve, prompt, generate, check, record."""

@@ -1,0 +1,13 @@
+"""What can go wrong between a request and its description."""
+
+
+class RagError(Exception):
+    """Base of this room's errors. Each is one line: what, where, what to do."""
+
+
+class RequestError(RagError):
+    """A request that cannot be carried out as it was put."""
+
+
+class TemplateError(RagError):
+    """A prompt template that cannot be used."""

@@ -1,0 +1,258 @@
+"""Prompt templates (LangChain chat templates in YAML) and how evidence is written into them.
+
+A template is mustache text with these variables, each left out of the prompt where it is empty:
+
+    images      the query's own images; must stand in the template once
+    examples    captions of retrieved images, a numbered line each
+    passages    retrieved passages, a numbered line each
+    question    what is asked
+    length      "one short sentence" and the like
+    language    "English" and the like
+
+Retrieved text is data: `clean` takes control characters and line breaks out of it, so that it can forge
+neither a numbered line nor the place of an image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from configs import StrictModel, find, load, names
+from imaging import LoadedImage, decode
+from indexer.types import Evidence, Example
+from rag.errors import TemplateError
+from vlm.types import Message, Prompt, Role
+
+if TYPE_CHECKING:
+    from langchain_core.prompts import ChatPromptTemplate
+
+Task = Literal["caption", "ask"]
+Length = Literal["short", "medium", "long"]
+CountTokens = Callable[[Sequence[str]], list[int]]
+
+LENGTHS: dict[Length, str] = {
+    "short": "one short sentence",
+    "medium": "one to three sentences",
+    "long": "a paragraph",
+}
+VARIABLES = {"images", "examples", "passages", "question", "length", "language"}
+MAX_EVIDENCE_CHARS = 2_000
+MIN_EVIDENCE_TOKENS = 8
+"""An evidence text cut below this says nothing; the last of the evidence is left out instead."""
+
+# Where an image stands while the prompt is still text. Control characters are taken out of all that is put in.
+_QUERY_IMAGES = "\x01"
+_EXAMPLE_IMAGE = re.compile("\x02([0-9]+)\x03")
+_SLOT = re.compile("(\x01|\x02[0-9]+\x03)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+class TemplateMessage(StrictModel):
+    """One message of a template."""
+
+    role: Role
+    text: str
+
+
+class TemplateConfig(StrictModel):
+    """A file of `configs/prompts/`. `parent` names the template that this one was made from."""
+
+    note: str
+    task: Task
+    parent: str | None = None
+    messages: list[TemplateMessage]
+
+
+def clean(text: str, limit: int = MAX_EVIDENCE_CHARS) -> str:
+    """`text` on one line, without control characters, at most `limit` characters."""
+    return " ".join(_CONTROL.sub(" ", text).split())[:limit]
+
+
+@dataclass(frozen=True)
+class PromptInputs:
+    """All that a prompt is written from. `evidence` is numbered in the order given, examples first."""
+
+    images: tuple[LoadedImage, ...]
+    evidence: tuple[Evidence, ...] = ()
+    question: str = ""
+    length: Length = "medium"
+    language: str = "English"
+    example_images: bool = False
+
+
+@dataclass(frozen=True)
+class FittedPrompt:
+    """A prompt within its token budget: the evidence as numbered in it, and what had to be shortened or left out."""
+
+    prompt: Prompt
+    evidence: tuple[Evidence, ...]
+    shortened: int = 0
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
+class PromptTemplate:
+    """A named chat template. `hash` is a SHA-256 over its messages alone."""
+
+    name: str
+    config: TemplateConfig
+
+    @classmethod
+    def load(cls, name: str) -> PromptTemplate:
+        """The template of `configs/prompts/NAME.yaml`, or of a file. Raises ConfigError and TemplateError."""
+        path = find("prompts", name)
+        template = cls(path.stem, load(TemplateConfig, path))
+        unknown = template.variables - VARIABLES
+        if unknown:
+            raise TemplateError(
+                f"{path.name}: unknown variable {sorted(unknown)[0]!r}. Known: {', '.join(sorted(VARIABLES))}"
+            )
+        if sum(m.text.count("{{{images}}}") for m in template.config.messages) != 1:
+            raise TemplateError(f"{path.name}: {{{{{{images}}}}}} must stand in the template exactly once")
+        return template
+
+    @cached_property
+    def hash(self) -> str:
+        digest = hashlib.sha256()
+        for message in self.config.messages:
+            digest.update(f"{message.role}\x00{message.text}\x00".encode())
+        return digest.hexdigest()
+
+    @cached_property
+    def chat(self) -> ChatPromptTemplate:
+        """The LangChain template itself."""
+        from langchain_core.prompts import ChatPromptTemplate
+
+        pairs = [(m.role, m.text) for m in self.config.messages]
+        return ChatPromptTemplate.from_messages(pairs, template_format="mustache")
+
+    @property
+    def variables(self) -> set[str]:
+        return set(self.chat.input_variables)
+
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds of evidence this template shows: `example`, `passage`."""
+        return {kind for kind in ("example", "passage") if f"{kind}s" in self.variables}
+
+    def render(self, inputs: PromptInputs) -> tuple[Prompt, tuple[Evidence, ...]]:
+        """The prompt, and the evidence shown in it with its numbers."""
+        shown = [e for kind in ("example", "passage") for e in inputs.evidence if e.kind == kind and kind in self.kinds]
+        numbered = tuple(replace(e, number=number) for number, e in enumerate(shown, start=1))
+        values = {
+            "images": _QUERY_IMAGES,
+            "examples": "\n".join(_line(e, inputs.example_images) for e in numbered if e.kind == "example"),
+            "passages": "\n".join(_line(e, False) for e in numbered if e.kind == "passage"),
+            "question": clean(inputs.question),
+            "length": LENGTHS[inputs.length],
+            "language": clean(inputs.language, 40),
+        }
+        pictures = {e.number: e.record for e in numbered}
+        messages = []
+        for source, written in zip(self.config.messages, self.chat.invoke(values).to_messages(), strict=True):
+            parts: list[str | LoadedImage] = []
+            for piece in _SLOT.split(str(written.content)):
+                slot = _EXAMPLE_IMAGE.fullmatch(piece)
+                if piece == _QUERY_IMAGES:
+                    parts += inputs.images
+                elif slot:
+                    parts.append(_thumbnail(pictures[int(slot[1])]))
+                elif piece.strip():
+                    parts.append(piece.strip())
+            messages.append(Message(source.role, tuple(parts)))
+        return Prompt(tuple(messages), self.name, self.hash), numbered
+
+    def fit(self, inputs: PromptInputs, count_tokens: CountTokens, budget: int) -> FittedPrompt:
+        """The prompt with at most `budget` tokens of text, as `count_tokens` counts them.
+
+        Evidence is shortened to fit, all texts to one common length; where that would leave too little of
+        each, the last of the evidence goes. Images are never touched. Raises TemplateError where the text
+        without evidence is already over the budget.
+        """
+        prompt, evidence = self.render(inputs)
+        spare = budget - _text_tokens(prompt, count_tokens)
+        if spare >= 0:
+            return FittedPrompt(prompt, evidence)
+        bare = budget - _text_tokens(self.render(replace(inputs, evidence=()))[0], count_tokens)
+        if bare < 0:
+            raise TemplateError(f"prompt {self.name}: its text alone is {-bare} tokens over the budget of {budget}")
+        kept, lengths = list(evidence), count_tokens([e.text for e in evidence])
+        while kept:
+            # What the texts may take together: the overrun comes off what they have now.
+            room = sum(lengths[: len(kept)]) + spare
+            cap = _common_cap(lengths[: len(kept)], room)
+            if cap >= min(MIN_EVIDENCE_TOKENS, max(lengths[: len(kept)])):
+                cut = [_shorten(e, cap, count_tokens) for e in kept]
+                prompt, numbered = self.render(replace(inputs, evidence=tuple(cut)))
+                over = _text_tokens(prompt, count_tokens) - budget
+                if over <= 0:
+                    shortened = sum(length > cap for length in lengths[: len(kept)])
+                    return FittedPrompt(prompt, numbered, shortened, len(evidence) - len(kept))
+                spare -= over
+            else:
+                kept.pop()
+                spare = budget - _text_tokens(self.render(replace(inputs, evidence=tuple(kept)))[0], count_tokens)
+                if spare >= 0:
+                    prompt, numbered = self.render(replace(inputs, evidence=tuple(kept)))
+                    return FittedPrompt(prompt, numbered, 0, len(evidence) - len(kept))
+        prompt, _ = self.render(replace(inputs, evidence=()))
+        return FittedPrompt(prompt, (), 0, len(evidence))
+
+
+def list_templates() -> list[PromptTemplate]:
+    """Every template shipped in `configs/prompts/`."""
+    return [PromptTemplate.load(name) for name in names("prompts")]
+
+
+def _line(evidence: Evidence, with_image: bool) -> str:
+    """`[1] caption`, or `[4] title: text`; the example's picture goes before its line."""
+    record = evidence.record
+    if isinstance(record, Example):
+        slot = f"\x02{evidence.number}\x03" if with_image and record.thumbnail else ""
+        return f"{slot}[{evidence.number}] {clean(record.caption)}"
+    title = f"{clean(record.title, 200)}: " if record.title else ""
+    return f"[{evidence.number}] {title}{clean(record.text)}"
+
+
+def _thumbnail(record: object) -> LoadedImage:
+    if not isinstance(record, Example):
+        raise TypeError("only examples have thumbnails")
+    return decode(record.thumbnail, f"thumbnail of {record.id}")
+
+
+def _text_tokens(prompt: Prompt, count_tokens: CountTokens) -> int:
+    return sum(count_tokens([part for m in prompt.messages for part in m.parts if isinstance(part, str)]))
+
+
+def _common_cap(lengths: Sequence[int], room: int) -> int:
+    """The largest cap with `sum(min(length, cap)) <= room`; 0 where there is none."""
+    cap = 0
+    for position, length in enumerate(sorted(lengths)):
+        share = room // (len(lengths) - position)
+        if length > share:
+            return max(share, 0)
+        cap, room = length, room - length
+    return cap
+
+
+def _shorten(evidence: Evidence, cap: int, count_tokens: CountTokens) -> Evidence:
+    """`evidence` with its text cut at a word's end to at most `cap` tokens, an ellipsis marking the cut."""
+    words = clean(evidence.text).split(" ")
+    low, high = 0, len(words)
+    if count_tokens([" ".join(words)])[0] <= cap:
+        return evidence
+    while low < high:  # the most words that fit
+        middle = (low + high + 1) // 2
+        if count_tokens([" ".join(words[:middle]) + " ..."])[0] <= cap:
+            low = middle
+        else:
+            high = middle - 1
+    text = " ".join(words[:low]) + " ..."
+    if isinstance(evidence.record, Example):
+        return replace(evidence, record=replace(evidence.record, caption=text))
+    return replace(evidence, record=replace(evidence.record, text=text))
