@@ -38,7 +38,9 @@ class Example:
 
 @dataclass(frozen=True)
 class Passage:
-    """A chunk of text in the index. `source_id` names the document it was cut from."""
+    """A chunk of text in the index. `source_id` names the document it was cut from, `article` the article
+    that text and figures share (a PMCID, a case).
+    """
 
     id: str
     text: str
@@ -48,11 +50,16 @@ class Passage:
     license: str | None = None
     url: str | None = None
     year: int | None = None
+    article: str | None = None
 
 
 @dataclass(frozen=True)
 class Query:
-    """One search: a unit vector `(dim,)` in a named space, how many, and what must not come back."""
+    """One search: a unit vector `(dim,)` in a named space, how many, and what must not come back.
+
+    `exclude_ids` are ids of examples, passages or the documents passages were cut from; `exclude_articles`
+    are articles of either.
+    """
 
     space: str
     vector: NDArray[np.float32]
@@ -98,12 +105,25 @@ class SourceImage:
     image_path: str
 
 
+@dataclass(frozen=True)
+class SourceFailure:
+    """A record that cannot be used, and why. `id` is the record's own or its place in the file ("line 12")."""
+
+    source: str
+    id: str
+    reason: str
+
+
 class Source(Protocol):
-    """Yields records in a fixed order, so that a build that was stopped can skip what it has."""
+    """Yields records in a fixed order, so that a build that was stopped can skip what it has.
+
+    `len` is how many items iterating yields; it reads the records once and raises SourceError where the
+    source as a whole cannot be used.
+    """
 
     name: str
 
-    def __iter__(self) -> Iterator[SourceImage | Passage]: ...
+    def __iter__(self) -> Iterator[SourceImage | Passage | SourceFailure]: ...
 
     def __len__(self) -> int: ...
 

@@ -1,0 +1,115 @@
+"""What an index is made of: the YAML of `configs/indexes/`, as types.
+
+Relative paths are relative to the folder the command is run in.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+import configs
+
+Scalar = str | int | float | bool
+Where = dict[str, Scalar | list[Scalar]]
+"""Field name to the value a record must have there, or to a list of which it must have one."""
+
+
+class FolderFields(configs.StrictModel):
+    """Which field of a record holds what, for images with captions."""
+
+    id: str = "id"
+    image: str = "image"
+    caption: str | None = None
+    article: str | None = None
+    license: str | None = None
+    attribution: str | None = None
+    url: str | None = None
+    concepts: str | None = None
+    modality: str | None = None
+    year: str | None = None
+
+
+class JsonlFields(configs.StrictModel):
+    """Which field of a record holds what, for texts."""
+
+    id: str = "id"
+    text: str = "text"
+    title: str | None = None
+    article: str | None = None
+    license: str | None = None
+    url: str | None = None
+    year: str | None = None
+
+
+class FolderConfig(configs.StrictModel):
+    """A folder of images with a record file (JSONL, CSV or Parquet) beside them.
+
+    `license`, `attribution` and `url` hold for every record that has none of its own.
+    """
+
+    kind: Literal["folder"]
+    path: str
+    records: str = "records.jsonl"
+    fields: FolderFields = FolderFields()
+    caption_template: str | None = None
+    where: Where = {}
+    source: str | None = None
+    license: str | None = None
+    attribution: str | None = None
+    url: str | None = None
+
+    @model_validator(mode="after")
+    def _one_caption(self) -> FolderConfig:
+        if (self.fields.caption is None) == (self.caption_template is None):
+            raise ValueError("name the caption's field in fields.caption, or write a caption_template (one of the two)")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The source's name: `source`, or the folder's."""
+        return self.source or Path(self.path).resolve().name
+
+
+class JsonlConfig(configs.StrictModel):
+    """A JSONL file of texts, cut into passages. `license` and `url` hold where a record has none of its own."""
+
+    kind: Literal["jsonl"]
+    path: str
+    fields: JsonlFields = JsonlFields()
+    where: Where = {}
+    source: str | None = None
+    license: str | None = None
+    url: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The source's name: `source`, or the file's without its ending."""
+        return self.source or Path(self.path).stem
+
+
+SourceConfig = Annotated[FolderConfig | JsonlConfig, Field(discriminator="kind")]
+
+
+class IndexConfig(configs.StrictModel):
+    """An index: where it goes, what it is made of, and what embeds it.
+
+    `image_embedder` and `text_embedder` are names in `configs/embedders/` or paths of such files;
+    `batch_size` is how many records are embedded and committed at a time.
+    """
+
+    out: str
+    sources: list[SourceConfig] = Field(min_length=1)
+    image_embedder: str = "pocket-clip"
+    text_embedder: str = "minilm"
+    batch_size: int = Field(default=32, ge=1, le=4096)
+
+
+def load_config(name: str) -> IndexConfig:
+    """The index configuration of that name in `configs/indexes/`, or in the file of that path.
+
+    Raises configs.ConfigError, which names the key and the near one.
+    """
+    return configs.load(IndexConfig, configs.find("indexes", name))
