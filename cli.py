@@ -1,0 +1,281 @@
+"""The command line: parse, call, print. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rag.config import Settings
+    from rag.types import Request
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+SOME_FAILED, WRONG_REQUEST = 1, 2
+"""Exit codes besides 0: some inputs failed and the rest is done; the request itself is wrong."""
+
+
+def known_errors() -> tuple[type[Exception], ...]:
+    """The base classes of the errors that are told in one line; evaluated only once something was raised."""
+    from configs import ConfigError
+    from imaging import ImageError
+    from indexer.errors import IndexerError
+    from rag.errors import RagError
+    from vlm.errors import VlmError
+
+    return (ConfigError, ImageError, IndexerError, RagError, VlmError)
+
+
+class Program(click.Group):
+    """Turns our own errors into one line on stderr and exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except known_errors() as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(WRONG_REQUEST)
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="lumenscribe")
+def main() -> None:
+    """Descriptions of biomedical images, each with its evidence.
+
+    For research only; not for diagnosis.
+
+    \b
+    python cli.py caption --image cell.png
+    python cli.py ask --image cell.png --question "Is there a white blood cell?"
+    python cli.py index build configs/indexes/bccd.yaml
+    python cli.py caption --image cell.png --index data/indexes/bccd --json
+    python cli.py doctor
+    """
+
+
+def pipeline_options(command: Command) -> Command:
+    """The options that mean the same wherever something is described."""
+    options = [
+        click.option("--index", help="Folder of an index, or `starter` (the default), built at first use."),
+        click.option("--model", help="A model of configs/models, by name."),
+        click.option("--adapter", type=click.Path(path_type=Path), help="Folder of a LoRA adapter."),
+        click.option("--prompt", help="A template of configs/prompts, by name, or a YAML file."),
+        click.option("--k", type=click.IntRange(1, 50), help="How many examples, and how many passages."),
+        click.option("--no-rag", is_flag=True, help="Describe from the image alone, without evidence."),
+        click.option("--seed", type=int, help="For sampling (generation.temperature above 0)."),
+        click.option("--config", type=click.Path(path_type=Path), help="YAML laid over configs/default.yaml."),
+        click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="e.g. prompt.length=short"),
+        click.option("--json", "as_json", is_flag=True, help="One record a line, as JSON."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@main.command()
+@click.option("--image", "images", multiple=True, required=True, metavar="FILE", help="An image; may be repeated.")
+@click.option("--article", help="The case or PMCID of the images; evidence from it is left out.")
+@pipeline_options
+def caption(images: tuple[str, ...], article: str | None, as_json: bool, **options: Any) -> None:
+    """Describe images, with the evidence behind each description.
+
+    \b
+    python cli.py caption --image cell.png
+    python cli.py caption --image a.png --image b.png --json > records.jsonl
+    python cli.py caption --image ct.png --index data/indexes/medpix --prompt few_shot_passages --k 5
+    """
+    from rag.requests import caption_requests
+
+    _describe(caption_requests(images, article), as_json, options)
+
+
+@main.command()
+@click.option("--image", "images", multiple=True, required=True, metavar="FILE", help="An image; may be repeated.")
+@click.option("--question", required=True, help="What to answer about the images together.")
+@click.option("--article", help="The case or PMCID of the images; evidence from it is left out.")
+@pipeline_options
+def ask(images: tuple[str, ...], question: str, article: str | None, as_json: bool, **options: Any) -> None:
+    """Answer a question about one or more images together, with evidence.
+
+    \b
+    python cli.py ask --image smear.png --question "Is there a white blood cell?"
+    python cli.py ask --image before.png --image after.png --question "What changed?" --model smolvlm-500m
+    """
+    from rag.requests import ask_request
+
+    _describe([ask_request(images, question, article)], as_json, options)
+
+
+@main.group()
+def index() -> None:
+    """Build, extend, search and check an index of captioned images and passages."""
+
+
+@index.command("build")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--rebuild", is_flag=True, help="Begin anew, even where an index is already there.")
+def index_build(config: Path, rebuild: bool) -> None:
+    """Build the index that a YAML file describes. A build that was stopped goes on where it was.
+
+    \b
+    python cli.py index build configs/indexes/medpix.yaml
+    """
+    from indexer import build_index, load_config
+
+    _report_build(build_index(load_config(config), progress=True, rebuild=rebuild))
+
+
+def which_index(command: Command) -> Command:
+    """An index, as an argument or by --index; without either, the starter index."""
+    command = click.argument("folder", required=False)(command)
+    return click.option("--index", "named", help="The same as FOLDER.")(command)
+
+
+def _index_folder(folder: str | None, named: str | None) -> Path:
+    from rag.starter import index_folder
+
+    if folder and named and folder != named:
+        raise click.UsageError("FOLDER and --index name two indexes; give one")
+    return index_folder(folder or named, tell=lambda line: click.echo(line, err=True))
+
+
+@index.command("add")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("config", type=click.Path(path_type=Path))
+def index_add(folder: Path, config: Path) -> None:
+    """Add the sources of a YAML file to an index; only what is new is embedded.
+
+    \b
+    python cli.py index add data/indexes/medpix configs/indexes/pubmed.yaml
+    """
+    from indexer import add_to_index, load_config
+
+    _report_build(add_to_index(folder, load_config(config), progress=True))
+
+
+@index.command("info")
+@which_index
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def index_info(folder: str | None, named: str | None, as_json: bool) -> None:
+    """What an index holds: counts by source and licence, vector spaces and their embedders.
+
+    \b
+    python cli.py index info data/indexes/medpix
+    """
+    from indexer import open_index
+
+    info = open_index(_index_folder(folder, named)).info()
+    click.echo(json.dumps(info.to_json()) if as_json else info.as_text())
+
+
+@index.command("search")
+@which_index
+@click.option("--image", metavar="FILE", help="Nearest examples to this image.")
+@click.option("--text", help="Nearest passages, and nearest examples, to this text.")
+@click.option("--k", type=click.IntRange(1, 1000), default=5, show_default=True, help="How many of each kind.")
+@click.option("--json", "as_json", is_flag=True, help="One record a line, as JSON.")
+def index_search(
+    folder: str | None, named: str | None, image: str | None, text: str | None, k: int, as_json: bool
+) -> None:
+    """Search an index by image or by text.
+
+    \b
+    python cli.py index search data/indexes/medpix --image ct.png
+    python cli.py index search data/indexes/medpix --text "renal mass"
+    """
+    if (image is None) == (text is None):
+        raise click.UsageError("give either --image or --text")
+    from rag.retrieve import search
+    from rag.show import evidence_table
+    from rag.types import evidence_json
+
+    found = search(_index_folder(folder, named), image=image, text=text, k=k)
+    if as_json:
+        for evidence in found:
+            click.echo(json.dumps(evidence_json(evidence), ensure_ascii=False))
+    else:
+        click.echo(evidence_table(found) if found else "Nothing found.")
+
+
+@index.command("verify")
+@which_index
+def index_verify(folder: str | None, named: str | None) -> None:
+    """Check an index: checksums, counts, and a sample of its vectors computed anew.
+
+    \b
+    python cli.py index verify data/indexes/medpix
+    """
+    from indexer import verify_index
+
+    report = verify_index(_index_folder(folder, named))
+    click.echo(report.as_text())
+    sys.exit(0 if report.ok else SOME_FAILED)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def doctor(as_json: bool) -> None:
+    """What this machine can run, and what is missing with the command that mends it."""
+    from rag.doctor import examine
+
+    findings = examine()
+    if as_json:
+        click.echo(json.dumps([finding.to_json() for finding in findings]))
+    else:
+        for finding in findings:
+            click.echo(finding.as_text())
+    sys.exit(SOME_FAILED if any(finding.state == "broken" for finding in findings) else 0)
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    from rag.config import resolve
+
+    return resolve(
+        options["config"],
+        options["assignments"],
+        model__name=options["model"],
+        model__adapter=options["adapter"],
+        retrieval__index=options["index"],
+        retrieval__enabled=False if options["no_rag"] else None,
+        retrieval__k=options["k"],
+        prompt__template=options["prompt"],
+        generation__seed=options["seed"],
+    )
+
+
+def _describe(requests: list[Request], as_json: bool, options: dict[str, Any]) -> None:
+    """Runs the requests as one batch; records to stdout in the order asked, failures to stderr as they come."""
+    from rag import open_pipeline
+    from rag.show import as_text
+    from rag.types import Failure
+
+    pipeline = open_pipeline(_settings(options), requests, tell=lambda line: click.echo(line, err=True))
+    records, failed = {}, 0
+    for outcome in pipeline.run(requests):
+        if isinstance(outcome, Failure):
+            click.echo(f"error: {outcome.reason}", err=True)
+            failed += 1
+        else:
+            records[outcome.request.id] = outcome
+    for request in requests:
+        if request.id in records:
+            record = records[request.id]
+            click.echo(json.dumps(record.to_json(), ensure_ascii=False) if as_json else as_text(record))
+    if failed:
+        sys.exit(SOME_FAILED if records else WRONG_REQUEST)
+
+
+def _report_build(report: Any) -> None:
+    click.echo(report.as_text())
+    sys.exit(SOME_FAILED if report.failures else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""What shapes a description: `configs/default.yaml`, a file given by --config, and --set on top."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field
+
+from configs import ROOT, ConfigError, StrictModel, parse, read_yaml
+from rag.prompts import Length
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ModelSettings(StrictModel):
+    """Which model speaks. All but `name` and `adapter` override the model's own config where set."""
+
+    name: str
+    adapter: Path | None = None
+    path: Path | None = None
+    quantisation: Literal["none", "nf4", "int8"] | None = None
+    dtype: Literal["auto", "bf16", "fp16", "fp32"] | None = None
+
+
+class RetrievalSettings(StrictModel):
+    """Where evidence comes from, and how many examples and passages there are of it."""
+
+    enabled: bool
+    index: str
+    k: Annotated[int, Field(ge=1, le=50)]
+
+
+class PromptSettings(StrictModel):
+    """How the question is put to the model."""
+
+    template: str | None = None
+    length: Length
+    language: str
+    example_images: bool
+
+
+class GenerationSettings(StrictModel):
+    """Decoding, in place of the model's own defaults where set. `seed` is for sampling."""
+
+    max_new_tokens: Annotated[int, Field(ge=1)] | None = None
+    temperature: Annotated[float, Field(ge=0)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0)] | None = None
+    seed: int = 0
+
+
+class CheckSettings(StrictModel):
+    """When evidence counts as supporting a sentence: the share of its terms that the evidence holds."""
+
+    support: Share
+
+
+class Settings(StrictModel):
+    """All of it, resolved."""
+
+    model: ModelSettings
+    retrieval: RetrievalSettings
+    prompt: PromptSettings
+    generation: GenerationSettings
+    check: CheckSettings
+    batch_size: Annotated[int, Field(ge=1)]
+
+
+def resolve(config: Path | None = None, assignments: Iterable[str] = (), **overrides: Any) -> Settings:
+    """The settings for one run: defaults, then the file, then `a.b=value` assignments, then named overrides.
+
+    `overrides` are dotted keys with `__` for the dot; None leaves a key as it is. Raises ConfigError.
+    """
+    data = read_yaml(ROOT / "default.yaml")
+    where = "settings"
+    if config is not None:
+        where = config.name
+        data = _merged(data, read_yaml(config))
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {assignment}: write it as key=value, for example --set prompt.length=short")
+        where = f"--set {assignment}"
+        try:
+            data = _merged(data, _nested(key.strip().split("."), yaml.safe_load(value)))
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {assignment}: the value is not valid YAML") from None
+        parse(Settings, data, where)  # so that an error names this very assignment
+    for key, value in overrides.items():
+        if value is not None:
+            data = _merged(data, _nested(key.split("__"), value))
+    return parse(Settings, data, where)
+
+
+def _nested(keys: list[str], value: Any) -> dict[str, Any]:
+    for key in reversed(keys):
+        value = {key: value}
+    return dict(value)
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged

@@ -1,0 +1,55 @@
+"""Settings -> a pipeline, with what its requests need and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from indexer import open_index
+from rag.config import Settings
+from rag.pipeline import Pipeline, Speaker, generation_params
+from rag.prompts import PromptTemplate, Task
+from rag.retrieve import Retriever
+from rag.starter import Tell, index_folder
+from rag.types import Request
+from vlm import ModelConfig, load_model_config, open_engine
+
+
+def open_pipeline(settings: Settings, requests: Sequence[Request], tell: Tell = lambda _: None) -> Pipeline:
+    """The pipeline for these requests' tasks, its models loaded. `tell` hears what a person should know.
+
+    Raises ConfigError, IndexerError, VlmError or TemplateError before anything slow is begun.
+    """
+    model = _model(settings)
+    tasks: set[Task] = {request.task for request in requests}
+    templates = {task: _template(settings, model, task) for task in tasks}
+    engine = open_engine(model, settings.model.adapter, settings.batch_size)
+    retriever = _retriever(settings, tell) if settings.retrieval.enabled else None
+    if model.embedded:
+        tell(
+            f"{model.name} is the small embedded model; a larger one describes better: "
+            f"--model {model.larger_model} (fetched from the hub, or a folder by --set model.path=FOLDER)"
+        )
+    if retriever:
+        retriever.load({kind for template in templates.values() for kind in template.kinds})
+    engine.load()
+    speaker = Speaker(engine, model.prompt_tokens, generation_params(model.generation, settings), model.abstentions)
+    return Pipeline(settings, speaker, templates, retriever)
+
+
+def _model(settings: Settings) -> ModelConfig:
+    overrides = settings.model.model_dump(exclude={"name", "adapter"}, exclude_none=True)
+    return load_model_config(settings.model.name, **overrides)
+
+
+def _template(settings: Settings, model: ModelConfig, task: Task) -> PromptTemplate:
+    if settings.prompt.template:
+        name = settings.prompt.template
+    elif task == "ask":
+        name = "question"
+    else:
+        name = model.caption_prompt if settings.retrieval.enabled else "zero_shot"
+    return PromptTemplate.load(name)
+
+
+def _retriever(settings: Settings, tell: Tell) -> Retriever:
+    return Retriever(open_index(index_folder(settings.retrieval.index, tell)), settings.retrieval.k)

@@ -1,0 +1,154 @@
+"""The one path: `prepare` reads decode, embed, search, prompt; `describe` reads generate, check, record.
+
+Both work on a batch, and one image is a batch of one. Nobody else calls a retriever and an engine together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from imaging import ImageError, LoadedImage, load
+from rag.check import cite
+from rag.config import Settings
+from rag.errors import RequestError
+from rag.prompts import FittedPrompt, PromptInputs, PromptTemplate, Task
+from rag.retrieve import Found, Retriever
+from rag.types import STAGES, Description, Failure, Prepared, PreparedRequest, Request, Stopwatch, Tokens
+from vlm.types import Engine, Generation, GenerationParams
+
+HASH_LENGTH = 8
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """An engine and how it is to be used: text-token budget of its prompts, decoding, how it says "I cannot tell"."""
+
+    engine: Engine
+    prompt_tokens: int
+    params: GenerationParams
+    abstentions: tuple[str, ...] = ()
+
+
+class Pipeline:
+    """Describes images. `retriever` is None where no evidence is wanted."""
+
+    def __init__(
+        self, settings: Settings, speaker: Speaker, templates: dict[Task, PromptTemplate], retriever: Retriever | None
+    ) -> None:
+        self.settings = settings
+        self.speaker = speaker
+        self.templates = templates
+        self.retriever = retriever
+
+    def run(self, requests: Sequence[Request]) -> Iterator[Description | Failure]:
+        """Describes a batch; what cannot be described comes first, as Failures."""
+        prepared = self.prepare(requests)
+        yield from prepared.failures
+        yield from self.describe(prepared)
+
+    def prepare(self, requests: Sequence[Request]) -> Prepared:
+        """Everything before generation, for a batch. A bad image fails its own request alone."""
+        clock = Stopwatch()
+        good: list[tuple[Request, tuple[LoadedImage, ...]]] = []
+        failures: list[Failure] = []
+        with clock.measure("decode"):
+            for request in requests:
+                try:
+                    good.append((request, self._images(request)))
+                except (ImageError, RequestError) as error:
+                    failures.append(Failure(request.id, str(error)))
+        found = self._retrieve(good, clock)
+        with clock.measure("prompt"):
+            items = tuple(
+                self._prompt(request, images, evidence) for (request, images), evidence in zip(good, found, strict=True)
+            )
+        return Prepared(items, tuple(failures), clock.shared(len(good)))
+
+    def describe(self, prepared: Prepared) -> Iterator[Description]:
+        """Generates, checks and records; each description as soon as it is done."""
+        prompts = [item.prompt.prompt for item in prepared.items]
+        for position, generation in self.speaker.engine.generate(prompts, self.speaker.params):
+            yield self._record(prepared.items[position], generation, dict(prepared.timings_s))
+
+    def _images(self, request: Request) -> tuple[LoadedImage, ...]:
+        limit = self.speaker.engine.max_images
+        if limit is not None and len(request.images) > limit:
+            raise RequestError(
+                f"{request.id}: {len(request.images)} images in one question, but {self.speaker.engine.model} reads "
+                f"{limit}. Ask about them one by one, or take a model that reads several: --model smolvlm-500m"
+            )
+        return tuple(image if isinstance(image, LoadedImage) else load(image) for image in request.images)
+
+    def _retrieve(self, good: Sequence[tuple[Request, tuple[LoadedImage, ...]]], clock: Stopwatch) -> list[Found]:
+        kinds = {kind for request, _ in good for kind in self.templates[request.task].kinds}
+        if self.retriever is None or not kinds:
+            return [Found(()) for _ in good]
+        return self.retriever.retrieve([r for r, _ in good], [images for _, images in good], kinds, clock)
+
+    def _prompt(self, request: Request, images: tuple[LoadedImage, ...], found: Found) -> PreparedRequest:
+        options = self.settings.prompt
+        inputs = PromptInputs(
+            images=images,
+            evidence=found.evidence,
+            question=request.question,
+            length=options.length,
+            language=options.language,
+            example_images=options.example_images,
+        )
+        count, budget = self.speaker.engine.count_tokens, self.speaker.prompt_tokens
+        fitted = self.templates[request.task].fit(inputs, count, budget)
+        warnings = [*found.warnings, *(f"{image.name}: {note}" for image in images for note in image.notes)]
+        if fitted.shortened or fitted.left_out:
+            warnings.append(
+                f"evidence did not fit into {budget} prompt tokens: {fitted.shortened} shortened, "
+                f"{fitted.left_out} left out"
+            )
+        return PreparedRequest(request, images, fitted, tuple(warnings))
+
+    def _record(self, item: PreparedRequest, generation: Generation, timings: dict[str, float]) -> Description:
+        clock = Stopwatch()
+        with clock.measure("check"):
+            sentences = cite(generation.text, item.prompt.evidence, self.settings.check.support)
+            abstained = _plain(generation.text) in {_plain(a) for a in self.speaker.abstentions}
+        timings |= {"generate": generation.seconds, **clock.seconds}
+        warnings = list(item.warnings)
+        if generation.stop == "length":
+            warnings.append(f"the text was cut off at {generation.new_tokens} tokens (generation.max_new_tokens)")
+        return Description(
+            request=item.request,
+            images=item.images,
+            text=generation.text,
+            sentences=sentences,
+            evidence=item.prompt.evidence,
+            model=self.speaker.engine.model,
+            adapter=self.speaker.engine.adapter,
+            prompt=_versioned(item.prompt),
+            index=self.retriever.index.version if self.retriever else None,
+            params=self.speaker.params,
+            timings_s=_complete(timings),
+            tokens=Tokens(generation.prompt_tokens, generation.new_tokens),
+            stop=generation.stop,
+            mean_logprob=generation.mean_logprob,
+            abstained=abstained,
+            warnings=tuple(warnings),
+        )
+
+
+def generation_params(defaults: GenerationParams, settings: Settings) -> GenerationParams:
+    """The model's own decoding with what the settings say in its place."""
+    said = {key: value for key, value in settings.generation.model_dump().items() if value is not None}
+    return replace(defaults, **said)
+
+
+def _complete(timings: dict[str, float]) -> dict[str, float]:
+    whole = {stage: timings.get(stage, 0.0) for stage in STAGES}
+    return {**whole, "total": sum(whole.values())}
+
+
+def _versioned(fitted: FittedPrompt) -> str:
+    return f"{fitted.prompt.template}@{fitted.prompt.template_hash[:HASH_LENGTH]}"
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split()).rstrip(".!")

@@ -1,0 +1,174 @@
+"""Images and questions in, numbered evidence out; what the query itself brought into the index left out.
+
+Examples come by image. Passages come by the captions of those examples and by the question, fused by
+reciprocal rank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from imaging import LoadedImage, load
+from indexer import Index, open_index
+from indexer.types import Evidence, Query, Vectors
+from rag.types import Request, Stopwatch
+
+IMAGES, PASSAGES = "images", "passages"
+"""The vector spaces searched here."""
+
+T = TypeVar("T")
+
+RRF_CONSTANT = 60
+"""Cormack, Clarke and Buettcher, SIGIR 2009: a document at rank r of a list adds 1 / (RRF_CONSTANT + r)."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The evidence for one request, examples before passages, each kind by rank; and what to tell the reader."""
+
+    evidence: tuple[Evidence, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a request must not be shown: its own records in the index and all of their articles."""
+
+    own: tuple[str, ...]
+    ids: frozenset[str]
+    sha256: frozenset[str]
+    articles: frozenset[str]
+
+
+class Retriever:
+    """Searches one index for batches of requests. Embedders are loaded when first needed."""
+
+    def __init__(self, index: Index, k: int) -> None:
+        self.index = index
+        self.k = k
+
+    def retrieve(
+        self, requests: Sequence[Request], images: Sequence[tuple[LoadedImage, ...]], kinds: set[str], clock: Stopwatch
+    ) -> list[Found]:
+        """Evidence of the given kinds for each request; a batch of requests is one batch for every model."""
+        with clock.measure("retrieve"):
+            left = [self._leave_out(request, own) for request, own in zip(requests, images, strict=True)]
+        examples = self._examples(images, left, clock)
+        passages: list[list[Evidence]] = [[] for _ in requests]
+        if "passage" in kinds and PASSAGES in self.index.spaces:
+            passages = self._passages(requests, examples, clock)
+        return [
+            Found((*(e if "example" in kinds else ()), *p), _own_copies(out))
+            for e, p, out in zip(examples, passages, left, strict=True)
+        ]
+
+    def load(self, kinds: set[str]) -> None:
+        """Loads the embedders that retrieval of these kinds of evidence needs."""
+        if kinds and IMAGES in self.index.spaces:
+            self.index.embedder_for(IMAGES).load()
+        if "passage" in kinds and PASSAGES in self.index.spaces:
+            self.index.embedder_for(PASSAGES).load()
+
+    def _leave_out(self, request: Request, images: tuple[LoadedImage, ...]) -> Left:
+        own = self.index.copies_of(images)
+        given = {request.article} if request.article else set()
+        return Left(
+            own=tuple(sorted(e.id for e in own)),
+            ids=frozenset({request.id, *(e.id for e in own)}),
+            sha256=frozenset(i.sha256 for i in images),
+            articles=frozenset({e.article for e in own if e.article} | given),
+        )
+
+    def _examples(
+        self, images: Sequence[tuple[LoadedImage, ...]], left: Sequence[Left], clock: Stopwatch
+    ) -> list[list[Evidence]]:
+        if IMAGES not in self.index.spaces:
+            return [[] for _ in images]
+        with clock.measure("embed"):
+            vectors = self.index.embedder_for(IMAGES).embed_images([i for several in images for i in several])
+        with clock.measure("retrieve"):
+            owners = [position for position, several in enumerate(images) for _ in several]
+            queries = [
+                Query(IMAGES, vector, self.k, left[o].ids, left[o].sha256, left[o].articles)
+                for vector, o in zip(vectors, owners, strict=True)
+            ]
+            lists = _by_owner(self.index.search(queries), owners, len(images))
+            return [fuse([("image", found) for found in several], self.k) for several in lists]
+
+    def _passages(
+        self, requests: Sequence[Request], examples: Sequence[Sequence[Evidence]], clock: Stopwatch
+    ) -> list[list[Evidence]]:
+        asked: list[tuple[int, str, str]] = []  # owner, what asks, text
+        for owner, (request, near) in enumerate(zip(requests, examples, strict=True)):
+            asked += [(owner, "captions", e.text) for e in near]
+            if request.question:
+                asked.append((owner, "question", request.question))
+        if not asked:
+            return [[] for _ in requests]
+        with clock.measure("embed"):
+            vectors = self._embed_once([text for _, _, text in asked])
+        with clock.measure("retrieve"):
+            found = self.index.search([Query(PASSAGES, vector, self.k) for vector in vectors])
+            named = [(why, hits) for (_, why, _), hits in zip(asked, found, strict=True)]
+            lists = _by_owner(named, [owner for owner, _, _ in asked], len(requests))
+            return [fuse(several, self.k) for several in lists]
+
+    def _embed_once(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of `texts`, equal texts embedded once."""
+        distinct = list(dict.fromkeys(texts))
+        vectors = self.index.embedder_for(PASSAGES).embed_texts(distinct)
+        place = {text: position for position, text in enumerate(distinct)}
+        return np.ascontiguousarray(vectors[[place[text] for text in texts]])
+
+
+def search(folder: Path, *, image: str | None = None, text: str | None = None, k: int) -> list[Evidence]:
+    """The `k` nearest examples to an image; or the `k` nearest passages, and the `k` nearest examples, to a text.
+
+    Raises ImageError and IndexerError.
+    """
+    index = open_index(folder)
+    queries = []
+    if image is not None:
+        index.require(IMAGES)
+        queries = [Query(IMAGES, index.embedder_for(IMAGES).embed_images([load(image)])[0], k)]
+    elif text is not None:
+        spaces = [space for space in (PASSAGES, IMAGES) if space in index.spaces]
+        queries = [Query(space, index.embedder_for(space).embed_texts([text])[0], k) for space in spaces]
+    return [evidence for found in index.search(queries) for evidence in found]
+
+
+def fuse(lists: Iterable[tuple[str, Sequence[Evidence]]], k: int) -> list[Evidence]:
+    """Reciprocal rank fusion of named result lists: the `k` best, ranked from 1.
+
+    A record's score stays its best cosine similarity; ties go to the higher score, then the id.
+    """
+    weight: dict[str, float] = {}
+    best: dict[str, Evidence] = {}
+    names: dict[str, set[str]] = {}
+    for name, hits in lists:
+        for hit in hits:
+            weight[hit.id] = weight.get(hit.id, 0.0) + 1.0 / (RRF_CONSTANT + hit.rank)
+            names.setdefault(hit.id, set()).add(name)
+            if hit.id not in best or hit.score > best[hit.id].score:
+                best[hit.id] = hit
+    order = sorted(weight, key=lambda id_: (-weight[id_], -best[id_].score, id_))[:k]
+    return [replace(best[i], rank=rank, found_by=tuple(sorted(names[i]))) for rank, i in enumerate(order, start=1)]
+
+
+def _own_copies(left: Left) -> tuple[str, ...]:
+    if not left.own:
+        return ()
+    articles = f" and all of article {', '.join(sorted(left.articles))}" if left.articles else ""
+    return (f"the index holds this very image ({', '.join(left.own)}): it{articles} was left out of the evidence",)
+
+
+def _by_owner(values: Sequence[T], owners: Sequence[int], count: int) -> list[list[T]]:
+    grouped: list[list[T]] = [[] for _ in range(count)]
+    for value, owner in zip(values, owners, strict=True):
+        grouped[owner].append(value)
+    return grouped

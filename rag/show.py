@@ -1,0 +1,78 @@
+"""Descriptions and evidence as people read them in a terminal."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Sequence
+
+from indexer.types import Evidence
+from rag.types import Description, Sentence
+
+MAX_WIDTH = 110
+MAX_TEXT_LINES = 4
+
+
+def as_text(description: Description) -> str:
+    """The description with its citations, then its evidence as a table, then what to be careful about."""
+    names = ", ".join(image.name for image in description.images)
+    lines = [names, ""]
+    if description.request.task == "ask":
+        lines += [_wrap(f"Question: {description.request.question}"), ""]
+    said = " ".join(_with_citations(s) for s in description.sentences) or "(the model wrote nothing)"
+    lines += [_wrap(said), ""]
+    if description.evidence:
+        lines += [evidence_table(description.evidence), ""]
+    elif description.index:
+        lines += ["No evidence was found.", ""]
+    lines += [_wrap(f"! {warning}", indent=2) for warning in description.warnings]
+    lines.append(_wrap(_cost(description)))
+    return "\n".join(lines) + "\n"
+
+
+def evidence_table(evidence: Sequence[Evidence]) -> str:
+    """One row an item: number (or rank), kind, score, source and id, then the text below."""
+    rows = []
+    for item in evidence:
+        record = item.record
+        number = f"[{item.number}]" if item.number else f"{item.rank}."
+        where = " ".join(
+            part for part in (record.source, item.id, f"({record.license})" if record.license else "") if part
+        )
+        rows.append(f"{number:>4}  {item.kind:<8} {item.score:5.3f}  {where}")
+        rows.append(_body(item.text))
+        if record.url:
+            rows.append(f"      {record.url}")
+    return "\n".join(rows)
+
+
+def _body(text: str) -> str:
+    lines = textwrap.wrap(text, _width(), initial_indent=" " * 6, subsequent_indent=" " * 6)
+    if len(lines) > MAX_TEXT_LINES:
+        lines = [*lines[:MAX_TEXT_LINES], "      ..."]
+    return "\n".join(lines)
+
+
+def _with_citations(sentence: Sentence) -> str:
+    return f"{sentence.text} [{', '.join(map(str, sentence.citations))}]" if sentence.citations else sentence.text
+
+
+def _cost(description: Description) -> str:
+    parts = [
+        f"model {description.model}",
+        f"prompt {description.prompt}",
+        f"index {description.index}" if description.index else "no retrieval",
+        f"{description.tokens.prompt} + {description.tokens.new} tokens",
+        f"{description.timings_s['total']:.2f} s",
+    ]
+    if description.adapter:
+        parts.insert(1, f"adapter {description.adapter}")
+    return "; ".join(parts)
+
+
+def _wrap(text: str, indent: int = 0) -> str:
+    return textwrap.fill(text, _width(), subsequent_indent=" " * indent)
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns, MAX_WIDTH)

@@ -1,0 +1,74 @@
+"""The index of the first minute: built at first use from rendered images and images that packages carry."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from configs import ROOT, parse
+from indexer import build_index, load_embedder
+from indexer.config import IndexConfig
+
+Tell = Callable[[str], None]
+STARTER = "starter"
+IMAGE_EMBEDDER, TEXT_EMBEDDER = "pocket-clip", "minilm"
+RECIPE = ("starter.py", "render.py")
+"""Files of `pocket` that decide what is in the starter set."""
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept: $LUMENSCRIBE_CACHE, or ~/.cache/lumenscribe."""
+    return Path(os.environ.get("LUMENSCRIBE_CACHE") or Path.home() / ".cache" / "lumenscribe")
+
+
+def index_folder(name: str | None, tell: Tell) -> Path:
+    """The folder that `--index` names; for `starter` or nothing, the starter index, built at first use."""
+    return starter_index(tell) if name in (None, STARTER) else Path(name)
+
+
+def starter_index(tell: Tell) -> Path:
+    """The folder of the starter index, built first where this recipe and these embedders have none yet."""
+    folder = cache_folder() / f"starter-{_version()}"
+    index = folder / "index"
+    if not (index / "manifest.json").is_file():
+        from pocket.starter import write_starter
+
+        tell(f"building the starter index, once ({index})")
+        write_starter(folder / "files")
+        build_index(parse(IndexConfig, _config(folder / "files", index), "starter index"), progress=True)
+    return index
+
+
+def _config(files: Path, out: Path) -> dict[str, Any]:
+    return {
+        "out": str(out),
+        "image_embedder": IMAGE_EMBEDDER,
+        "text_embedder": TEXT_EMBEDDER,
+        "sources": [
+            {
+                "kind": "folder",
+                "path": str(files),
+                "records": "records.jsonl",
+                "source": "starter",
+                "fields": {key: key for key in ("id", "image", "caption", "article", "license", "attribution")},
+            },
+            {
+                "kind": "jsonl",
+                "path": str(files / "passages.jsonl"),
+                "source": "starter",
+                "fields": {key: key for key in ("id", "title", "text", "license")},
+            },
+        ],
+    }
+
+
+def _version() -> str:
+    digest = hashlib.sha256()
+    for name in RECIPE:
+        digest.update((ROOT.parent / "pocket" / name).read_bytes())
+    for name in (IMAGE_EMBEDDER, TEXT_EMBEDDER):
+        digest.update(load_embedder(name).fingerprint.encode())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,162 @@
+"""A request on its way to a description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from time import perf_counter
+from typing import Any
+
+from imaging import LoadedImage
+from indexer.types import Evidence
+from rag.prompts import FittedPrompt, Task
+from vlm.types import GenerationParams
+
+STAGES = ("decode", "embed", "retrieve", "prompt", "generate", "check")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked. `article` is what the image shares with others of its origin (a PMCID, a case)."""
+
+    id: str
+    images: tuple[str | LoadedImage, ...]
+    task: Task = "caption"
+    question: str = ""
+    article: str | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A request that could not be carried out, and why, in one line."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence of the text, the numbers of the evidence that supports it (best first), and how well (0 to 1)."""
+
+    text: str
+    citations: tuple[int, ...]
+    support: float
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokens read (images included) and written."""
+
+    prompt: int
+    new: int
+
+
+@dataclass(frozen=True)
+class PreparedRequest:
+    """A request with all that generation needs."""
+
+    request: Request
+    images: tuple[LoadedImage, ...]
+    prompt: FittedPrompt
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A batch ready to be described; `timings_s` is each stage's share per request, in seconds."""
+
+    items: tuple[PreparedRequest, ...]
+    failures: tuple[Failure, ...]
+    timings_s: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Description:
+    """The record of one request: what was said, on what evidence, by what, with what, at what cost.
+
+    `model`, `prompt` and `index` are written NAME@VERSION. `timings_s` has a batch's stages shared out
+    evenly among its requests; `total` is their sum.
+    """
+
+    request: Request
+    images: tuple[LoadedImage, ...]
+    text: str
+    sentences: tuple[Sentence, ...]
+    evidence: tuple[Evidence, ...]
+    model: str
+    adapter: str | None
+    prompt: str
+    index: str | None
+    params: GenerationParams
+    timings_s: dict[str, float]
+    tokens: Tokens
+    stop: str
+    mean_logprob: float
+    abstained: bool
+    warnings: tuple[str, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain JSON values, in the order people read it."""
+        said = {"caption": self.text}
+        if self.request.task == "ask":
+            said = {"question": self.request.question, "answer": self.text}
+        params = asdict(self.params)
+        seed = params.pop("seed")
+        return {
+            "id": self.request.id,
+            "image": self.images[0].name,
+            "image_sha256": self.images[0].sha256,
+            "images": [{"image": i.name, "sha256": i.sha256, "phash": i.phash} for i in self.images],
+            **said,
+            "sentences": [asdict(s) for s in self.sentences],
+            "evidence": [evidence_json(e) for e in self.evidence],
+            "abstained": self.abstained,
+            "warnings": list(self.warnings),
+            "model": self.model,
+            "adapter": self.adapter,
+            "prompt": self.prompt,
+            "index": self.index,
+            "params": params,
+            "seed": seed,
+            "stop": self.stop,
+            "mean_logprob": round(self.mean_logprob, 4),
+            "timings_s": {stage: round(seconds, 4) for stage, seconds in self.timings_s.items()},
+            "tokens": asdict(self.tokens),
+        }
+
+
+def evidence_json(evidence: Evidence) -> dict[str, Any]:
+    """One piece of evidence as plain JSON values."""
+    record = evidence.record
+    return {
+        "number": evidence.number,
+        "kind": evidence.kind,
+        "id": evidence.id,
+        "source": record.source,
+        "text": evidence.text,
+        "score": round(evidence.score, 4),
+        "rank": evidence.rank,
+        "found_by": list(evidence.found_by),
+        "license": record.license,
+        "url": record.url,
+    }
+
+
+class Stopwatch:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + perf_counter() - start
+
+    def shared(self, parts: int) -> dict[str, float]:
+        """Each stage's seconds divided by `parts`."""
+        return {stage: seconds / max(parts, 1) for stage, seconds in self.seconds.items()}

@@ -1,0 +1,57 @@
+"""The house rules that can be held by a test: imports run down only, and `--help` is instant."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FLOORS = [["imaging"], ["vlm", "indexer"], ["rag"], ["batch"], ["evaluation"], ["finetune"], ["service"], ["cli"]]
+ROOMS = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+GROUND = {"configs", "pocket"}
+RECIPE = {"starter.py", "render.py", "__init__.py"}
+"""Files of `pocket` that run on a user's machine; only the others, the recipe, may import the rooms."""
+
+
+def imports_of(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add((node.module or "").split(".")[0])
+    return found & (set(ROOMS) | GROUND)
+
+
+def files_of(room: str) -> list[Path]:
+    return [ROOT / "cli.py"] if room == "cli" else sorted((ROOT / room).rglob("*.py"))
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_run_down_the_tower(room: str) -> None:
+    below = {r for r, floor in ROOMS.items() if floor < ROOMS[room]} | GROUND | {room}
+    assert files_of(room), f"{room} is missing"
+    for path in files_of(room):
+        assert imports_of(path) <= below, f"{path.relative_to(ROOT)} imports upwards"
+
+
+def test_the_ground_imports_no_room() -> None:
+    for path in [*files_of("configs"), *(ROOT / "pocket" / name for name in RECIPE)]:
+        assert not imports_of(path) & set(ROOMS), f"{path.relative_to(ROOT)} imports a room"
+
+
+@pytest.mark.parametrize("command", [[], ["caption"], ["ask"], ["index"], ["index", "build"], ["doctor"]])
+def test_help_loads_nothing_heavy(command: list[str]) -> None:
+    script = (
+        "import sys; sys.argv = ['cli.py', *sys.argv[1:], '--help']\n"
+        "import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "heavy = {'torch', 'numpy', 'transformers', 'faiss', 'open_clip', 'langchain_core', 'pydantic'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *command], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Usage:" in done.stdout
