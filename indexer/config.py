@@ -55,7 +55,7 @@ class FolderConfig(configs.StrictModel):
     records: str = "records.jsonl"
     fields: FolderFields = FolderFields()
     caption_template: str | None = None
-    where: Where = {}
+    where: Where = Field(default_factory=dict)
     source: str | None = None
     license: str | None = None
     attribution: str | None = None
@@ -79,7 +79,7 @@ class JsonlConfig(configs.StrictModel):
     kind: Literal["jsonl"]
     path: str
     fields: JsonlFields = JsonlFields()
-    where: Where = {}
+    where: Where = Field(default_factory=dict)
     source: str | None = None
     license: str | None = None
     url: str | None = None

@@ -7,31 +7,31 @@ class IndexerError(Exception):
     """Base of every error the indexer raises on purpose."""
 
 
-class IndexNotFound(IndexerError):
+class IndexNotFoundError(IndexerError):
     """There is no index at the path."""
 
 
-class IndexIncomplete(IndexerError):
+class IndexIncompleteError(IndexerError):
     """A build was started and stopped before the index had its first generation."""
 
 
-class IndexCorrupt(IndexerError):
+class IndexCorruptError(IndexerError):
     """A file of the index is missing, cut short or not what was written."""
 
 
-class IndexBusy(IndexerError):
+class IndexBusyError(IndexerError):
     """Another process is building the same index."""
 
 
-class EmbedderMismatch(IndexerError):
+class EmbedderMismatchError(IndexerError):
     """The vectors at hand come from another embedder than the one that is asked for."""
 
 
-class EmbedderUnavailable(IndexerError):
+class EmbedderUnavailableError(IndexerError):
     """The embedder's files cannot be found, reached or trusted."""
 
 
-class EmbedderUnsuitable(IndexerError):
+class EmbedderUnsuitableError(IndexerError):
     """The embedder cannot embed what it is given (texts only, or images only)."""
 
 
@@ -39,7 +39,7 @@ class SourceError(IndexerError):
     """A source as a whole cannot be read: no such file, an unknown field, no record that matches."""
 
 
-class NothingIndexed(IndexerError):
+class NothingIndexedError(IndexerError):
     """Not one record of the sources could be indexed."""
 
 
@@ -47,5 +47,5 @@ class QueryError(IndexerError):
     """A search that cannot be answered: an unknown space, or a vector of the wrong dimension."""
 
 
-class RecordNotFound(IndexerError):
+class RecordNotFoundError(IndexerError):
     """The index has no record of that id."""

@@ -1,0 +1,124 @@
+"""Images and texts in one space, by any open_clip model in a folder or on the hub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imaging import LoadedImage
+from indexer.embedders import files
+from indexer.embedders.config import OpenClipConfig
+from indexer.errors import EmbedderUnavailableError
+from indexer.types import Vectors
+
+if TYPE_CHECKING:
+    import torch
+
+_CONFIG = "open_clip_config.json"
+# The order in which open_clip itself prefers them.
+_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
+_BATCH = 64
+
+
+@dataclass
+class _Loaded:
+    model: Any
+    preprocess: Callable[[Any], torch.Tensor]
+    device: str
+    folder: Path
+    tokenize: Callable[[list[str]], torch.Tensor] | None = None
+
+
+class OpenClipEmbedder:
+    """An open_clip model as an embedder. Nothing heavy is imported or read before the first embedding."""
+
+    def __init__(self, name: str, config: OpenClipConfig) -> None:
+        folder = files.local_folder(config, name)
+        self.id = f"open_clip:{name}"
+        self.fingerprint = files.fingerprint(config, "open_clip", folder)
+        self.revision = config.revision or self.fingerprint
+        self.dim = _dim(folder, name) if folder is not None else config.dim or 0
+        self._name = name
+        self._config = config
+        self._folder = folder
+        self._loaded: _Loaded | None = None
+
+    def embed_images(self, images: Sequence[LoadedImage]) -> Vectors:
+        """Unit vectors of the images, float32 `(n, dim)`. Raises EmbedderUnavailableError at the first use."""
+        import torch
+        from PIL import Image
+
+        loaded = self._load()
+        parts: list[Vectors] = []
+        with torch.inference_mode():
+            for start in range(0, len(images), _BATCH):
+                pictures = [Image.fromarray(image.pixels) for image in images[start : start + _BATCH]]
+                batch = torch.stack([loaded.preprocess(picture) for picture in pictures]).to(loaded.device)
+                parts.append(loaded.model.encode_image(batch, normalize=True).float().cpu().numpy())
+        return self._joined(parts)
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of the texts in the images' space, float32 `(n, dim)`; the tokenizer cuts long texts."""
+        import torch
+
+        loaded = self._load()
+        if loaded.tokenize is None:
+            import open_clip
+
+            loaded.tokenize = open_clip.get_tokenizer(f"local-dir:{loaded.folder}")
+        parts: list[Vectors] = []
+        with torch.inference_mode():
+            for start in range(0, len(texts), _BATCH):
+                tokens = loaded.tokenize(list(texts[start : start + _BATCH])).to(loaded.device)
+                parts.append(loaded.model.encode_text(tokens, normalize=True).float().cpu().numpy())
+        return self._joined(parts)
+
+    def _joined(self, parts: list[Vectors]) -> Vectors:
+        return np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
+
+    def _load(self) -> _Loaded:
+        if self._loaded is None:
+            pinned_pickle = _WEIGHTS[-1:] if self._config.weights_sha256 else ()
+            folder = self._folder or files.fetch(self._config, self._name, pinned_pickle)
+            weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), folder / _WEIGHTS[0])
+            files.check_weights(weights, self._config, self._name)
+            self._loaded = self._create(folder)
+        return self._loaded
+
+    def _create(self, folder: Path) -> _Loaded:
+        import open_clip
+        import torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            model, preprocess = open_clip.create_model_from_pretrained(
+                f"local-dir:{folder}", device=device, **self._text_tower(folder)
+            )
+        except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise EmbedderUnavailableError(
+                f"embedder {self._name}: {folder} cannot be loaded by open_clip: {reason}"
+            ) from error
+        return _Loaded(model.eval(), preprocess, device, folder)
+
+    def _text_tower(self, folder: Path) -> dict[str, Any]:
+        """The text tower's configuration with its repository replaced by a pinned copy of it, if one is named."""
+        hub, revision = self._config.text_hub, self._config.text_revision
+        if hub is None or revision is None:
+            return {}
+        copy = files.fetch_revision(hub, revision, self._name, ("config.json",))
+        text = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))["model_cfg"]["text_cfg"]
+        return {"text_cfg": {**text, "hf_model_name": str(copy), "hf_model_pretrained": False}}
+
+
+def _dim(folder: Path, name: str) -> int:
+    path = folder / _CONFIG
+    try:
+        return int(json.loads(path.read_text(encoding="utf-8"))["model_cfg"]["embed_dim"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EmbedderUnavailableError(f"embedder {name}: {path} is not an open_clip configuration: {error}") from error

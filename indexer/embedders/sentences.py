@@ -1,0 +1,104 @@
+"""Texts in a space of meaning, by any sentence-transformers model in a folder, a package or on the hub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import numpy as np
+
+from imaging import LoadedImage
+from indexer.embedders import files
+from indexer.embedders.config import SentenceTransformersConfig
+from indexer.errors import EmbedderUnavailableError, EmbedderUnsuitableError
+from indexer.types import Vectors
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+_WEIGHTS = "model.safetensors"
+_BATCH = 32
+_WIDTH_KEYS = ("out_features", "embedding_dimension", "word_embedding_dimension")
+
+
+class SentenceTransformersEmbedder:
+    """A sentence-transformers model as an embedder. Nothing heavy is imported or read before the first embedding."""
+
+    def __init__(self, name: str, config: SentenceTransformersConfig) -> None:
+        folder = files.local_folder(config, name)
+        self.id = f"sentence_transformers:{name}"
+        self.fingerprint = files.fingerprint(config, "sentence_transformers", folder)
+        self.revision = config.revision or self.fingerprint
+        self.dim = _dim(folder, name) if folder is not None else config.dim or 0
+        self._name = name
+        self._config = config
+        self._folder = folder
+        self._model: SentenceTransformer | None = None
+
+    def embed_images(self, images: Sequence[LoadedImage]) -> NoReturn:
+        """Raises EmbedderUnsuitableError: this kind embeds texts."""
+        raise EmbedderUnsuitableError(
+            f"{self.id} embeds texts, not images ({len(images)} given). Name an open_clip embedder as image_embedder"
+        )
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of the texts, float32 `(n, dim)`; the tokenizer cuts a text at the model's length."""
+        if not texts:
+            return np.empty((0, self.dim), np.float32)
+        vectors = self._load().encode(
+            list(texts),
+            batch_size=_BATCH,
+            show_progress_bar=False,
+            convert_to_numpy=True,
+            normalize_embeddings=True,
+        )
+        return np.asarray(vectors, np.float32)
+
+    def _load(self) -> SentenceTransformer:
+        if self._model is None:
+            folder = self._folder or files.fetch(self._config, self._name)
+            files.check_weights(folder / _WEIGHTS, self._config, self._name)
+            self._model = self._create(folder)
+        return self._model
+
+    def _create(self, folder: Path) -> SentenceTransformer:
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
+        shown = logging.is_progress_bar_enabled()
+        logging.disable_progress_bar()
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            return SentenceTransformer(
+                str(folder), device=device, local_files_only=True, model_kwargs={"use_safetensors": True}
+            ).eval()
+        except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise EmbedderUnavailableError(
+                f"embedder {self._name}: {folder} cannot be loaded by sentence-transformers: {reason}"
+            ) from error
+        finally:
+            if shown:
+                logging.enable_progress_bar()
+
+
+def _dim(folder: Path, name: str) -> int:
+    """Width of the vectors: the last module's that has one, as `modules.json` chains them."""
+    path = folder / "modules.json"
+    width = 0
+    try:
+        for module in json.loads(path.read_text(encoding="utf-8")):
+            settings = folder / module["path"] / "config.json"
+            if not module["path"] or not settings.is_file():
+                continue
+            values = json.loads(settings.read_text(encoding="utf-8"))
+            width = next((values[key] for key in _WIDTH_KEYS if key in values), width)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = f"{path} is not a sentence-transformers model: {error}"
+        raise EmbedderUnavailableError(f"embedder {name}: {reason}") from error
+    if not width:
+        raise EmbedderUnavailableError(f"embedder {name}: {path}: no module says how wide the vectors are")
+    return int(width)

@@ -1,0 +1,56 @@
+"""A JSONL file of texts, cut into passages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from indexer.config import JsonlConfig
+from indexer.sources.chunking import chunk
+from indexer.sources.rows import BadRow, Row
+from indexer.sources.table import Table, text_of, year_of
+from indexer.types import Passage, SourceFailure
+
+
+class JsonlSource:
+    """Passages in the order of the file; those of one text are `id#0`, `id#1`, ..."""
+
+    def __init__(self, config: JsonlConfig) -> None:
+        self.name = config.name
+        self._config = config
+        wanted = {f"fields.{key}": name for key, name in config.fields.model_dump().items() if name is not None}
+        self._table = Table(Path(config.path), wanted, config.where)
+
+    def __len__(self) -> int:
+        return sum(1 for row in self._table.checked() for _ in self._passages(row))
+
+    def __iter__(self) -> Iterator[Passage | SourceFailure]:
+        for row in self._table:
+            yield from self._passages(row)
+
+    def _passages(self, row: Row | BadRow) -> Iterator[Passage | SourceFailure]:
+        if isinstance(row, BadRow):
+            yield SourceFailure(self.name, row.place, row.reason)
+            return
+        fields, values = self._config.fields, row.values
+        identity, text = text_of(values, fields.id), text_of(values, fields.text)
+        try:
+            if identity is None or text is None:
+                raise ValueError(f"{fields.id if identity is None else fields.text} is missing")
+            year = year_of(values, fields.year)
+        except ValueError as error:
+            yield SourceFailure(self.name, identity or row.place, str(error))
+            return
+        title = text_of(values, fields.title)
+        for number, piece in enumerate(chunk(text, title)):
+            yield Passage(
+                id=f"{identity}#{number}",
+                text=piece,
+                source=self.name,
+                source_id=identity,
+                title=title,
+                license=text_of(values, fields.license) or self._config.license,
+                url=text_of(values, fields.url) or self._config.url,
+                year=year,
+                article=text_of(values, fields.article),
+            )
