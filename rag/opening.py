@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from indexer import open_index
 from rag.config import Settings
-from rag.pipeline import Pipeline, Speaker, generation_params
+from rag.pipeline import Pipeline, Speaker
 from rag.prompts import PromptTemplate, Task
 from rag.retrieve import Retriever
 from rag.starter import Tell, index_folder
@@ -24,15 +24,13 @@ def open_pipeline(settings: Settings, requests: Sequence[Request], tell: Tell = 
     templates = {task: _template(settings, model, task) for task in tasks}
     engine = open_engine(model, settings.model.adapter, settings.batch_size)
     retriever = _retriever(settings, tell) if settings.retrieval.enabled else None
-    if model.embedded:
-        tell(
-            f"{model.name} is the small embedded model; a larger one describes better: "
-            f"--model {model.larger_model} (fetched from the hub, or a folder by --set model.path=FOLDER)"
-        )
+    if model.notice:
+        tell(model.notice)
     if retriever:
         retriever.load({kind for template in templates.values() for kind in template.kinds})
     engine.load()
-    speaker = Speaker(engine, model.prompt_tokens, generation_params(model.generation, settings), model.abstentions)
+    params = model.params(**settings.generation.model_dump())
+    speaker = Speaker(engine, model.prompt_tokens, params, model.abstention)
     return Pipeline(settings, speaker, templates, retriever)
 
 

@@ -6,7 +6,7 @@ Both work on a batch, and one image is a batch of one. Nobody else calls a retri
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from imaging import ImageError, LoadedImage, load
 from rag.check import cite
@@ -57,7 +57,7 @@ class Pipeline:
                 try:
                     good.append((request, self._images(request)))
                 except (ImageError, RequestError) as error:
-                    failures.append(Failure(request.id, str(error)))
+                    failures.append(Failure(request, str(error)))
         found = self._retrieve(good, clock)
         with clock.measure("prompt"):
             items = tuple(
@@ -133,12 +133,6 @@ class Pipeline:
             abstained=abstained,
             warnings=tuple(warnings),
         )
-
-
-def generation_params(defaults: GenerationParams, settings: Settings) -> GenerationParams:
-    """The model's own decoding with what the settings say in its place."""
-    said = {key: value for key, value in settings.generation.model_dump().items() if value is not None}
-    return replace(defaults, **said)
 
 
 def _complete(timings: dict[str, float]) -> dict[str, float]:

@@ -29,16 +29,21 @@ def index_folder(name: str | None, tell: Tell) -> Path:
     return starter_index(tell) if name in (None, STARTER) else Path(name)
 
 
+def starter_folder() -> Path:
+    """Where the starter index of this recipe and these embedders is, or will be."""
+    return cache_folder() / f"starter-{_version()}" / "index"
+
+
 def starter_index(tell: Tell) -> Path:
     """The folder of the starter index, built first where this recipe and these embedders have none yet."""
-    folder = cache_folder() / f"starter-{_version()}"
-    index = folder / "index"
+    index = starter_folder()
+    files = index.parent / "files"
     if not (index / "manifest.json").is_file():
         from pocket.starter import write_starter
 
         tell(f"building the starter index, once ({index})")
-        write_starter(folder / "files")
-        build_index(parse(IndexConfig, _config(folder / "files", index), "starter index"), progress=True)
+        write_starter(files)
+        build_index(parse(IndexConfig, _config(files, index), "starter index"), progress=True)
     return index
 
 

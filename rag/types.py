@@ -31,7 +31,7 @@ class Request:
 class Failure:
     """A request that could not be carried out, and why, in one line."""
 
-    id: str
+    request: Request
     reason: str
 
 

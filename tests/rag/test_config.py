@@ -1,0 +1,47 @@
+"""Settings refuse what they do not know, and say what was meant."""
+
+from pathlib import Path
+
+import pytest
+
+from configs import ConfigError
+from rag.config import resolve
+
+
+def test_the_order_is_defaults_then_file_then_set_then_option(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("prompt: {length: long}\nretrieval: {k: 7}\n")
+    assert resolve().retrieval.k == 3
+    assert resolve(file).retrieval.k == 7
+    assert resolve(file).prompt.language == "English"
+    assert resolve(file, ["retrieval.k=9"]).retrieval.k == 9
+    assert resolve(file, ["retrieval.k=9"], retrieval__k=2).retrieval.k == 2
+    assert resolve(file, [], retrieval__k=None).retrieval.k == 7
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("prompt.lenght=short", "unknown key 'prompt.lenght'; did you mean 'length'?"),
+        ("retreival.k=1", "unknown key 'retreival'; did you mean 'retrieval'?"),
+        ("retrieval.k=0", "retrieval.k: input should be greater than or equal to 1"),
+        ("prompt.length=epic", "prompt.length"),
+        ("prompt.length", "write it as key=value"),
+        ("prompt.length=[", "not valid YAML"),
+    ],
+)
+def test_a_wrong_assignment_is_named(assignment: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve(assignments=[assignment])
+    assert message in str(caught.value)
+    assert assignment in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_key_in_a_file_names_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("batchsize: 3\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml: unknown key 'batchsize'; did you mean 'batch_size'\?"):
+        resolve(file)
+    with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read"):
+        resolve(tmp_path / "none.yaml")
