@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,7 @@ def decode(data: bytes, name: str) -> LoadedImage:
     if data[128:132] == b"DICM":
         raise ImageError(f"{name}: DICOM cannot be read in this version; export the slice as PNG")
     Image.MAX_IMAGE_PIXELS = None  # Pillow only warns between its limits; ours is checked below, on the header
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged headers, which fail or do not matter
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
             if opened.width * opened.height > MAX_PIXELS:
@@ -57,7 +59,9 @@ def decode(data: bytes, name: str) -> LoadedImage:
             pixels, notes = _to_rgb(opened)
     except UnidentifiedImageError:
         raise ImageError(f"{name}: not an image in a format read here ({', '.join(FORMATS)})") from None
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:  # what Pillow's plugins raise
+    except ImageError:
+        raise
+    except Exception as error:  # noqa: BLE001 - Pillow's plugins raise almost anything on damaged bytes
         raise ImageError(f"{name}: damaged image: {' '.join(str(error).split()) or type(error).__name__}") from error
     return LoadedImage(name, pixels, hashlib.sha256(data).hexdigest(), perceptual_hash(pixels), notes=notes)
 
