@@ -61,7 +61,7 @@ def decode(data: bytes, name: str) -> LoadedImage:
         raise ImageError(f"{name}: not an image in a format read here ({', '.join(FORMATS)})") from None
     except ImageError:
         raise
-    except Exception as error:  # noqa: BLE001 - Pillow's plugins raise almost anything on damaged bytes
+    except Exception as error:  # Pillow's plugins raise almost anything on damaged bytes
         raise ImageError(f"{name}: damaged image: {' '.join(str(error).split()) or type(error).__name__}") from error
     return LoadedImage(name, pixels, hashlib.sha256(data).hexdigest(), perceptual_hash(pixels), notes=notes)
 
