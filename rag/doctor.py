@@ -8,15 +8,13 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import Any, Literal
 
-from configs import ROOT, ConfigError
+from configs import ConfigError
 from indexer import load_embedder
 from indexer.errors import IndexerError
 from rag.starter import IMAGE_EMBEDDER, TEXT_EMBEDDER, cache_folder, starter_folder
 from vlm import list_models
-from vlm.errors import VlmError
 
 State = Literal["ok", "missing", "broken"]
 MIN_FREE_GIB = 2
@@ -127,16 +125,13 @@ def _starter() -> Finding:
 
 
 def _models() -> Iterator[Finding]:
-    for model in list_models():
-        name = f"model {model.name}"
-        try:
-            where = model.locate()
-        except VlmError as error:
-            state: State = "broken" if model.embedded else "missing"
-            yield Finding(name, state, str(error))
+    for entry in list_models():
+        config = entry.config
+        name = f"model {config.name}"
+        size = f"{config.parameters / 1e6:,.0f} M parameters, {config.license}"
+        if entry.on_this_machine:
+            yield Finding(name, "ok", size)
+        elif config.path is not None:
+            yield Finding(name, "broken", f"{config.path} is missing", "git checkout -- pocket")
         else:
-            yield Finding(name, "ok", _short(where))
-
-
-def _short(path: Path) -> str:
-    return str(path.relative_to(ROOT.parent)) if path.is_relative_to(ROOT.parent) else str(path)
+            yield Finding(name, "missing", size, f"hf download {config.hub_id} --revision {config.revision}")
