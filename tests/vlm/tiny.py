@@ -13,10 +13,12 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
-    AutoImageProcessor,
     CLIPImageProcessor,
     FastVlmConfig,
     FastVlmForConditionalGeneration,
+    Idefics3Config,
+    Idefics3ForConditionalGeneration,
+    Idefics3Processor,
     LlavaProcessor,
     PaliGemmaConfig,
     PaliGemmaForConditionalGeneration,
@@ -30,6 +32,7 @@ from transformers import (
     SmolVLMForConditionalGeneration,
     SmolVLMProcessor,
 )
+from transformers.models.idefics3.image_processing_idefics3 import Idefics3ImageProcessor
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
 from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
 from transformers.models.smolvlm.image_processing_smolvlm import SmolVLMImageProcessor
@@ -84,7 +87,7 @@ def _text(tokenizer: PreTrainedTokenizerFast, **more: Any) -> dict[str, Any]:
     return {
         "vocab_size": len(tokenizer),
         "hidden_size": 64,
-        "intermediate_size": 96,
+        "intermediate_size": 128,
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
         "num_key_value_heads": 2,
@@ -99,12 +102,8 @@ def _text(tokenizer: PreTrainedTokenizerFast, **more: Any) -> dict[str, Any]:
 
 def make_smolvlm(folder: Path, seed: int = 0) -> Path:
     """SmolVLM: 64-pixel tiles of 4 tokens, images split into tiles as the real one does."""
-    rows = [f"<row_{r}_col_{c}>" for r in range(1, 7) for c in range(1, 7)]
-    special = ["<|im_start|>", "<end_of_utterance>", "<fake_token_around_image>", "<image>", "<global-img>", *rows]
-    named = {"pad_token": "<|im_start|>", "bos_token": "<|im_start|>", "eos_token": "<end_of_utterance>"}
-    tokenizer = make_tokenizer(special, named)
-    size = {"longest_edge": 128}
-    tile = {"longest_edge": 64}
+    tokenizer = _smolvlm_tokenizer()
+    size, tile = {"longest_edge": 128}, {"longest_edge": 64}
     sampling = {"max_frames": 2, "fps": 1, "video_size": tile}
     processor = SmolVLMProcessor(
         SmolVLMImageProcessor(size=size, max_image_size=tile),
@@ -113,17 +112,37 @@ def make_smolvlm(folder: Path, seed: int = 0) -> Path:
         image_seq_len=4,
         chat_template=SMOLVLM_TEMPLATE,
     )
-    vision = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
-    config = SmolVLMConfig(
-        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
-        vision_config={**vision, "image_size": 64, "patch_size": 16},
-        text_config=_text(tokenizer, model_type="llama"),
-        scale_factor=2,
-        pad_token_id=tokenizer.pad_token_id,
-    )
     torch.manual_seed(seed)
-    model = SmolVLMForConditionalGeneration(config)
+    model = SmolVLMForConditionalGeneration(SmolVLMConfig(**_smolvlm_config(tokenizer)))
     return _save(folder, model, processor, tokenizer.eos_token_id, tokenizer.pad_token_id)
+
+
+def make_idefics3(folder: Path, seed: int = 0) -> Path:
+    """SmolVLM as its first checkpoints on the hub are stored: under its forebear's classes."""
+    tokenizer = _smolvlm_tokenizer()
+    images = Idefics3ImageProcessor(size={"longest_edge": 128}, max_image_size={"longest_edge": 64})
+    processor = Idefics3Processor(images, tokenizer, image_seq_len=4, chat_template=SMOLVLM_TEMPLATE)
+    torch.manual_seed(seed)
+    model = Idefics3ForConditionalGeneration(Idefics3Config(**_smolvlm_config(tokenizer)))
+    return _save(folder, model, processor, tokenizer.eos_token_id, tokenizer.pad_token_id)
+
+
+def _smolvlm_tokenizer() -> PreTrainedTokenizerFast:
+    rows = [f"<row_{r}_col_{c}>" for r in range(1, 7) for c in range(1, 7)]
+    special = ["<|im_start|>", "<end_of_utterance>", "<fake_token_around_image>", "<image>", "<global-img>", *rows]
+    named = {"pad_token": "<|im_start|>", "bos_token": "<|im_start|>", "eos_token": "<end_of_utterance>"}
+    return make_tokenizer(special, named)
+
+
+def _smolvlm_config(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+    vision = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    return {
+        "image_token_id": tokenizer.convert_tokens_to_ids("<image>"),
+        "vision_config": {**vision, "image_size": 64, "patch_size": 16},
+        "text_config": _text(tokenizer, model_type="llama"),
+        "scale_factor": 2,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
 
 
 def make_qwen2_vl(folder: Path, seed: int = 0) -> Path:
@@ -139,7 +158,7 @@ def make_qwen2_vl(folder: Path, seed: int = 0) -> Path:
     ids = {f"{name}_token_id": tokenizer.convert_tokens_to_ids(token) for name, token in QWEN2_VL_TOKENS.items()}
     rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}
     config = Qwen2VLConfig(
-        vision_config={"depth": 2, "embed_dim": 32, "hidden_size": 64, "num_heads": 2},
+        vision_config={"depth": 2, "embed_dim": 64, "hidden_size": 64, "num_heads": 2},
         text_config=_text(tokenizer, rope_parameters=rope),
         **ids,
     )
@@ -157,7 +176,10 @@ QWEN2_VL_TOKENS = {
 
 
 def make_paligemma(folder: Path, seed: int = 0) -> Path:
-    """PaliGemma: 16 image tokens, a prefix read in both directions, no chat template."""
+    """PaliGemma: 16 image tokens, a prefix read in both directions, no chat template.
+
+    Its vision tower's 48 hidden units are no whole number of NF4 blocks, as the real one's 4304 are not.
+    """
     tokenizer = make_tokenizer(
         ["<pad>", "<eos>", "<bos>", "<image>"],
         {"pad_token": "<pad>", "eos_token": "<eos>", "bos_token": "<bos>"},
@@ -202,8 +224,12 @@ def make_fastvlm(folder: Path, seed: int = 0) -> Path:
     return _save(folder, model, processor, tokenizer.eos_token_id, tokenizer.pad_token_id)
 
 
+FAMILY_OF = {"idefics3": "smolvlm"}
+"""The family of a tiny model, where it is not named as its maker."""
+
 MAKERS: dict[str, Callable[..., Path]] = {
     "smolvlm": make_smolvlm,
+    "idefics3": make_idefics3,
     "qwen2_vl": make_qwen2_vl,
     "paligemma": make_paligemma,
     "fastvlm": make_fastvlm,

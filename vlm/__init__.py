@@ -1,0 +1,44 @@
+"""Who speaks: model families, loading and quantising, engines that generate. Importing it imports no torch."""
+
+from vlm.catalogue import ModelEntry, list_models
+from vlm.config import ModelConfig, load_model_config
+from vlm.engine import TransformersEngine, open_engine
+from vlm.errors import (
+    AdapterMismatch,
+    AdapterNotFound,
+    HubUnreachable,
+    ModelNotFound,
+    ModelUnusable,
+    OutOfMemory,
+    PromptError,
+    UnknownModel,
+    UnsupportedQuantisation,
+    VlmError,
+)
+from vlm.families import FAMILIES
+from vlm.types import Engine, Generation, GenerationParams, Message, Prompt
+
+__all__ = [
+    "FAMILIES",
+    "AdapterMismatch",
+    "AdapterNotFound",
+    "Engine",
+    "Generation",
+    "GenerationParams",
+    "HubUnreachable",
+    "Message",
+    "ModelConfig",
+    "ModelEntry",
+    "ModelNotFound",
+    "ModelUnusable",
+    "OutOfMemory",
+    "Prompt",
+    "PromptError",
+    "TransformersEngine",
+    "UnknownModel",
+    "UnsupportedQuantisation",
+    "VlmError",
+    "list_models",
+    "load_model_config",
+    "open_engine",
+]

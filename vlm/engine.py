@@ -1,0 +1,194 @@
+"""Generates text with transformers. The model is loaded when it is first needed; counting tokens does not need it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vlm.config import ModelConfig
+from vlm.errors import OutOfMemory, PromptError
+from vlm.families.control_tokens import ControlTokens
+from vlm.types import Generation, GenerationParams, Prompt
+from vlm.weights import find_files, fingerprint
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from vlm.loading import Loaded
+
+log = logging.getLogger(__name__)
+
+
+class TransformersEngine:
+    """One model in this process. Implements `Engine`.
+
+    `batch_size` prompts are answered together, of like length and with as many images each. An answer in fp32 is the
+    same whatever batch it is in.
+    """
+
+    def __init__(self, config: ModelConfig, adapter: Path | None = None, batch_size: int = 8) -> None:
+        self.model = config.name
+        self.adapter = None if adapter is None else str(adapter)
+        self.max_images = config.images_per_prompt
+        self._config = config
+        self._adapter = adapter
+        self._batch_size = batch_size
+        self._loaded: Loaded | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def fingerprint(self) -> str:
+        """12 hex digits that change when the model's files do. See `vlm.weights.fingerprint`."""
+        return fingerprint(self._folder)
+
+    def load(self) -> Loaded:
+        """Loads the model now where it is not loaded yet, and returns it. Safe to call from another thread.
+
+        Raises any VlmError: ModelNotFound, HubUnreachable, ModelUnusable, UnsupportedQuantisation, AdapterNotFound,
+        AdapterMismatch.
+        """
+        with self._lock:
+            if self._loaded is None:
+                folder = self._folder
+                from vlm.loading import load
+
+                self._loaded = load(self._config, folder, self._adapter)
+            return self._loaded
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text as this model's tokenizer cuts it, special tokens not counted. Loads no model."""
+        tokenizer, control = self._tokenizer
+        encodings = tokenizer.encode_batch([control.broken(text) for text in texts], add_special_tokens=False)
+        return [len(encoding.ids) for encoding in encodings]
+
+    def generate(self, prompts: Sequence[Prompt], params: GenerationParams) -> Iterator[tuple[int, Generation]]:
+        """Yields `(position in prompts, Generation)` batch by batch, not in the order of `prompts`.
+
+        Raises PromptError before anything is generated where a prompt has more images than the model reads, and
+        later where one is too long; OutOfMemory; and what `load` raises.
+        """
+        self._check_images(prompts)
+        pending = self._batches(prompts)
+        while pending:
+            positions = pending.pop(0)
+            batch = [prompts[position] for position in positions]
+            try:
+                answers = self._answer(batch, params)
+            except MemoryError as error:
+                size = self._halved(len(positions), error)
+                pending = [many[i : i + size] for many in [positions, *pending] for i in range(0, len(many), size)]
+                continue
+            yield from zip(positions, answers, strict=True)
+
+    @cached_property
+    def _folder(self) -> Path:
+        return find_files(self._config)
+
+    @cached_property
+    def _tokenizer(self) -> tuple[Tokenizer, ControlTokens]:
+        """The tokenizer alone: quick to load, and with no need of torch."""
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer, ControlTokens(tokenizer.get_added_tokens_decoder().values())
+
+    def _check_images(self, prompts: Sequence[Prompt]) -> None:
+        most = max((len(prompt.images) for prompt in prompts), default=0)
+        if self.max_images is not None and most > self.max_images:
+            raise PromptError(
+                f"a prompt with {most} images, but {self.model} reads {self.max_images}. Ask about them one by one, "
+                f"or take a model that reads several: --model smolvlm-500m"
+            )
+
+    def _batches(self, prompts: Sequence[Prompt]) -> list[list[int]]:
+        """Positions in groups of like prompts, the longest first, so that what does not fit shows at once."""
+        texts = [
+            "".join(part for message in prompt.messages for part in message.parts if isinstance(part, str))
+            for prompt in prompts
+        ]
+        sizes = [(len(prompt.images), count) for prompt, count in zip(prompts, self.count_tokens(texts), strict=True)]
+        batches: list[list[int]] = []
+        for position in sorted(range(len(prompts)), key=lambda p: sizes[p], reverse=True):
+            last = batches[-1] if batches else None
+            if last and len(last) < self._batch_size and sizes[last[0]][0] == sizes[position][0]:
+                last.append(position)
+            else:
+                batches.append([position])
+        return batches
+
+    def _answer(self, batch: Sequence[Prompt], params: GenerationParams) -> list[Generation]:
+        """One batch through the model. Raises MemoryError where the GPU is full."""
+        loaded = self.load()
+        import torch
+
+        from vlm.decoding import LogprobMeter, processors
+        from vlm.quiet import quiet
+
+        started = time.perf_counter()
+        try:
+            with torch.inference_mode(), quiet():
+                inputs = self._config.how.encode(loaded.processor, batch, loaded.control)
+                inputs = inputs.to(loaded.device, loaded.model.dtype)
+                length = inputs["input_ids"].shape[1]
+                self._check_length(length, params, loaded)
+                meter = LogprobMeter(len(batch), loaded.stop_ids, loaded.device)
+                steps = processors(params, meter, length)
+                ids = loaded.model.generate(
+                    **inputs, max_new_tokens=params.max_new_tokens, do_sample=False, logits_processor=steps
+                )
+                meter.finish(ids[:, -1])
+        except torch.OutOfMemoryError as error:
+            raise MemoryError(str(error)) from error
+        seconds = (time.perf_counter() - started) / len(batch)
+        texts = loaded.processor.tokenizer.batch_decode(ids[:, length:], skip_special_tokens=True)
+        return [
+            Generation(
+                text=text.strip(),
+                prompt_tokens=int(prompt_tokens),
+                new_tokens=new_tokens,
+                stop="end" if ended else "length",
+                seconds=seconds,
+                mean_logprob=mean,
+            )
+            for text, prompt_tokens, new_tokens, ended, mean in zip(
+                texts,
+                inputs["attention_mask"].sum(dim=1),
+                meter.new_tokens,
+                meter.ended,
+                meter.mean_logprobs,
+                strict=True,
+            )
+        ]
+
+    def _check_length(self, length: int, params: GenerationParams, loaded: Loaded) -> None:
+        if length + params.max_new_tokens > loaded.context:
+            raise PromptError(
+                f"a prompt of {length} tokens, images counted, and {params.max_new_tokens} new ones are more than the "
+                f"{loaded.context} that {self.model} reads. Shorten the question, or ask for less evidence (--k)"
+            )
+
+    def _halved(self, size: int, error: MemoryError) -> int:
+        """Half a batch, for this run and the next ones. Raises OutOfMemory for a batch of one."""
+        if size == 1:
+            raise OutOfMemory(
+                f"{self.model} does not fit in memory, even with one prompt. Quantise it with "
+                f"--set model.quantisation=nf4, or take a smaller model"
+            ) from error
+        import torch
+
+        torch.cuda.empty_cache()
+        self._batch_size = (size + 1) // 2
+        log.warning("%s: out of memory with %d prompts together; going on with %d", self.model, size, self._batch_size)
+        return self._batch_size
+
+
+def open_engine(config: ModelConfig, adapter: Path | None = None, batch_size: int = 8) -> TransformersEngine:
+    """An engine for the model that `config` describes, with a LoRA adapter's folder or without. Loads nothing yet."""
+    return TransformersEngine(config, adapter, batch_size)

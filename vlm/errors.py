@@ -1,0 +1,49 @@
+"""What can go wrong with a model. Every message is one line: what, where, what to do."""
+
+from __future__ import annotations
+
+
+class VlmError(Exception):
+    """Base of this room's errors."""
+
+
+class UnknownModel(VlmError):  # noqa: N818 - the name says what is wrong, as in the rest of the tree
+    """No model configuration of that name."""
+
+
+class ModelNotFound(VlmError):  # noqa: N818
+    """The model's files are not where the configuration says."""
+
+
+class HubUnreachable(ModelNotFound):
+    """The model's files are not on this machine and the hub does not answer."""
+
+
+class ModelUnusable(VlmError):  # noqa: N818
+    """The files are there but are not a model of this family, or are damaged."""
+
+
+class UnsupportedQuantisation(VlmError):  # noqa: N818
+    """This model cannot be quantised so on this machine."""
+
+
+class AdapterNotFound(VlmError):  # noqa: N818
+    """No adapter in that folder."""
+
+
+class AdapterMismatch(VlmError):  # noqa: N818
+    """The adapter was made for another model."""
+
+
+class PromptError(VlmError):
+    """A prompt that this model cannot take: too long, or the wrong number of images."""
+
+
+class OutOfMemory(VlmError):  # noqa: N818
+    """The model does not fit, even with a batch of one."""
+
+
+def one_line(error: BaseException, limit: int = 200) -> str:
+    """A library's error as one line of at most `limit` characters."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,15 @@
+"""FastVLM: chat, a convolutional trunk that gives few image tokens. Pocket, the embedded default, is of this family."""
+
+from __future__ import annotations
+
+from vlm.families.base import LANGUAGE_LINEARS, ChatFamily
+
+
+class FastVlm(ChatFamily):
+    """FastVLM with any timm trunk."""
+
+    name = "fastvlm"
+    model_types = ("fast_vlm",)
+    max_images = None
+    lora_targets = rf"model\.language_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
+    keep_precision = r"lm_head|model\.vision_tower\..*|model\.multi_modal_projector\..*"

@@ -1,0 +1,44 @@
+"""PaliGemma: no chat, one image. The prompt's texts are its prefix, which the model reads in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from vlm.errors import ModelUnusable, PromptError
+from vlm.families.base import LANGUAGE_LINEARS, Family, pil
+from vlm.families.control_tokens import ControlTokens
+from vlm.types import Prompt
+
+
+class PaliGemma(Family):
+    """PaliGemma 3B."""
+
+    name = "paligemma"
+    model_types = ("paligemma",)
+    max_images = 1
+    lora_targets = rf"model\.language_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
+    keep_precision = r"lm_head|model\.multi_modal_projector\..*"
+
+    def prepare(self, processor: Any, where: str) -> None:
+        if not hasattr(processor, "image_token"):
+            raise ModelUnusable(
+                f"{where}: its processor has no image token. Take PaliGemma's own processor_config.json"
+            )
+
+    def encode(self, processor: Any, prompts: Sequence[Prompt], control: ControlTokens) -> Any:
+        if any(len(prompt.images) != 1 for prompt in prompts):
+            raise PromptError("PaliGemma reads exactly one image with each prompt. Ask about one image at a time")
+        inputs = processor(
+            images=[[pil(prompt.images[0])] for prompt in prompts],
+            text=[processor.image_token + control.broken(_prefix(prompt)) for prompt in prompts],
+            padding=True,
+        )
+        inputs.pop("labels")  # the processor always makes training labels; `generate` would refuse them
+        return inputs.convert_to_tensors("pt")
+
+
+def _prefix(prompt: Prompt) -> str:
+    """All texts in reading order, the system's first as any other, a line break between them."""
+    texts = (part.strip() for message in prompt.messages for part in message.parts if isinstance(part, str))
+    return "\n".join(text for text in texts if text)

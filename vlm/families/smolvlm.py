@@ -1,0 +1,15 @@
+"""SmolVLM: chat, several images, each split into tiles. The hub's first SmolVLMs call themselves idefics3."""
+
+from __future__ import annotations
+
+from vlm.families.base import LANGUAGE_LINEARS, ChatFamily
+
+
+class SmolVlm(ChatFamily):
+    """SmolVLM 256M, 500M and 2.2B."""
+
+    name = "smolvlm"
+    model_types = ("smolvlm", "idefics3")
+    max_images = None
+    lora_targets = rf"model\.text_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
+    keep_precision = r"lm_head|model\.connector\..*"

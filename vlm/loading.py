@@ -1,0 +1,175 @@
+"""Loads a model from a folder: precision, quantisation, adapter. Knows nothing of prompts or of where files come from.
+
+Imports torch and transformers; import it where a model is needed, not before.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig, GenerationConfig
+
+from vlm.adapters import attach_adapter
+from vlm.config import ModelConfig
+from vlm.errors import ModelUnusable, UnsupportedQuantisation, one_line
+from vlm.families.control_tokens import ControlTokens
+from vlm.quiet import quiet
+
+log = logging.getLogger(__name__)
+
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+_NF4_BLOCK = 64
+"""Weights that share one scale in NF4. On a CPU a row must be a whole number of blocks."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to speak. `stop_ids` end an answer; `context` is the longest prompt with its answer, in tokens."""
+
+    model: Any
+    processor: Any
+    control: ControlTokens
+    device: torch.device
+    stop_ids: tuple[int, ...]
+    context: int
+
+
+def load(config: ModelConfig, folder: Path, adapter: Path | None) -> Loaded:
+    """The model in `folder`, loaded as `config` says, with the LoRA adapter of that folder where one is given.
+
+    Raises ModelUnusable, UnsupportedQuantisation, AdapterNotFound and AdapterMismatch.
+    """
+    where = f"model {config.name}: {folder}"
+    if config.trust_remote_code:
+        log.warning("%s: running code that came with the model, because its configuration says so", where)
+    _check_kind(config, folder, where)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with quiet():
+        processor = _load_processor(config, folder, where)
+        model = _load_model(config, folder, device, where)
+        stop_ids = _stop_ids(model, processor)
+        # The checkpoint's own sampling defaults must not leak into a decoding that GenerationParams describe.
+        model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+            eos_token_id=list(stop_ids), pad_token_id=processor.tokenizer.pad_token_id
+        )
+        if adapter is not None:
+            model = attach_adapter(model, adapter, config)
+    return Loaded(
+        model=model.eval(),
+        processor=processor,
+        control=ControlTokens(processor.tokenizer.added_tokens_decoder.values()),
+        device=device,
+        stop_ids=stop_ids,
+        context=model.config.get_text_config().max_position_embeddings,
+    )
+
+
+def compute_dtype(config: ModelConfig, device: torch.device) -> torch.dtype:
+    """The precision of what is not quantised, and of all arithmetic."""
+    if config.dtype == "auto":
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    return _DTYPES[config.dtype]
+
+
+def _check_kind(config: ModelConfig, folder: Path, where: str) -> None:
+    try:
+        stored = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelUnusable(f"{where}/config.json cannot be read: {one_line(error)}") from error
+    kind = stored.get("model_type")
+    if kind not in config.how.model_types:
+        expected = " or ".join(config.how.model_types)
+        raise ModelUnusable(
+            f"{where} holds a {kind} model; family {config.family} is {expected}. Correct family or path"
+        )
+    if "quantization_config" in stored and config.quantisation != "none":
+        raise UnsupportedQuantisation(
+            f"{where} is stored quantised already. Load it with --set model.quantisation=none, or take the 16-bit files"
+        )
+
+
+def _load_processor(config: ModelConfig, folder: Path, where: str) -> Any:
+    try:
+        processor = AutoProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+            folder, local_files_only=True, trust_remote_code=config.trust_remote_code
+        )
+    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+        raise ModelUnusable(f"{where}: its processor cannot be loaded: {one_line(error)}") from error
+    tokenizer = getattr(processor, "tokenizer", None)
+    if tokenizer is None:
+        raise ModelUnusable(f"{where}: no processor_config.json or preprocessor_config.json beside its config.json")
+    tokenizer.padding_side = "left"  # answers must follow their prompts
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    config.how.prepare(processor, where)
+    return processor
+
+
+def _load_model(config: ModelConfig, folder: Path, device: torch.device, where: str) -> Any:
+    dtype = compute_dtype(config, device)
+    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": config.trust_remote_code}
+    if config.quantisation != "none":
+        options["quantization_config"] = _quantisation(config, folder, dtype, device)
+        options["device_map"] = {"": device}
+    try:
+        loaded: Any = AutoModelForImageTextToText.from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **options
+        )
+    except ImportError as error:
+        raise UnsupportedQuantisation(f"{where} in {config.quantisation}: {one_line(error)}") from error
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise ModelUnusable(f"{where} cannot be loaded: {one_line(error)}") from error
+    model, report = loaded
+    lacking = sorted(report["missing_keys"])
+    if lacking:  # transformers would fill these with random numbers
+        raise ModelUnusable(f"{where}: its files lack {len(lacking)} of the model's tensors, the first {lacking[0]}")
+    return model if config.quantisation != "none" else model.to(device)
+
+
+def _quantisation(config: ModelConfig, folder: Path, dtype: torch.dtype, device: torch.device) -> BitsAndBytesConfig:
+    kept = _kept_modules(config, folder, device)
+    if config.quantisation == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept)  # type: ignore[no-untyped-call]
+    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+        llm_int8_skip_modules=kept,
+    )
+
+
+def _kept_modules(config: ModelConfig, folder: Path, device: torch.device) -> list[str]:
+    """Full names of the linear layers that keep their precision, read off a model without weights."""
+    with torch.device("meta"):
+        shape = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=config.trust_remote_code)
+        model = AutoModelForImageTextToText.from_config(  # type: ignore[no-untyped-call]
+            shape, trust_remote_code=config.trust_remote_code
+        )
+    uneven = config.quantisation == "nf4" and device.type == "cpu"
+    linears = {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+    kept = [
+        name
+        for name, module in linears.items()
+        if re.fullmatch(config.how.keep_precision, name) or (uneven and module.in_features % _NF4_BLOCK)
+    ]
+    if len(kept) == len(linears):
+        raise UnsupportedQuantisation(
+            f"model {config.name}: no layer of {folder} can be held in {config.quantisation} on this {device.type}. "
+            f"Load it with --set model.quantisation=none"
+        )
+    return kept
+
+
+def _stop_ids(model: Any, processor: Any) -> tuple[int, ...]:
+    """Tokens that end an answer: those of the checkpoint, and the tokenizer's own end token."""
+    own = model.generation_config.eos_token_id
+    ids = list(own) if isinstance(own, list) else [own]
+    return tuple(dict.fromkeys(i for i in [*ids, processor.tokenizer.eos_token_id] if i is not None))
