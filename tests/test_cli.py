@@ -1,0 +1,225 @@
+"""The command line, run as a user runs it: what it prints, where, and its exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+import cli
+from pocket.starter import write_demo
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo")
+    write_demo(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def smear(demo: Path) -> str:
+    return str(demo / "blood_smear.png")
+
+
+@pytest.fixture
+def run() -> Run:
+    return lambda *args: CliRunner().invoke(cli.main, [str(arg) for arg in args], catch_exceptions=False)
+
+
+def one_line(result: Result) -> str:
+    """The single `error:` line of a refused command."""
+    lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    return lines[0]
+
+
+def without_timings(line: str) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(line)
+    record.pop("timings_s")
+    return record
+
+
+def test_a_caption_for_people(run: Run, smear: str) -> None:
+    result = run("caption", "--image", smear)
+    assert result.exit_code == 0
+    assert "smear" in result.stdout.lower()
+    assert "[1]  example" in result.stdout
+    assert "starter" in result.stdout
+    assert "small embedded model" in result.stderr
+    assert "--model" in result.stderr
+
+
+def test_the_same_command_twice_gives_the_same_bytes(run: Run, smear: str) -> None:
+    first, second = (run("caption", "--image", smear, "--json").stdout for _ in range(2))
+    assert without_timings(first) == without_timings(second)
+
+
+def test_several_images_come_in_the_order_asked(run: Run, demo: Path) -> None:
+    images = [demo / "stained_tissue.png", demo / "blood_smear.png"]
+    result = run("caption", "--json", "--no-rag", *(part for image in images for part in ("--image", image)))
+    assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == ["stained_tissue", "blood_smear"]
+
+
+def test_options_reach_the_record(run: Run, smear: str) -> None:
+    result = run(
+        "caption", "--image", smear, "--json", "--k", 2, "--prompt", "few_shot_passages", "--seed", 7,
+        "--set", "generation.max_new_tokens=5",
+    )  # fmt: skip
+    record = json.loads(result.stdout)
+    assert [e["kind"] for e in record["evidence"]] == ["example", "example", "passage", "passage"]
+    assert record["prompt"].startswith("few_shot_passages@")
+    assert record["seed"] == 7
+    assert record["params"]["max_new_tokens"] == 5
+    assert record["tokens"]["new"] == 5
+
+
+def test_no_rag_shows_no_evidence(run: Run, smear: str) -> None:
+    record = json.loads(run("caption", "--image", smear, "--no-rag", "--json").stdout)
+    assert record["evidence"] == []
+    assert record["index"] is None
+
+
+def test_a_question_is_answered(run: Run, smear: str) -> None:
+    record = json.loads(run("ask", "--image", smear, "--question", "What kind of image is this?", "--json").stdout)
+    assert record["question"] == "What kind of image is this?"
+    assert "smear" in record["answer"].lower()
+
+
+def bad_files(folder: Path) -> dict[str, Path]:
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
+    png = io.BytesIO()
+    Image.fromarray(noise).save(png, "PNG")
+    files = {
+        "empty": b"",
+        "truncated": png.getvalue()[:5000],
+        "no image": b"hello" * 100,
+    }
+    for name, data in files.items():
+        (folder / f"{name}.png").write_bytes(data)
+    Image.new("1", (20_000, 10_000)).save(folder / "huge.png")
+    return {name: folder / f"{name}.png" for name in [*files, "huge", "missing"]}
+
+
+REASONS = {
+    "empty": "the file is empty",
+    "truncated": "damaged image",
+    "no image": "not an image in a format read here",
+    "huge": "over the limit of 100 million pixels",
+    "missing": "no such file",
+}
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_a_bad_image_alone_is_one_line_and_exit_code_2(run: Run, tmp_path: Path, name: str) -> None:
+    path = bad_files(tmp_path)[name]
+    result = run("caption", "--image", path, "--no-rag")
+    assert result.exit_code == 2
+    assert REASONS[name] in one_line(result)
+    assert str(path) in one_line(result)
+
+
+def test_bad_images_among_good_ones_are_exit_code_1(run: Run, tmp_path: Path, smear: str) -> None:
+    bad = bad_files(tmp_path)
+    result = run("caption", "--no-rag", "--json", "--image", smear, *(p for b in bad.values() for p in ("--image", b)))
+    assert result.exit_code == 1
+    assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == ["blood_smear"]
+    assert result.stderr.count("error: ") == len(bad)
+
+
+@pytest.mark.parametrize("mode", ["P", "CMYK", "RGBA", "LA", "L", "1", "I;16"])
+def test_unusual_images_are_described(run: Run, tmp_path: Path, smear: str, mode: str) -> None:
+    path = tmp_path / "image.tif"
+    with Image.open(smear) as image:
+        if mode == "I;16":
+            Image.fromarray(np.asarray(image.convert("L"), np.uint16) * 200).save(path)
+        else:
+            image.convert(mode).save(path)
+    result = run("caption", "--image", path, "--no-rag", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["caption"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model", "smolvlm-50m"], "did you mean 'smolvlm-500m'"),
+        (["--prompt", "few_shots"], "did you mean 'few_shot'"),
+        (["--set", "prompt.lenght=short"], "did you mean 'length'"),
+        (["--set", "prompt.length"], "write it as key=value"),
+        (["--config", "none.yaml"], "none.yaml: cannot be read"),
+        (["--index", "nowhere"], "nowhere"),
+        (["--adapter", "nowhere"], "nowhere"),
+        (["--set", "model.path=nowhere"], "nowhere"),
+    ],
+)
+def test_a_wrong_request_is_one_line_and_exit_code_2(run: Run, smear: str, options: list[str], message: str) -> None:
+    result = run("caption", "--image", smear, *options)
+    assert result.exit_code == 2
+    assert message in one_line(result)
+
+
+def test_a_hub_out_of_reach_is_one_line(run: Run, smear: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    result = run("caption", "--image", smear, "--model", "smolvlm-500m", "--no-rag")
+    assert result.exit_code == 2
+    assert "smolvlm-500m" in one_line(result)
+    assert "model.path" in one_line(result)
+
+
+def test_a_half_written_index_and_one_of_another_embedder_are_refused(run: Run, smear: str, tmp_path: Path) -> None:
+    run("index", "info")  # the starter index is there
+    from rag.starter import starter_folder
+
+    manifest = json.loads((starter_folder() / "manifest.json").read_text())
+    half = tmp_path / "half"
+    half.mkdir()
+    (half / "records.sqlite").touch()
+    assert run("caption", "--image", smear, "--index", half).exit_code == 2
+    assert str(half) in one_line(run("caption", "--image", smear, "--index", half))
+
+    other = tmp_path / "other"
+    other.mkdir()
+    for file in starter_folder().iterdir():
+        (other / file.name).write_bytes(file.read_bytes())
+    manifest["spaces"]["images"]["fingerprint"] = "0" * 64
+    (other / "manifest.json").write_text(json.dumps(manifest))
+    result = run("caption", "--image", smear, "--index", other)
+    assert result.exit_code == 2
+    assert "was built with" in one_line(result)
+
+
+def test_the_starter_index_is_told_searched_and_verified(run: Run, smear: str) -> None:
+    info = json.loads(run("index", "info", "--json").stdout)
+    assert set(info["spaces"]) == {"images", "passages"}
+    found = run("index", "search", "--image", smear, "--k", 2, "--json").stdout.splitlines()
+    assert [json.loads(line)["kind"] for line in found] == ["example", "example"]
+    assert "smear" in json.loads(found[0])["text"].lower()
+    kinds = [
+        json.loads(line)["kind"] for line in run("index", "search", "--text", "chest", "--json").stdout.splitlines()
+    ]
+    assert set(kinds) == {"example", "passage"}
+    assert run("index", "search", "--k", 1, "--text", "chest").stdout.strip()
+    assert run("index", "verify").exit_code == 0
+    assert run("index", "search").exit_code == 2
+
+
+def test_doctor_says_what_works(run: Run) -> None:
+    result = run("doctor", "--json")
+    findings = {finding["name"]: finding for finding in json.loads(result.stdout)}
+    assert findings["embedder pocket-clip"]["state"] == "ok"
+    assert findings["model pocket"]["state"] == "ok"
+    assert findings["model qwen2-vl-2b"]["state"] == "missing"
+    assert "hf download Qwen/" in findings["model qwen2-vl-2b"]["mend"]
+    assert result.exit_code == 0
