@@ -11,6 +11,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ CREATE TABLE IF NOT EXISTS vectors (        -- embedded, not yet in a FAISS file
 );
 CREATE TABLE IF NOT EXISTS builds (
     generation INTEGER PRIMARY KEY,
-    fingerprints TEXT NOT NULL,             -- JSON: space to {fingerprint, what it is called}
+    fingerprints TEXT NOT NULL,             -- JSON: space to {fingerprint, name}
+    config_file TEXT,
     started_at TEXT NOT NULL,
     finished_at TEXT
 );
@@ -93,10 +95,15 @@ def connect(file: Path, *, create: bool = False) -> sqlite3.Connection:
             connection.execute("PRAGMA query_only = ON")
             connection.execute("SELECT 1 FROM records LIMIT 1")
     except sqlite3.DatabaseError as error:
-        raise IndexCorruptError(
-            f"{file}: missing or damaged: {error}. Build the index again into a new folder"
-        ) from error
+        raise IndexCorruptError(f"{file}: missing or damaged: {error}. Build the index again with --rebuild") from error
     return connection
+
+
+def half_built_from(file: Path) -> str | None:
+    """The configuration file a build was stopped on, None where it had none or had not begun."""
+    with closing(connect(file)) as connection:
+        row = connection.execute("SELECT config_file FROM builds ORDER BY generation DESC LIMIT 1").fetchone()
+    return row[0] if row else None
 
 
 def content_hash(record: Example | Passage) -> str:

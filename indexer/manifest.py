@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 import configs
+from indexer.database import half_built_from
 from indexer.embedders.config import EmbedderConfig
 from indexer.errors import IndexCorruptError, IndexIncompleteError, IndexNotFoundError
 from indexer.types import Embedder
@@ -145,7 +146,7 @@ def _missing(path: Path) -> IndexNotFoundError | IndexIncompleteError:
     if (path / DATABASE).is_file():
         return IndexIncompleteError(
             f"index {path} is half-built: its build was stopped before the end, what it did is kept. "
-            f"Go on with it: {build_command(None, rebuild=False)}"
+            f"Go on with it: {build_command(half_built_from(path / DATABASE), rebuild=False)}"
         )
     what = "is no index (it has no manifest.json)" if path.exists() else "does not exist"
     return IndexNotFoundError(f"index {path} {what}. Build one: {build_command(None, rebuild=False)}")

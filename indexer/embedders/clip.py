@@ -68,7 +68,7 @@ class OpenClipEmbedder:
 
         loaded = self._load()
         if loaded.tokenize is None:
-            import open_clip
+            import open_clip  # type: ignore[import-untyped]
 
             loaded.tokenize = open_clip.get_tokenizer(f"local-dir:{loaded.folder}")
         parts: list[Vectors] = []

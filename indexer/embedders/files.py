@@ -61,7 +61,7 @@ def fetch_revision(hub: str, revision: str, name: str, patterns: tuple[str, ...]
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     # The HTTP library under the hub's client has changed its name before; its errors are this one's bases.
-    unreachable = (HfHubHTTPError, *HfHubHTTPError.__bases__)
+    unreachable: tuple[type[Exception], ...] = (HfHubHTTPError, *HfHubHTTPError.__bases__)
 
     def snapshot(local_files_only: bool) -> Path:
         wanted, unwanted = list(patterns), list(_NOT_FETCHED)

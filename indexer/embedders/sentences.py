@@ -69,7 +69,7 @@ class SentenceTransformersEmbedder:
         from transformers.utils import logging
 
         shown = logging.is_progress_bar_enabled()
-        logging.disable_progress_bar()
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
             return SentenceTransformer(
@@ -82,7 +82,7 @@ class SentenceTransformersEmbedder:
             ) from error
         finally:
             if shown:
-                logging.enable_progress_bar()
+                logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _dim(folder: Path, name: str) -> int:

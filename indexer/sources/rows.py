@@ -58,7 +58,7 @@ def _csv(path: Path, _fields: frozenset[str]) -> Iterator[Row | BadRow]:
 
 def _parquet(path: Path, fields: frozenset[str]) -> Iterator[Row | BadRow]:
     try:
-        import pyarrow.parquet
+        import pyarrow.parquet  # type: ignore[import-untyped]
     except ImportError as error:
         message = f"{path}: reading Parquet needs pyarrow. Install it: pip install 'lumenscribe[parquet]'"
         raise SourceError(message) from error

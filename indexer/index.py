@@ -1,0 +1,206 @@
+"""An index that is open for reading: search, look-up, what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from indexer.database import VISIBLE
+from indexer.embedders import create_embedder, parse_embedder
+from indexer.errors import EmbedderMismatchError, IndexCorruptError, QueryError, RecordNotFoundError
+from indexer.manifest import Manifest, build_command, describe, read_manifest
+from indexer.publish import SPACES
+from indexer.snapshot import Snapshot
+from indexer.types import Embedder, Evidence, Example, Kind, Passage, Query
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class SpaceInfo:
+    """A vector space: what embedded it, how many vectors of which dimension, in which file."""
+
+    name: str
+    kind: Kind
+    embedder: str
+    revision: str
+    fingerprint: str
+    dim: int
+    metric: str
+    count: int
+    file: str
+
+
+@dataclass(frozen=True)
+class IndexInfo:
+    """What an index holds, counted in records, and its size on disk. A missing licence counts as "unknown"."""
+
+    path: str
+    schema_version: int
+    generation: int
+    created_at: str
+    config_file: str | None
+    config_hash: str
+    kinds: dict[str, int]
+    sources: dict[str, int]
+    licenses: dict[str, int]
+    failures: int
+    spaces: tuple[SpaceInfo, ...]
+    size_bytes: int
+
+
+class Index:
+    """An index on disk, read at one generation; what a build adds shows when it is opened again.
+
+    Opening reads the manifest only; vectors and embedders are loaded at the first use. May be used from
+    several threads.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._snapshot = Snapshot(self.path, read_manifest(self.path))
+        self._embedders: dict[str, Embedder] = {}
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the database file."""
+        self._snapshot.close()
+
+    @property
+    def manifest(self) -> Manifest:
+        """What this generation consists of."""
+        return self._snapshot.manifest
+
+    @property
+    def generation(self) -> int:
+        """The generation that is read."""
+        return self.manifest.generation
+
+    @property
+    def version(self) -> str:
+        """The index and its exact content, for records: `data/indexes/medpix@3:1f2e3d4c`."""
+        content = {name: space.sha256 for name, space in sorted(self.manifest.spaces.items())}
+        return f"{self.path}@{self.generation}:{''.join(content.values())[:8]}"
+
+    def __len__(self) -> int:
+        return sum(space.count for space in self.manifest.spaces.values())
+
+    def count(self, space: str) -> int:
+        """How many vectors a space has; 0 where the index has no such space."""
+        described = self.manifest.spaces.get(space)
+        return described.count if described is not None else 0
+
+    def search(self, queries: Sequence[Query]) -> list[list[Evidence]]:
+        """For each query its nearest records, ranked from 1; exact, by cosine similarity in the query's space.
+
+        There are `k` wherever that many are not excluded. Equal scores (to six decimals) are in the order of
+        their ids. Raises QueryError (unknown space, wrong dimension), IndexCorruptError.
+        """
+        return self._read(lambda snapshot: snapshot.search(queries))
+
+    def examples(self, ids: Sequence[str]) -> list[Example]:
+        """The examples of these ids, in their order. Raises RecordNotFoundError for one that is not there."""
+        found = self._read(lambda snapshot: snapshot.by_id("example", ids))
+        return [record for id_ in ids if isinstance(record := self._present(found, id_), Example)]
+
+    def passages(self, ids: Sequence[str]) -> list[Passage]:
+        """The passages of these ids, in their order. Raises RecordNotFoundError for one that is not there."""
+        found = self._read(lambda snapshot: snapshot.by_id("passage", ids))
+        return [record for id_ in ids if isinstance(record := self._present(found, id_), Passage)]
+
+    def embedder_for(self, space: str) -> Embedder:
+        """The embedder whose vectors a space holds, the same object each time.
+
+        Raises QueryError (unknown space), EmbedderMismatchError (its files are not what they were),
+        EmbedderUnavailableError.
+        """
+        if space not in self._embedders:
+            self._embedders[space] = self._checked_embedder(space)
+        return self._embedders[space]
+
+    def info(self) -> IndexInfo:
+        """Counts by kind, source and licence; spaces; size."""
+        manifest = self.manifest
+        failures = "SELECT count(*) AS n FROM failures WHERE generation = :generation"
+        return IndexInfo(
+            path=str(self.path),
+            schema_version=manifest.schema_version,
+            generation=manifest.generation,
+            created_at=manifest.created_at,
+            config_file=manifest.config_file,
+            config_hash=manifest.config_hash,
+            kinds=self._counts("kind"),
+            sources=self._counts("source"),
+            licenses=self._counts("coalesce(license, 'unknown')"),
+            failures=self._read(lambda snapshot: int(snapshot.select(failures, {})[0]["n"])),
+            spaces=tuple(
+                SpaceInfo(
+                    name=name,
+                    kind=SPACES[name],
+                    embedder=space.embedder.id,
+                    revision=space.embedder.revision,
+                    fingerprint=space.embedder.fingerprint,
+                    dim=space.dim,
+                    metric=space.metric,
+                    count=space.count,
+                    file=space.file,
+                )
+                for name, space in manifest.spaces.items()
+            ),
+            size_bytes=sum(file.stat().st_size for file in self.path.iterdir() if file.is_file()),
+        )
+
+    def _counts(self, what: str) -> dict[str, int]:
+        sql = f"SELECT {what} AS what, count(*) AS n FROM records WHERE {VISIBLE} GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608
+        return {row["what"]: row["n"] for row in self._read(lambda snapshot: snapshot.select(sql, {}))}
+
+    def _present(self, found: dict[str, Example | Passage], id_: str) -> Example | Passage:
+        record = found.get(id_)
+        if record is None:
+            raise RecordNotFoundError(f"index {self.path} has no record {id_!r}")
+        return record
+
+    def _read(self, read: Callable[[Snapshot], _T]) -> _T:
+        """What `read` gives; where files are gone because a build has switched meanwhile, from the new generation."""
+        while True:
+            snapshot = self._snapshot
+            try:
+                return read(snapshot)
+            except IndexCorruptError:
+                manifest = read_manifest(self.path)
+                if manifest.generation == snapshot.manifest.generation:
+                    raise
+                self._snapshot = Snapshot(self.path, manifest)
+                self._embedders.clear()
+
+    def _checked_embedder(self, space: str) -> Embedder:
+        described = self.manifest.spaces.get(space)
+        if described is None:
+            raise QueryError(f"index {self.path} has no space {space!r}; it has {', '.join(self.manifest.spaces)}")
+        built = described.embedder
+        embedder = create_embedder(built.name, parse_embedder(built.config, f"index {self.path}"))
+        if embedder.fingerprint != built.fingerprint:
+            raise EmbedderMismatchError(
+                f"index {self.path} was built with {describe(built.id, built.revision, described.dim)}; "
+                f"{built.name} is now {describe(embedder.id, embedder.revision, embedder.dim)}. "
+                f"Rebuild: {build_command(self.manifest.config_file, rebuild=True)}"
+            )
+        return embedder
+
+
+def open_index(path: str | Path) -> Index:
+    """Opens an index for reading, at its current generation.
+
+    Raises IndexNotFoundError, IndexIncompleteError (half-built), IndexCorruptError.
+    """
+    return Index(path)

@@ -1,0 +1,121 @@
+"""Decoding ahead of embedding: threads read and decode images while the model is busy with earlier ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import imaging
+from indexer.database import content_hash
+from indexer.ledger import Known, Staged
+from indexer.types import Kind, Passage, SourceFailure, SourceImage
+
+THUMBNAIL_SIDE_PX = 224
+MAX_HELD_BYTES = 512 << 20
+"""Decoded pixels in memory beyond which a batch is embedded early and no further image is begun."""
+
+_MAX_THREADS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A record that is new or changed, with the image to embed where it has one."""
+
+    staged: Staged
+    image: imaging.LoadedImage | None
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """A record that is there already, as it is."""
+
+    row: int
+
+
+Prepared = Ready | Unchanged | SourceFailure
+Lookup = Callable[[Kind, str], Known | None]
+
+
+def prepare(items: Iterable[SourceImage | Passage | SourceFailure], lookup: Lookup, ahead: int) -> Iterator[Prepared]:
+    """Each item as what is to be done with it, in the same order; at most `ahead` are in memory, large ones fewer.
+
+    `lookup` is called from the caller's thread only. An image that cannot be read becomes a SourceFailure.
+    """
+    threads = min(_MAX_THREADS, os.cpu_count() or 1)
+    with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
+        waiting: deque[Future[Prepared]] = deque()
+        try:
+            for item in items:
+                waiting.append(_start(pool, item, lookup))
+                while len(waiting) >= ahead or held_bytes(waiting) > MAX_HELD_BYTES:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def held_bytes(waiting: Iterable[Future[Prepared]]) -> int:
+    """Bytes of pixels that are decoded and waiting."""
+    done = (future.result() for future in waiting if future.done() and future.exception() is None)
+    return sum(item.image.pixels.nbytes for item in done if isinstance(item, Ready) and item.image is not None)
+
+
+def _start(pool: ThreadPoolExecutor, item: SourceImage | Passage | SourceFailure, lookup: Lookup) -> Future[Prepared]:
+    match item:
+        case SourceImage():
+            return pool.submit(_prepare_image, item, lookup("example", item.example.id))
+        case Passage():
+            return _done(_prepare_passage(item, lookup("passage", item.id)))
+        case SourceFailure():
+            return _done(item)
+
+
+def _done(result: Prepared) -> Future[Prepared]:
+    future: Future[Prepared] = Future()
+    future.set_result(result)
+    return future
+
+
+def _prepare_passage(passage: Passage, known: Known | None) -> Ready | Unchanged:
+    said = content_hash(passage)
+    if known is not None and known.content_hash == said:
+        return Unchanged(known.row)
+    return Ready(Staged(passage, "", said), None)
+
+
+def _prepare_image(item: SourceImage, known: Known | None) -> Prepared:
+    path, example = Path(item.image_path), item.example
+    try:
+        if known is not None and known.content_hash == content_hash(_with_bytes(item, _sha256(path)).example):
+            return Unchanged(known.row)
+        image = imaging.load(path)
+        thumbnail = imaging.thumbnail(image.pixels, THUMBNAIL_SIDE_PX)
+    except imaging.ImageError as error:
+        return SourceFailure(example.source, example.id, str(error))
+    except OSError as error:
+        return SourceFailure(example.source, example.id, f"{path}: cannot be read: {error.strerror or error}")
+    said = content_hash(_with_bytes(item, image.sha256).example)
+    complete = dataclasses.replace(
+        example,
+        modality=example.modality or image.acquisition.modality,
+        image_sha256=image.sha256,
+        phash=image.phash,
+        thumbnail=thumbnail,
+    )
+    return Ready(Staged(complete, item.image_path, said), image)
+
+
+def _with_bytes(item: SourceImage, sha256: str) -> SourceImage:
+    return dataclasses.replace(item, example=dataclasses.replace(item.example, image_sha256=sha256))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,123 @@
+"""The last step of a build: the settled rows become files, and the files the current generation."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from indexer.embedders import create_embedder, read_embedder
+from indexer.embedders.files import sha256_of
+from indexer.errors import IndexCorruptError
+from indexer.ledger import Ledger
+from indexer.manifest import (
+    DATABASE,
+    EmbedderRecord,
+    Manifest,
+    Space,
+    describe,
+    hash_json,
+    sync_folder,
+    write_manifest,
+)
+from indexer.types import Embedder, Kind
+from indexer.vectors import VectorFile
+
+SPACES: dict[str, Kind] = {"images": "example", "passages": "passage"}
+"""The vector spaces, and the kind of record each holds."""
+
+_VECTOR_FILE = re.compile(r"(images|passages)-\d{6}\.faiss")
+
+
+@dataclass(frozen=True)
+class SpaceEmbedder:
+    """The embedder of a space, its weights not loaded before they are needed, and what is written down of it."""
+
+    embedder: Embedder
+    record: EmbedderRecord
+
+    @classmethod
+    def load(cls, reference: str) -> SpaceEmbedder:
+        """By its name in `configs/embedders/` or its YAML file. Raises like `indexer.load_embedder`."""
+        name, config = read_embedder(reference)
+        embedder = create_embedder(name, config)
+        return cls(embedder, EmbedderRecord.of(embedder, name, config))
+
+    @property
+    def name(self) -> str:
+        """The embedder as messages name it."""
+        return describe(self.embedder.id, self.embedder.revision, self.embedder.dim)
+
+
+def publish(
+    path: Path,
+    ledger: Ledger,
+    *,
+    before: Manifest | None,
+    spaces: dict[str, SpaceEmbedder],
+    config: dict[str, Any],
+    config_file: str | None,
+) -> Manifest:
+    """Writes the settled generation's files, switches to it, and clears up. Returns its manifest.
+
+    `before` is the generation whose vectors are carried over, None to carry none. Killed at any moment, the
+    index is the old generation or the new one.
+    """
+    written = {name: _write_space(path, name, ledger, before, spaces.get(name)) for name in SPACES}
+    sync_folder(path)
+    manifest = Manifest(
+        generation=ledger.target,
+        spaces={name: space for name, space in written.items() if space is not None},
+        config=config,
+        config_hash=hash_json(config),
+        config_file=config_file,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    write_manifest(path, manifest)
+    ledger.tidy()
+    current = {space.file for space in manifest.spaces.values()}
+    for file in path.iterdir():
+        if _VECTOR_FILE.fullmatch(file.name) and file.name not in current:
+            file.unlink()
+    manifest = manifest.model_copy(update={"database_sha256": sha256_of(path / DATABASE)})
+    write_manifest(path, manifest)
+    return manifest
+
+
+def save_config(path: Path, manifest: Manifest, config: dict[str, Any], config_file: str | None) -> Manifest:
+    """The same generation under a configuration that says the same in other words."""
+    new = manifest.model_copy(update={"config": config, "config_hash": hash_json(config), "config_file": config_file})
+    if new != manifest:
+        write_manifest(path, new)
+    return new
+
+
+def _write_space(
+    path: Path, name: str, ledger: Ledger, before: Manifest | None, embedder: SpaceEmbedder | None
+) -> Space | None:
+    """The space in the settled generation, None where it is empty; a new file only where it has changed."""
+    kind = SPACES[name]
+    old = before.spaces.get(name) if before is not None else None
+    if old is not None and not ledger.touched(kind):
+        return old
+    rows = ledger.rows(kind)
+    if not rows:
+        return None
+    if embedder is not None:
+        record, dim = embedder.record, embedder.embedder.dim
+    elif old is not None:
+        record, dim = old.embedder, old.dim
+    else:
+        raise IndexCorruptError(f"index {path}: {len(rows)} {kind}s without vectors. Build it again with --rebuild")
+    vectors = VectorFile.empty(dim)
+    if old is not None:
+        vectors.add(VectorFile.read(path / old.file).batches(keep=rows))
+    vectors.add(ledger.vectors(kind))
+    if len(vectors) != len(rows) or set(vectors.rows().tolist()) != rows:
+        reason = f"index {path}: damaged: {len(vectors)} vectors for {len(rows)} {kind}s"
+        raise IndexCorruptError(f"{reason}. Build it again with --rebuild")
+    file = path / f"{name}-{ledger.target:06d}.faiss"
+    vectors.write(file)
+    return Space(embedder=record, dim=dim, count=len(vectors), file=file.name, sha256=sha256_of(file))
