@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig, GenerationConfig
 
-from vlm.adapters import attach_adapter
+from vlm.adapters import attach_adapter, check_adapter
 from vlm.config import ModelConfig
 from vlm.errors import ModelUnusable, UnsupportedQuantisation, one_line
 from vlm.families.control_tokens import ControlTokens
@@ -50,6 +50,8 @@ def load(config: ModelConfig, folder: Path, adapter: Path | None) -> Loaded:
     if config.trust_remote_code:
         log.warning("%s: running code that came with the model, because its configuration says so", where)
     _check_kind(config, folder, where)
+    if adapter is not None:
+        check_adapter(adapter, config)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with quiet():
         processor = _load_processor(config, folder, where)
@@ -87,7 +89,7 @@ def _check_kind(config: ModelConfig, folder: Path, where: str) -> None:
     if kind not in config.how.model_types:
         expected = " or ".join(config.how.model_types)
         raise ModelUnusable(
-            f"{where} holds a {kind} model; family {config.family} is {expected}. Correct family or path"
+            f"{where} holds a {kind} model, but family {config.family} is {expected}. Correct family or path"
         )
     if "quantization_config" in stored and config.quantisation != "none":
         raise UnsupportedQuantisation(
