@@ -85,42 +85,50 @@ def _missing(folder: Path) -> str | None:
     return next((path.name for path in weight_files(folder) if not path.is_file()), None)
 
 
+def _hub_answers() -> bool:
+    """Whether the hub answers one short request. The client's own requests are repeated for a minute and more."""
+    from huggingface_hub import constants, get_session
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of whichever library it is built on
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=HUB_TIMEOUT_S)
+    except (HTTPError, OSError):
+        return False
+    return True
+
+
 def _download(config: ModelConfig) -> Path:
+    where = f"model {config.name}: {config.source}"
+    if not _hub_answers():
+        raise HubUnreachable(
+            f"{where} is not on this machine and the hub cannot be reached. Put the files in a folder and pass "
+            f"--set model.path=FOLDER, or take the embedded model: --model pocket"
+        )
+    folder = _fetch(config, where)
+    missing = _missing(folder)
+    if missing:
+        raise ModelNotFound(f"{where} has no {missing}, and only safetensors are loaded. Take another revision")
+    return folder
+
+
+def _fetch(config: ModelConfig, where: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: of whichever library it is built on
         GatedRepoError,
         HTTPError,
-        LocalEntryNotFoundError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
 
-    where = f"model {config.name}: {config.source}"
     try:
-        folder = Path(
-            snapshot_download(
-                str(config.hub_id),
-                revision=config.revision,
-                allow_patterns=_PATTERNS,
-                etag_timeout=HUB_TIMEOUT_S,
-            )
-        )
+        return Path(snapshot_download(str(config.hub_id), revision=config.revision, allow_patterns=_PATTERNS))
     except GatedRepoError as error:
         raise ModelNotFound(
             f"{where} needs its licence accepted at https://huggingface.co/{config.hub_id}; then run: hf auth login"
         ) from error
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         raise ModelNotFound(f"{where} is not on the hub. Correct hub_id and revision in its configuration") from error
-    except LocalEntryNotFoundError as error:
-        raise HubUnreachable(
-            f"{where} is not on this machine and the hub cannot be reached. Put the files in a folder and pass "
-            f"--set model.path=FOLDER, or take the embedded model: --model pocket"
-        ) from error
     except (HTTPError, OSError) as error:
         raise HubUnreachable(
             f"{where} could not be fetched whole ({one_line(error)}). Run it again and the download goes on"
         ) from error
-    missing = _missing(folder)
-    if missing:
-        raise ModelNotFound(f"{where} has no {missing}, and only safetensors are loaded. Take another revision")
-    return folder
