@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from indexer import BuildReport
     from rag.config import Settings
     from rag.types import Request
 
@@ -119,9 +121,9 @@ def index() -> None:
 
 
 @index.command("build")
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config")
 @click.option("--rebuild", is_flag=True, help="Begin anew, even where an index is already there.")
-def index_build(config: Path, rebuild: bool) -> None:
+def index_build(config: str, rebuild: bool) -> None:
     """Build the index that a YAML file describes. A build that was stopped goes on where it was.
 
     \b
@@ -148,8 +150,8 @@ def _index_folder(folder: str | None, named: str | None) -> Path:
 
 @index.command("add")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.argument("config", type=click.Path(path_type=Path))
-def index_add(folder: Path, config: Path) -> None:
+@click.argument("config")
+def index_add(folder: Path, config: str) -> None:
     """Add the sources of a YAML file to an index; only what is new is embedded.
 
     \b
@@ -170,9 +172,10 @@ def index_info(folder: str | None, named: str | None, as_json: bool) -> None:
     python cli.py index info data/indexes/medpix
     """
     from indexer import open_index
+    from rag.show import index_text
 
     info = open_index(_index_folder(folder, named)).info()
-    click.echo(json.dumps(info.to_json()) if as_json else info.as_text())
+    click.echo(json.dumps(asdict(info)) if as_json else index_text(info))
 
 
 @index.command("search")
@@ -215,7 +218,7 @@ def index_verify(folder: str | None, named: str | None) -> None:
     from indexer import verify_index
 
     report = verify_index(_index_folder(folder, named))
-    click.echo(report.as_text())
+    click.echo("\n".join(report.lines()))
     sys.exit(0 if report.ok else SOME_FAILED)
 
 
@@ -272,8 +275,8 @@ def _describe(requests: list[Request], as_json: bool, options: dict[str, Any]) -
         sys.exit(SOME_FAILED if records else WRONG_REQUEST)
 
 
-def _report_build(report: Any) -> None:
-    click.echo(report.as_text())
+def _report_build(report: BuildReport) -> None:
+    click.echo("\n".join(report.lines()))
     sys.exit(SOME_FAILED if report.failures else 0)
 
 

@@ -48,6 +48,7 @@ CREATE INDEX IF NOT EXISTS records_id ON records (kind, id);
 CREATE INDEX IF NOT EXISTS records_source_id ON records (source_id) WHERE source_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS records_article ON records (article) WHERE article IS NOT NULL;
 CREATE INDEX IF NOT EXISTS records_image ON records (image_sha256) WHERE image_sha256 != '';
+CREATE INDEX IF NOT EXISTS records_phash ON records (phash) WHERE phash != '';
 CREATE TABLE IF NOT EXISTS vectors (        -- embedded, not yet in a FAISS file
     row INTEGER PRIMARY KEY,
     vector BLOB NOT NULL                    -- float32

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+from imaging import LoadedImage
 from indexer.database import VISIBLE
 from indexer.embedders import create_embedder, parse_embedder
 from indexer.errors import EmbedderMismatchError, IndexCorruptError, QueryError, RecordNotFoundError
@@ -92,6 +93,11 @@ class Index:
         content = {name: space.sha256 for name, space in sorted(self.manifest.spaces.items())}
         return f"{self.path}@{self.generation}:{''.join(content.values())[:8]}"
 
+    @property
+    def spaces(self) -> frozenset[str]:
+        """Names of the vector spaces there are."""
+        return frozenset(self.manifest.spaces)
+
     def __len__(self) -> int:
         return sum(space.count for space in self.manifest.spaces.values())
 
@@ -117,6 +123,10 @@ class Index:
         """The passages of these ids, in their order. Raises RecordNotFoundError for one that is not there."""
         found = self._read(lambda snapshot: snapshot.by_id("passage", ids))
         return [record for id_ in ids if isinstance(record := self._present(found, id_), Passage)]
+
+    def copies_of(self, images: Sequence[LoadedImage]) -> list[Example]:
+        """The examples that are one of these images: the same file, or the same perceptual hash. By id."""
+        return self._read(lambda snapshot: snapshot.copies_of(images))
 
     def embedder_for(self, space: str) -> Embedder:
         """The embedder whose vectors a space holds, the same object each time.

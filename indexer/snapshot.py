@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from imaging import LoadedImage
 from indexer.database import COLUMNS, VISIBLE, connect, from_columns
 from indexer.errors import IndexCorruptError, QueryError
 from indexer.manifest import DATABASE, Manifest
@@ -86,6 +87,19 @@ class Snapshot:
             sql = f"SELECT {COLUMNS} FROM records WHERE kind = :kind AND id IN ({marks}) AND {VISIBLE}"  # noqa: S608
             records.update({found["id"]: from_columns(found) for found in self.select(sql, {**values, "kind": kind})})
         return records
+
+    def copies_of(self, images: Sequence[LoadedImage]) -> list[Example]:
+        """See `Index.copies_of`."""
+        copies: dict[str, Example] = {}
+        for column, values in {
+            "image_sha256": {image.sha256 for image in images},
+            "phash": {image.phash for image in images},
+        }.items():
+            marks, named = _marks("v", sorted(values))
+            sql = f"SELECT {COLUMNS} FROM records WHERE kind = 'example' AND {column} IN ({marks}) AND {VISIBLE}"  # noqa: S608
+            found = (from_columns(row) for row in self.select(sql, named))
+            copies.update({record.id: record for record in found if isinstance(record, Example)})
+        return [copies[id_] for id_ in sorted(copies)]
 
     def _read(self, space: str) -> VectorFile:
         described = self.manifest.spaces.get(space)

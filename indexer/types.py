@@ -132,13 +132,15 @@ class Embedder(Protocol):
     """Turns images or texts into unit vectors of one named space.
 
     `fingerprint` is a SHA-256 over the configuration and weights; vectors of different fingerprints
-    must never be compared. It is known before the weights are loaded.
+    must never be compared. It is known before the weights are loaded, which `load` or the first embedding does.
     """
 
     id: str
     revision: str
     fingerprint: str
     dim: int
+
+    def load(self) -> object: ...
 
     def embed_images(self, images: Sequence[LoadedImage]) -> Vectors: ...
 

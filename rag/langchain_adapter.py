@@ -47,7 +47,7 @@ class EvidenceRetriever(BaseRetriever):
         *,
         run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002 - LangChain passes it by name
     ) -> list[Document]:
-        return self._search([query])[0]
+        return self._documents([query])[0]
 
     def batch(
         self,
@@ -60,7 +60,10 @@ class EvidenceRetriever(BaseRetriever):
         """All queries embedded and searched together."""
         return self._batch_with_config(self._search, inputs, config, return_exceptions=return_exceptions, **kwargs)
 
-    def _search(self, queries: Sequence[str]) -> list[list[Document]]:
+    def _search(self, queries: list[str]) -> list[list[Document] | Exception]:
+        return list(self._documents(queries))
+
+    def _documents(self, queries: Sequence[str]) -> list[list[Document]]:
         embedder = self.index.embedder_for(self.space)
         if self.query_kind == "image":
             vectors = embedder.embed_images([load(path) for path in queries])

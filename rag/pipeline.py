@@ -121,7 +121,7 @@ class Pipeline:
             text=generation.text,
             sentences=sentences,
             evidence=item.prompt.evidence,
-            model=self.speaker.engine.model,
+            model=f"{self.speaker.engine.model}@{self.speaker.engine.fingerprint[:HASH_LENGTH]}",
             adapter=self.speaker.engine.adapter,
             prompt=_versioned(item.prompt),
             index=self.retriever.index.version if self.retriever else None,

@@ -61,7 +61,7 @@ class Retriever:
         examples = self._examples(images, left, clock)
         passages: list[list[Evidence]] = [[] for _ in requests]
         if "passage" in kinds and PASSAGES in self.index.spaces:
-            passages = self._passages(requests, examples, clock)
+            passages = self._passages(requests, examples, left, clock)
         return [
             Found((*(e if "example" in kinds else ()), *p), _own_copies(out))
             for e, p, out in zip(examples, passages, left, strict=True)
@@ -101,7 +101,11 @@ class Retriever:
             return [fuse([("image", found) for found in several], self.k) for several in lists]
 
     def _passages(
-        self, requests: Sequence[Request], examples: Sequence[Sequence[Evidence]], clock: Stopwatch
+        self,
+        requests: Sequence[Request],
+        examples: Sequence[Sequence[Evidence]],
+        left: Sequence[Left],
+        clock: Stopwatch,
     ) -> list[list[Evidence]]:
         asked: list[tuple[int, str, str]] = []  # owner, what asks, text
         for owner, (request, near) in enumerate(zip(requests, examples, strict=True)):
@@ -113,7 +117,11 @@ class Retriever:
         with clock.measure("embed"):
             vectors = self._embed_once([text for _, _, text in asked])
         with clock.measure("retrieve"):
-            found = self.index.search([Query(PASSAGES, vector, self.k) for vector in vectors])
+            queries = [
+                Query(PASSAGES, vector, self.k, exclude_articles=left[owner].articles)
+                for vector, (owner, _, _) in zip(vectors, asked, strict=True)
+            ]
+            found = self.index.search(queries)
             named = [(why, hits) for (_, why, _), hits in zip(asked, found, strict=True)]
             lists = _by_owner(named, [owner for owner, _, _ in asked], len(requests))
             return [fuse(several, self.k) for several in lists]
@@ -134,7 +142,6 @@ def search(folder: Path, *, image: str | None = None, text: str | None = None, k
     index = open_index(folder)
     queries = []
     if image is not None:
-        index.require(IMAGES)
         queries = [Query(IMAGES, index.embedder_for(IMAGES).embed_images([load(image)])[0], k)]
     elif text is not None:
         spaces = [space for space in (PASSAGES, IMAGES) if space in index.spaces]

@@ -6,6 +6,7 @@ import shutil
 import textwrap
 from collections.abc import Sequence
 
+from indexer import IndexInfo
 from indexer.types import Evidence
 from rag.types import Description, Sentence
 
@@ -44,6 +45,19 @@ def evidence_table(evidence: Sequence[Evidence]) -> str:
         if record.url:
             rows.append(f"      {record.url}")
     return "\n".join(rows)
+
+
+def index_text(info: IndexInfo) -> str:
+    """What an index holds, a line each."""
+    lines = [f"{info.path}  generation {info.generation}, {info.size_bytes / 2**20:.1f} MiB, {info.created_at}"]
+    for title, counts in (("records", info.kinds), ("source", info.sources), ("licence", info.licenses)):
+        lines += [f"  {title:<8} {name:<40} {count:>9,}" for name, count in counts.items()]
+    for space in info.spaces:
+        what = f"{space.embedder}@{space.fingerprint[:8]}, {space.dim}-d, {space.metric}"
+        lines.append(f"  space    {space.name + ': ' + what:<40} {space.count:>9,}")
+    if info.failures:
+        lines.append(f"  {info.failures:,} records of the sources could not be used; building again names them")
+    return "\n".join(lines)
 
 
 def _body(text: str) -> str:

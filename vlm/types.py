@@ -57,11 +57,17 @@ class Generation:
 
 
 class Engine(Protocol):
-    """Generates text for prompts. `model` and `adapter` name what speaks, for the record."""
+    """Generates text for prompts. `model` and `adapter` name what speaks, for the record.
+
+    `fingerprint` changes when the model's files do; `max_images` is how many a prompt may have, None any number.
+    """
 
     model: str
     adapter: str | None
     max_images: int | None
+
+    @property
+    def fingerprint(self) -> str: ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text as this model's tokenizer cuts it, special tokens not counted."""

@@ -53,7 +53,7 @@ class OpenClipEmbedder:
         import torch
         from PIL import Image
 
-        loaded = self._load()
+        loaded = self.load()
         parts: list[Vectors] = []
         with torch.inference_mode():
             for start in range(0, len(images), _BATCH):
@@ -66,7 +66,7 @@ class OpenClipEmbedder:
         """Unit vectors of the texts in the images' space, float32 `(n, dim)`; the tokenizer cuts long texts."""
         import torch
 
-        loaded = self._load()
+        loaded = self.load()
         if loaded.tokenize is None:
             import open_clip  # type: ignore[import-untyped]
 
@@ -81,7 +81,8 @@ class OpenClipEmbedder:
     def _joined(self, parts: list[Vectors]) -> Vectors:
         return np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
 
-    def _load(self) -> _Loaded:
+    def load(self) -> _Loaded:
+        """Imports and reads the model now, where that is not done yet. Raises EmbedderUnavailableError."""
         if self._loaded is None:
             pinned_pickle = _WEIGHTS[-1:] if self._config.weights_sha256 else ()
             folder = self._folder or files.fetch(self._config, self._name, pinned_pickle)

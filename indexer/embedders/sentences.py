@@ -47,7 +47,7 @@ class SentenceTransformersEmbedder:
         """Unit vectors of the texts, float32 `(n, dim)`; the tokenizer cuts a text at the model's length."""
         if not texts:
             return np.empty((0, self.dim), np.float32)
-        vectors = self._load().encode(
+        vectors = self.load().encode(
             list(texts),
             batch_size=_BATCH,
             show_progress_bar=False,
@@ -56,7 +56,8 @@ class SentenceTransformersEmbedder:
         )
         return np.asarray(vectors, np.float32)
 
-    def _load(self) -> SentenceTransformer:
+    def load(self) -> SentenceTransformer:
+        """Imports and reads the model now, where that is not done yet. Raises EmbedderUnavailableError."""
         if self._model is None:
             folder = self._folder or files.fetch(self._config, self._name)
             files.check_weights(folder / _WEIGHTS, self._config, self._name)
