@@ -18,7 +18,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor,
 
 from vlm.adapters import attach_adapter, check_adapter
 from vlm.config import ModelConfig
-from vlm.errors import ModelUnusable, UnsupportedQuantisation, one_line
+from vlm.errors import ModelUnusable, OutOfMemory, UnsupportedQuantisation, one_line
 from vlm.families.control_tokens import ControlTokens
 from vlm.quiet import quiet
 
@@ -44,7 +44,7 @@ class Loaded:
 def load(config: ModelConfig, folder: Path, adapter: Path | None) -> Loaded:
     """The model in `folder`, loaded as `config` says, with the LoRA adapter of that folder where one is given.
 
-    Raises ModelUnusable, UnsupportedQuantisation, AdapterNotFound and AdapterMismatch.
+    Raises ModelUnusable, UnsupportedQuantisation, OutOfMemory, AdapterNotFound and AdapterMismatch.
     """
     where = f"model {config.name}: {folder}"
     if config.trust_remote_code:
@@ -124,6 +124,13 @@ def _load_model(config: ModelConfig, folder: Path, device: torch.device, where: 
         loaded: Any = AutoModelForImageTextToText.from_pretrained(
             folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **options
         )
+        if config.quantisation == "none":  # quantised weights are placed as they are read
+            loaded[0].to(device)
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(
+            f"{where} does not fit in this GPU's memory. Quantise it with --set model.quantisation=nf4, or take a "
+            f"smaller model"
+        ) from error
     except ImportError as error:
         raise UnsupportedQuantisation(f"{where} in {config.quantisation}: {one_line(error)}") from error
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
@@ -132,7 +139,7 @@ def _load_model(config: ModelConfig, folder: Path, device: torch.device, where: 
     lacking = sorted(report["missing_keys"])
     if lacking:  # transformers would fill these with random numbers
         raise ModelUnusable(f"{where}: its files lack {len(lacking)} of the model's tensors, the first {lacking[0]}")
-    return model if config.quantisation != "none" else model.to(device)
+    return model
 
 
 def _quantisation(config: ModelConfig, folder: Path, dtype: torch.dtype, device: torch.device) -> BitsAndBytesConfig:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForImageTextToText
 
 from tests.vlm.conftest import picture, prompt
 from tests.vlm.test_vlm_engine import KINDS, SHORT, Configs, run, words
@@ -19,6 +20,7 @@ from vlm import (
     ModelConfig,
     ModelNotFound,
     ModelUnusable,
+    OutOfMemory,
     UnsupportedQuantisation,
     VlmError,
     open_engine,
@@ -109,6 +111,19 @@ def test_a_missing_file(name: str, config_of: Configs, tmp_path: Path) -> None:
     config = copied(config_of("smolvlm"), tmp_path)
     (tmp_path / name).unlink()
     refused(config, ModelNotFound, f"has no {name}.*--set model.path=FOLDER")
+
+
+def test_a_model_larger_than_the_gpu(config_of: Configs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(AutoModelForImageTextToText, "from_pretrained", full)
+    refused(config_of("smolvlm"), OutOfMemory, "does not fit in this GPU's memory. Quantise it")
+
+
+def test_code_that_came_with_the_model_is_named(config_of: Configs, caplog: pytest.LogCaptureFixture) -> None:
+    open_engine(config_of("smolvlm", trust_remote_code=True)).load()
+    assert "running code that came with the model" in caplog.text
 
 
 def test_a_missing_folder(config_of: Configs, tmp_path: Path) -> None:
