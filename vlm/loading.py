@@ -58,7 +58,7 @@ def load(config: ModelConfig, folder: Path, adapter: Path | None) -> Loaded:
         model = _load_model(config, folder, device, where)
         stop_ids = _stop_ids(model, processor)
         # The checkpoint's own sampling defaults must not leak into a decoding that GenerationParams describe.
-        model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+        model.generation_config = GenerationConfig(
             eos_token_id=list(stop_ids), pad_token_id=processor.tokenizer.pad_token_id
         )
         if adapter is not None:
@@ -99,7 +99,7 @@ def _check_kind(config: ModelConfig, folder: Path, where: str) -> None:
 
 def _load_processor(config: ModelConfig, folder: Path, where: str) -> Any:
     try:
-        processor = AutoProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+        processor = AutoProcessor.from_pretrained(
             folder, local_files_only=True, trust_remote_code=config.trust_remote_code
         )
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
@@ -145,8 +145,8 @@ def _load_model(config: ModelConfig, folder: Path, device: torch.device, where: 
 def _quantisation(config: ModelConfig, folder: Path, dtype: torch.dtype, device: torch.device) -> BitsAndBytesConfig:
     kept = _kept_modules(config, folder, device)
     if config.quantisation == "int8":
-        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept)  # type: ignore[no-untyped-call]
-    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept)
+    return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
@@ -159,9 +159,7 @@ def _kept_modules(config: ModelConfig, folder: Path, device: torch.device) -> li
     """Full names of the linear layers that keep their precision, read off a model without weights."""
     with torch.device("meta"):
         shape = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=config.trust_remote_code)
-        model = AutoModelForImageTextToText.from_config(  # type: ignore[no-untyped-call]
-            shape, trust_remote_code=config.trust_remote_code
-        )
+        model = AutoModelForImageTextToText.from_config(shape, trust_remote_code=config.trust_remote_code)
     uneven = config.quantisation == "nf4" and device.type == "cpu"
     linears = {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
     kept = [

@@ -34,12 +34,12 @@ def quiet() -> Iterator[None]:
     level, bars = noise.get_verbosity(), noise.is_progress_bar_enabled()
     noise.set_verbosity(logging.ERROR)
     if bars:
-        noise.disable_progress_bar()  # type: ignore[no-untyped-call]
+        noise.disable_progress_bar()
     try:
         yield
     finally:
         noise.set_verbosity(level)
         if bars:
-            noise.enable_progress_bar()  # type: ignore[no-untyped-call]
+            noise.enable_progress_bar()
         for logger, needless in filters.items():
             logger.removeFilter(needless)
