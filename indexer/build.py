@@ -20,7 +20,7 @@ from indexer.errors import (
 )
 from indexer.ledger import Ledger
 from indexer.manifest import DATABASE, MANIFEST, Manifest, build_command, describe, read_manifest
-from indexer.publish import SPACES, SpaceEmbedder, publish, save_config
+from indexer.publish import SPACES, SpaceEmbedder, clear_up, publish, save_config
 from indexer.report import BuildReport
 from indexer.run import Run
 from indexer.sources import open_source
@@ -94,6 +94,8 @@ class _Builder:
         with self._locked(), closing(self._database()) as connection:
             before, generation = self._current(connection)
             ledger = Ledger(connection, generation, from_scratch=self._rebuild, keep_others=self._adding)
+            if before is not None and before.database_sha256 is None:
+                before = clear_up(self._path, ledger, before)  # what the last build was killed in the middle of
             self._refuse_mixing(before, ledger, spaces)
             run = Run(ledger, spaces, self._config.batch_size, self._config_file)
             run.take(opened, total, self._path.name, progress)

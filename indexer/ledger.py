@@ -136,8 +136,8 @@ class Ledger:
     def settle(self, failures: Sequence[SourceFailure]) -> None:
         """Makes the next generation exactly what was come across. Call `changes` before."""
         with self._db:
-            self._db.execute("DELETE FROM vectors WHERE row NOT IN (SELECT row FROM seen)")
             self._execute("DELETE FROM records WHERE added = :target AND row NOT IN (SELECT row FROM seen)")
+            self._execute("DELETE FROM vectors WHERE row NOT IN (SELECT row FROM records WHERE added = :target)")
             self._execute("UPDATE records SET retired = NULL WHERE retired = :target")
             self._execute("UPDATE records SET retired = :target WHERE row IN (SELECT row FROM gone)")
             self._execute("DELETE FROM failures WHERE generation = :target")
@@ -164,16 +164,18 @@ class Ledger:
             rows = np.array([row for row, _ in batch], np.int64)
             yield rows, np.stack([np.frombuffer(vector, "<f4") for _, vector in batch]).astype(np.float32)
 
-    def tidy(self) -> None:
-        """Clears up after the settled generation has become the current one.
+    def tidy(self, current: int) -> None:
+        """Clears up after generation `current` has become the current one.
 
         Rows that went with it stay until the next, for readers that still have the one before open.
         """
         with self._db:
-            self._execute("UPDATE builds SET finished_at = :at WHERE generation = :target", at=_now())
-            self._db.execute("DELETE FROM vectors")
-            self._execute("DELETE FROM records WHERE retired <= :now")
-            self._execute("DELETE FROM failures WHERE generation < :target")
+            self._execute("UPDATE builds SET finished_at = :at WHERE generation = :current", at=_now(), current=current)
+            self._execute(
+                "DELETE FROM vectors WHERE row IN (SELECT row FROM records WHERE added <= :current)", current=current
+            )
+            self._execute("DELETE FROM records WHERE retired < :current", current=current)
+            self._execute("DELETE FROM failures WHERE generation < :current", current=current)
         self._db.execute("PRAGMA incremental_vacuum").fetchall()
 
     def _note_gone(self) -> None:

@@ -76,7 +76,12 @@ def publish(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     write_manifest(path, manifest)
-    ledger.tidy()
+    return clear_up(path, ledger, manifest)
+
+
+def clear_up(path: Path, ledger: Ledger, manifest: Manifest) -> Manifest:
+    """Removes what the current generation no longer needs, and writes down what its database is then."""
+    ledger.tidy(manifest.generation)
     current = {space.file for space in manifest.spaces.values()}
     for file in path.iterdir():
         if _VECTOR_FILE.fullmatch(file.name) and file.name not in current:

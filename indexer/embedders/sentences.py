@@ -70,7 +70,7 @@ class SentenceTransformersEmbedder:
         from transformers.utils import logging
 
         shown = logging.is_progress_bar_enabled()
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        logging.disable_progress_bar()
         device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
             return SentenceTransformer(
@@ -83,7 +83,7 @@ class SentenceTransformersEmbedder:
             ) from error
         finally:
             if shown:
-                logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+                logging.enable_progress_bar()
 
 
 def _dim(folder: Path, name: str) -> int:
