@@ -7,8 +7,8 @@ DEMO := data/demo
 .PHONY: demo test check lint types install lock clean
 
 demo: $(INSTALLED)
-	$(BIN)/python -m pocket.starter $(DEMO)
-	$(BIN)/python cli.py caption --image $(DEMO)/stained_tissue.png --image $(DEMO)/blood_smear.png
+	$(BIN)/python -c "from pathlib import Path; from pocket.starter import write_demo; write_demo(Path('$(DEMO)'))"
+	$(BIN)/python cli.py caption --image $(DEMO)/ihc.png --image $(DEMO)/smear.png
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest

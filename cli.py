@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -60,6 +61,7 @@ def main() -> None:
     python cli.py caption --image cell.png --index data/indexes/bccd --json
     python cli.py doctor
     """
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns that the hub has faster kernels
 
 
 def pipeline_options(command: Command) -> Command:
@@ -131,7 +133,7 @@ def index_build(config: str, rebuild: bool) -> None:
     """
     from indexer import build_index, load_config
 
-    _report_build(build_index(load_config(config), progress=True, rebuild=rebuild))
+    _report_build(build_index(load_config(config), progress=None, rebuild=rebuild))
 
 
 def which_index(command: Command) -> Command:
@@ -159,7 +161,7 @@ def index_add(folder: Path, config: str) -> None:
     """
     from indexer import add_to_index, load_config
 
-    _report_build(add_to_index(folder, load_config(config), progress=True))
+    _report_build(add_to_index(folder, load_config(config), progress=None))
 
 
 @index.command("info")

@@ -1,6 +1,6 @@
 """Where the time of a first `caption` goes, in fresh processes.
 
-    python benchmarks/cold_start.py --image data/demo/blood_smear.png --runs 5
+    python benchmarks/cold_start.py --image data/demo/smear.png --runs 5
 
 Three things are measured: the whole command as a user runs it; `--help`; and, in processes that do what the
 command does step by step, the seconds of each step and the heavy libraries that are loaded at the end.

@@ -26,9 +26,9 @@ def open_pipeline(settings: Settings, requests: Sequence[Request], tell: Tell = 
     retriever = _retriever(settings, tell) if settings.retrieval.enabled else None
     if model.notice:
         tell(model.notice)
+    engine.load()
     if retriever:
         retriever.load({kind for template in templates.values() for kind in template.kinds})
-    engine.load()
     params = model.params(**settings.generation.model_dump())
     speaker = Speaker(engine, model.prompt_tokens, params, model.abstention)
     return Pipeline(settings, speaker, templates, retriever)

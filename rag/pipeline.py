@@ -106,6 +106,12 @@ class Pipeline:
             )
         return PreparedRequest(request, images, fitted, tuple(warnings))
 
+    def _index_version(self) -> str | None:
+        """The index as it was named, with its generation and content."""
+        if self.retriever is None:
+            return None
+        return f"{self.settings.retrieval.index}@{self.retriever.index.version.rpartition('@')[2]}"
+
     def _record(self, item: PreparedRequest, generation: Generation, timings: dict[str, float]) -> Description:
         clock = Stopwatch()
         with clock.measure("check"):
@@ -124,7 +130,7 @@ class Pipeline:
             model=f"{self.speaker.engine.model}@{self.speaker.engine.fingerprint[:HASH_LENGTH]}",
             adapter=self.speaker.engine.adapter,
             prompt=_versioned(item.prompt),
-            index=self.retriever.index.version if self.retriever else None,
+            index=self._index_version(),
             params=self.speaker.params,
             timings_s=_complete(timings),
             tokens=Tokens(generation.prompt_tokens, generation.new_tokens),

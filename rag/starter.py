@@ -15,7 +15,7 @@ from indexer.config import IndexConfig
 Tell = Callable[[str], None]
 STARTER = "starter"
 IMAGE_EMBEDDER, TEXT_EMBEDDER = "pocket-clip", "minilm"
-RECIPE = ("starter.py", "render.py")
+RECIPE = ("starter.py", "render*.py")
 """Files of `pocket` that decide what is in the starter set."""
 
 
@@ -43,7 +43,7 @@ def starter_index(tell: Tell) -> Path:
 
         tell(f"building the starter index, once ({index})")
         write_starter(files)
-        build_index(parse(IndexConfig, _config(files, index), "starter index"), progress=True)
+        build_index(parse(IndexConfig, _config(files, index), "starter index"), progress=None)
     return index
 
 
@@ -72,8 +72,8 @@ def _config(files: Path, out: Path) -> dict[str, Any]:
 
 def _version() -> str:
     digest = hashlib.sha256()
-    for name in RECIPE:
-        digest.update((ROOT.parent / "pocket" / name).read_bytes())
+    for file in sorted(path for pattern in RECIPE for path in (ROOT.parent / "pocket").glob(pattern)):
+        digest.update(file.read_bytes())
     for name in (IMAGE_EMBEDDER, TEXT_EMBEDDER):
         digest.update(load_embedder(name).fingerprint.encode())
     return digest.hexdigest()[:12]

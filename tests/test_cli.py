@@ -28,7 +28,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def smear(demo: Path) -> str:
-    return str(demo / "blood_smear.png")
+    return str(demo / "smear.png")
 
 
 @pytest.fixture
@@ -67,9 +67,9 @@ def test_the_same_command_twice_gives_the_same_bytes(run: Run, smear: str) -> No
 
 
 def test_several_images_come_in_the_order_asked(run: Run, demo: Path) -> None:
-    images = [demo / "stained_tissue.png", demo / "blood_smear.png"]
+    images = [demo / "ihc.png", demo / "smear.png"]
     result = run("caption", "--json", "--no-rag", *(part for image in images for part in ("--image", image)))
-    assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == ["stained_tissue", "blood_smear"]
+    assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == ["ihc", "smear"]
 
 
 def test_options_reach_the_record(run: Run, smear: str) -> None:
@@ -134,7 +134,7 @@ def test_bad_images_among_good_ones_are_exit_code_1(run: Run, tmp_path: Path, sm
     bad = bad_files(tmp_path)
     result = run("caption", "--no-rag", "--json", "--image", smear, *(p for b in bad.values() for p in ("--image", b)))
     assert result.exit_code == 1
-    assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == ["blood_smear"]
+    assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == ["smear"]
     assert result.stderr.count("error: ") == len(bad)
 
 

@@ -54,7 +54,7 @@ def starter_image(name: str) -> Path:
 
 
 def test_a_record_has_every_key_and_adds_up(pipeline: Pipeline, demo: Path) -> None:
-    (description,) = described(pipeline, Request("x", (str(demo / "blood_smear.png"),)))
+    (description,) = described(pipeline, Request("x", (str(demo / "smear.png"),)))
     record = json.loads(json.dumps(description.to_json()))
     assert set(KEYS) <= set(record)
     assert set(record["timings_s"]) == {*STAGES, "total"}
@@ -69,7 +69,7 @@ def test_a_record_has_every_key_and_adds_up(pipeline: Pipeline, demo: Path) -> N
         assert {"text", "citations", "support"} <= set(sentence)
 
 
-@pytest.mark.parametrize(("image", "word"), [("blood_smear.png", "smear"), ("stained_tissue.png", "tissue")])
+@pytest.mark.parametrize(("image", "word"), [("smear.png", "smear"), ("ihc.png", "tissue")])
 def test_the_demo_images_are_right_in_kind_and_so_is_their_evidence(
     pipeline: Pipeline, demo: Path, image: str, word: str
 ) -> None:
@@ -99,7 +99,7 @@ def test_a_batch_says_what_one_by_one_says(pipeline: Pipeline, demo: Path) -> No
 
 def test_a_bad_image_fails_alone(pipeline: Pipeline, demo: Path, tmp_path: Path) -> None:
     (tmp_path / "empty.png").touch()
-    good = Request("good", (str(demo / "blood_smear.png"),))
+    good = Request("good", (str(demo / "smear.png"),))
     outcomes = list(pipeline.run([Request("bad", (str(tmp_path / "empty.png"),)), good]))
     assert [type(outcome) for outcome in outcomes] == [Failure, Description]
     assert isinstance(outcomes[0], Failure)
@@ -119,7 +119,7 @@ def test_the_querys_own_image_is_never_its_evidence(pipeline: Pipeline, tmp_path
 
 
 def test_the_querys_article_is_never_its_evidence(pipeline: Pipeline, demo: Path) -> None:
-    path = str(demo / "blood_smear.png")
+    path = str(demo / "smear.png")
     (free,) = described(pipeline, Request("x", (path,)))
     articles = {e.record.article for e in free.evidence if e.kind == "example"} - {None}
     article = sorted(articles)[0]
@@ -129,7 +129,7 @@ def test_the_querys_article_is_never_its_evidence(pipeline: Pipeline, demo: Path
 
 
 def test_a_question_brings_passages_about_it(pipeline: Pipeline, demo: Path) -> None:
-    request = Request("q", (str(demo / "blood_smear.png"),), "ask", "How is a blood smear stained?")
+    request = Request("q", (str(demo / "smear.png"),), "ask", "How is a blood smear stained?")
     (description,) = described(pipeline, request)
     record = description.to_json()
     assert record["question"] == request.question
@@ -148,14 +148,14 @@ def test_more_images_than_the_model_reads_is_one_line(pipeline: Pipeline, demo: 
 
 
 def test_without_retrieval_there_is_no_evidence(open_with: Callable[..., Pipeline], demo: Path) -> None:
-    (description,) = described(open_with("retrieval.enabled=false"), Request("x", (str(demo / "stained_tissue.png"),)))
+    (description,) = described(open_with("retrieval.enabled=false"), Request("x", (str(demo / "ihc.png"),)))
     assert description.evidence == ()
     assert description.index is None
     assert description.prompt.startswith("zero_shot@")
 
 
 def test_length_and_limits_are_obeyed(open_with: Callable[..., Pipeline], demo: Path) -> None:
-    (description,) = described(open_with("generation.max_new_tokens=3"), Request("x", (str(demo / "blood_smear.png"),)))
+    (description,) = described(open_with("generation.max_new_tokens=3"), Request("x", (str(demo / "smear.png"),)))
     assert description.tokens.new == 3
     assert "cut off at 3 tokens" in description.warnings[-1]
 
@@ -173,10 +173,10 @@ def test_a_runnables_batch_is_one_batch_of_ours(
 
 def test_a_runnable_composes_and_raises_its_failures(pipeline: Pipeline, demo: Path) -> None:
     chain = Describer(pipeline) | (lambda description: description.text)
-    assert "smear" in chain.invoke(str(demo / "blood_smear.png")).lower()
+    assert "smear" in chain.invoke(str(demo / "smear.png")).lower()
     with pytest.raises(RequestError, match="no such file"):
         Describer(pipeline).invoke("none.png")
-    failed, good = Describer(pipeline).batch(["none.png", str(demo / "blood_smear.png")], return_exceptions=True)
+    failed, good = Describer(pipeline).batch(["none.png", str(demo / "smear.png")], return_exceptions=True)
     assert isinstance(failed, RequestError)
     assert isinstance(good, Description)
 
@@ -185,7 +185,7 @@ def test_the_retriever_is_langchains(pipeline: Pipeline, demo: Path) -> None:
     assert pipeline.retriever
     index: Index = pipeline.retriever.index
     by_image = EvidenceRetriever(index=index, space=IMAGES, query_kind="image", k=2)
-    documents = by_image.invoke(str(demo / "blood_smear.png"))
+    documents = by_image.invoke(str(demo / "smear.png"))
     assert [type(d) for d in documents] == [Document, Document]
     assert "smear" in documents[0].page_content.lower()
     assert documents[0].metadata["kind"] == "example"
@@ -207,7 +207,7 @@ def test_the_retrievers_batch_is_one_batch_of_ours(
 
 
 def test_the_speakers_words_for_cannot_tell_are_an_abstention(pipeline: Pipeline, demo: Path) -> None:
-    request = Request("x", (str(demo / "blood_smear.png"),))
+    request = Request("x", (str(demo / "smear.png"),))
     (plain,) = described(pipeline, request)
     engine, params = pipeline.speaker.engine, pipeline.speaker.params
     speaker = Speaker(engine, pipeline.speaker.prompt_tokens, params, abstentions=(f" {plain.text.upper()} ",))
