@@ -94,13 +94,14 @@ class OpenClipEmbedder:
     def _create(self, folder: Path) -> _Loaded:
         import open_clip
         import torch
+        from safetensors import SafetensorError
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
             model, preprocess = open_clip.create_model_from_pretrained(
                 f"local-dir:{folder}", device=device, **self._text_tower(folder)
             )
-        except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
+        except (OSError, ValueError, RuntimeError, TypeError, KeyError, SafetensorError) as error:
             reason = " ".join(str(error).split())[:300]
             raise EmbedderUnavailableError(
                 f"embedder {self._name}: {folder} cannot be loaded by open_clip: {reason}"

@@ -66,6 +66,7 @@ class SentenceTransformersEmbedder:
 
     def _create(self, folder: Path) -> SentenceTransformer:
         import torch
+        from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
 
@@ -76,7 +77,7 @@ class SentenceTransformersEmbedder:
             return SentenceTransformer(
                 str(folder), device=device, local_files_only=True, model_kwargs={"use_safetensors": True}
             ).eval()
-        except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
+        except (OSError, ValueError, RuntimeError, TypeError, KeyError, SafetensorError) as error:
             reason = " ".join(str(error).split())[:300]
             raise EmbedderUnavailableError(
                 f"embedder {self._name}: {folder} cannot be loaded by sentence-transformers: {reason}"
