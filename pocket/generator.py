@@ -1,0 +1,233 @@
+"""The generator: FastVLM over the frozen trunk with a small Qwen2, trained on cached features."""
+
+# ruff: noqa: S311 - randomness here draws pictures and samples, and guards nothing
+from __future__ import annotations
+
+import csv
+import ctypes
+import math
+import platform
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from torch import nn
+from transformers import (
+    CLIPImageProcessor,
+    FastVlmConfig,
+    FastVlmForConditionalGeneration,
+    GenerationConfig,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    TimmWrapperConfig,
+)
+
+from pocket.corpus import Sample
+from pocket.tokenizer import CHAT_TEMPLATE, END, IMAGE, PAD, VOCAB_SIZE, save_for_generator, token_id
+from pocket.trunk import ARCHITECTURE, IMAGE_SIZE, MEAN, STD, TOKENS, WIDTH
+
+HIDDEN, LAYERS, HEADS, KV_HEADS, MLP = 256, 4, 4, 2, 768
+MAX_TOKENS = 512
+Gather = Callable[[Sequence[int]], NDArray[np.float16]]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast: `minutes` of wall clock or `steps`, whichever ends first; tokens in a batch."""
+
+    steps: int
+    minutes: float
+    learning_rate: float
+    batch_tokens: int = 2_600
+    warmup: int = 60
+
+
+def keep_memory() -> None:
+    """Tells glibc to keep freed memory: training on a CPU is else a third slower for page faults."""
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        for option, size in ((-3, 2**30), (-1, 2**31 - 1), (-2, 2**28)):  # mmap threshold, trim threshold, top pad
+            libc.mallopt(option, size)
+
+
+def build(tokenizer: Tokenizer, trunk: nn.Module) -> FastVlmForConditionalGeneration:
+    """A new generator whose vision tower is the given trunk, frozen; the rest random."""
+    text = Qwen2Config(
+        vocab_size=VOCAB_SIZE,
+        hidden_size=HIDDEN,
+        intermediate_size=MLP,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        num_key_value_heads=KV_HEADS,
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        pad_token_id=token_id(tokenizer, PAD),
+        eos_token_id=token_id(tokenizer, END),
+        bos_token_id=None,
+    )
+    vision = TimmWrapperConfig(  # type: ignore[call-arg]
+        architecture=ARCHITECTURE, num_labels=0, do_pooling=False, hidden_size=WIDTH, model_args={"global_pool": ""}
+    )
+    config = FastVlmConfig(  # type: ignore[call-arg]
+        vision_config=vision,
+        text_config=text,
+        image_token_index=token_id(tokenizer, IMAGE),
+        image_seq_length=TOKENS,
+        tie_word_embeddings=True,
+        pad_token_id=token_id(tokenizer, PAD),
+        eos_token_id=token_id(tokenizer, END),
+    )
+    model = FastVlmForConditionalGeneration(config)
+    tower = model.model.vision_tower.timm_model
+    tower.load_state_dict(trunk.state_dict())
+    model.model.vision_tower.requires_grad_(False)
+    return model
+
+
+def start_projector(model: FastVlmForConditionalGeneration, tokens: NDArray[np.float16]) -> None:
+    """Sets the projector's first layer to the whitened principal components of sample tokens `(n, 1280)`."""
+    sample = tokens.astype(np.float32)
+    mean = sample.mean(axis=0)
+    values, vectors = np.linalg.eigh(np.cov(sample - mean, rowvar=False))
+    order = np.argsort(-values)[:HIDDEN]
+    matrix = (vectors[:, order] / np.sqrt(values[order] + 1e-3 * values.max())).T.astype(np.float32)
+    with torch.no_grad():
+        model.model.multi_modal_projector.linear_1.weight.copy_(torch.from_numpy(matrix))
+        model.model.multi_modal_projector.linear_1.bias.copy_(torch.from_numpy(-matrix @ mean))
+
+
+def save(model: FastVlmForConditionalGeneration, tokenizer: Tokenizer, folder: Path) -> None:
+    """The model in fp16 with its processor, generation settings and chat template, as the Auto classes read it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_for_generator(tokenizer, folder)
+    images = CLIPImageProcessor(
+        do_resize=True,
+        size={"height": IMAGE_SIZE, "width": IMAGE_SIZE},
+        resample=3,
+        do_center_crop=False,
+        crop_size={"height": IMAGE_SIZE, "width": IMAGE_SIZE},
+        do_rescale=True,
+        do_normalize=True,
+        image_mean=list(MEAN),
+        image_std=list(STD),
+        do_convert_rgb=True,
+    )
+    processor = LlavaProcessor(
+        image_processor=images,
+        tokenizer=PreTrainedTokenizerFast.from_pretrained(folder),
+        patch_size=IMAGE_SIZE // 7,
+        vision_feature_select_strategy="full",
+        chat_template=CHAT_TEMPLATE,
+        image_token=IMAGE,
+    )
+    processor.save_pretrained(folder)
+    end, pad = token_id(tokenizer, END), token_id(tokenizer, PAD)
+    model.generation_config = GenerationConfig(do_sample=False, max_new_tokens=64, eos_token_id=end, pad_token_id=pad)
+    half = FastVlmForConditionalGeneration(model.config)
+    half.load_state_dict(model.state_dict())
+    half.generation_config = model.generation_config
+    half.half().save_pretrained(folder)
+
+
+@dataclass(frozen=True, eq=False)
+class _Coded:
+    ids: list[int]
+    answer_from: int
+    view: int | None
+
+
+def encode(samples: Sequence[Sample], tokenizer: Tokenizer) -> list[_Coded]:
+    """Token ids of prompt, answer and end; samples over `MAX_TOKENS` are left out."""
+    prompts = tokenizer.encode_batch([s.prompt for s in samples], add_special_tokens=False)
+    answers = tokenizer.encode_batch([s.answer + END for s in samples], add_special_tokens=False)
+    coded = []
+    for sample, prompt, answer in zip(samples, prompts, answers, strict=True):
+        ids = prompt.ids + answer.ids
+        if len(ids) <= MAX_TOKENS:
+            coded.append(_Coded(ids, len(prompt.ids), sample.view))
+    return coded
+
+
+def batches(coded: list[_Coded], batch_tokens: int, rng: random.Random) -> Iterator[list[_Coded]]:
+    """Batches of like length, in random order, image samples apart from text alone."""
+    made: list[list[_Coded]] = []
+    for part in ([c for c in coded if c.view is not None], [c for c in coded if c.view is None]):
+        part.sort(key=lambda c: len(c.ids) + rng.randint(0, 12))
+        current: list[_Coded] = []
+        for item in part:
+            if current and (len(current) + 1) * max(len(item.ids), len(current[-1].ids)) > batch_tokens:
+                made.append(current)
+                current = []
+            current.append(item)
+        if current:
+            made.append(current)
+    rng.shuffle(made)
+    yield from made
+
+
+def loss_of(model: FastVlmForConditionalGeneration, batch: list[_Coded], gather: Gather | None) -> torch.Tensor:
+    """Mean cross-entropy of the answers' tokens; the prompt, the image and the padding are not trained on."""
+    longest = max(len(c.ids) for c in batch)
+    ids = torch.zeros(len(batch), longest, dtype=torch.long)
+    wanted = torch.zeros(len(batch), longest, dtype=torch.bool)
+    for row, item in enumerate(batch):
+        ids[row, : len(item.ids)] = torch.tensor(item.ids)
+        wanted[row, item.answer_from : len(item.ids)] = True
+    embedded = model.get_input_embeddings()(ids)
+    views = [c.view for c in batch if c.view is not None]
+    if views and gather is not None:
+        features = torch.from_numpy(gather(views).astype(np.float32))
+        projected = model.model.multi_modal_projector(features).to(embedded.dtype)
+        mask = (ids == model.config.image_token_id).unsqueeze(-1)
+        embedded = embedded.masked_scatter(mask, projected)
+    hidden = model.model.language_model(inputs_embeds=embedded, use_cache=False).last_hidden_state
+    target = ids[:, 1:][wanted[:, 1:]]
+    logits = model.lm_head(hidden[:, :-1][wanted[:, 1:]])
+    return nn.functional.cross_entropy(logits.float(), target)
+
+
+def fit(
+    model: FastVlmForConditionalGeneration,
+    epochs: Iterator[list[Sample]],
+    gather: Gather | None,
+    tokenizer: Tokenizer,
+    schedule: Schedule,
+    log: Path,
+    seed: int,
+) -> None:
+    """Trains all but the vision tower with AdamW, cosine decay over the share of the schedule that is done."""
+    rng = random.Random(seed)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(trained, lr=schedule.learning_rate, betas=(0.9, 0.95), weight_decay=0.05, fused=True)
+    model.train()
+    model.model.vision_tower.eval()
+    start, step, seen, recent = time.monotonic(), 0, 0, 0.0
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("step", "samples", "seconds", "loss"))
+        for samples in epochs:
+            for batch in batches(encode(samples, tokenizer), schedule.batch_tokens, rng):
+                done = max(step / schedule.steps, (time.monotonic() - start) / (60 * schedule.minutes))
+                if done >= 1:
+                    return
+                rate = min(1.0, (step + 1) / schedule.warmup) * (0.03 + 0.97 * (1 + math.cos(math.pi * done)) / 2)
+                for group in optimiser.param_groups:
+                    group["lr"] = schedule.learning_rate * rate
+                loss = loss_of(model, batch, gather)
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]
+                nn.utils.clip_grad_norm_(trained, 1.0)
+                optimiser.step()
+                step, seen = step + 1, seen + len(batch)
+                recent = loss.item() if step == 1 else 0.95 * recent + 0.05 * loss.item()
+                if step % 20 == 0:
+                    writer.writerow((step, seen, round(time.monotonic() - start, 1), round(recent, 4)))
+                    file.flush()

@@ -1,0 +1,85 @@
+"""The small tokenizer both models share: byte-level BPE trained on the recipe's own texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
+
+VOCAB_SIZE = 6_000
+CONTEXT = 64
+"""Tokens the text tower reads, start and end included."""
+
+PAD, SYSTEM, USER, ASSISTANT, IMAGE, START, END = (
+    "<pad>", "<|system|>", "<|user|>", "<|assistant|>", "<image>", "<s>", "</s>",
+)  # fmt: skip
+
+CHAT_TEMPLATE = (
+    "{%- for message in messages -%}"
+    "{{- '<|' + message['role'] + '|>' -}}"
+    "{%- if message['content'] is string -%}{{- message['content'] -}}"
+    "{%- else -%}{%- for part in message['content'] -%}"
+    "{%- if part['type'] == 'image' -%}{{- '<image>' -}}"
+    "{%- elif part['type'] == 'text' -%}{{- part['text'] -}}{%- endif -%}"
+    "{%- endfor -%}{%- endif -%}"
+    "{%- if message['role'] == 'assistant' -%}{{- '</s>' -}}{%- endif -%}"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- endif -%}"
+)
+
+
+def train(texts: Iterable[str]) -> Tokenizer:
+    """A byte-level BPE of `VOCAB_SIZE` pieces. The end token has the highest id: open_clip pools the text there."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(r"\d"), behavior="isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False),
+    ])  # fmt: skip
+    tokenizer.decoder = decoders.ByteLevel()
+    first = [PAD, SYSTEM, USER, ASSISTANT, IMAGE, START]
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCAB_SIZE - 1,
+        special_tokens=first,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        min_frequency=2,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_special_tokens([END])
+    return tokenizer
+
+
+def token_id(tokenizer: Tokenizer, token: str) -> int:
+    """The id of one of the special tokens. Raises KeyError where the tokenizer has none such."""
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise KeyError(token)
+    return int(found)
+
+
+def save_for_generator(tokenizer: Tokenizer, folder: Path) -> None:
+    """The tokenizer as the generator's processor reads it: no token added around a text."""
+    _wrap(tokenizer).save_pretrained(folder)
+
+
+def save_for_encoder(tokenizer: Tokenizer, folder: Path) -> None:
+    """The tokenizer as open_clip reads it: start and end around each text."""
+    framed = Tokenizer.from_str(tokenizer.to_str())
+    ids = [(token, token_id(framed, token)) for token in (START, END)]
+    framed.post_processor = processors.TemplateProcessing(single=f"{START} $A {END}", special_tokens=ids)
+    _wrap(framed).save_pretrained(folder)
+
+
+def _wrap(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        bos_token=START,
+        eos_token=END,
+        additional_special_tokens=[SYSTEM, USER, ASSISTANT, IMAGE],
+        model_max_length=2048,
+        clean_up_tokenization_spaces=False,
+        padding_side="left",
+    )
