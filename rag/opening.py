@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from indexer import open_index
 from rag.config import Settings
+from rag.errors import RequestError, TemplateError
 from rag.pipeline import Pipeline, Speaker
 from rag.prompts import PromptTemplate, Task
 from rag.retrieve import Retriever
 from rag.starter import Tell, index_folder
 from rag.types import Request
-from vlm import ModelConfig, load_model_config, open_engine
+from vlm import Engine, ModelConfig, load_model_config, open_engine
 
 
 def open_pipeline(settings: Settings, requests: Sequence[Request], tell: Tell = lambda _: None) -> Pipeline:
@@ -23,6 +24,7 @@ def open_pipeline(settings: Settings, requests: Sequence[Request], tell: Tell = 
     tasks: set[Task] = {request.task for request in requests}
     templates = {task: _template(settings, model, task) for task in tasks}
     engine = open_engine(model, settings.model.adapter, settings.batch_size)
+    _check_example_images(settings, engine)
     retriever = _retriever(settings, tell) if settings.retrieval.enabled else None
     if model.notice:
         tell(model.notice)
@@ -46,7 +48,20 @@ def _template(settings: Settings, model: ModelConfig, task: Task) -> PromptTempl
         name = "question"
     else:
         name = model.caption_prompt if settings.retrieval.enabled else "zero_shot"
-    return PromptTemplate.load(name)
+    template = PromptTemplate.load(name)
+    if template.config.task != task:
+        raise TemplateError(f"prompt {name} is for {template.config.task}, not for {task}; see: prompts list")
+    return template
+
+
+def _check_example_images(settings: Settings, engine: Engine) -> None:
+    needed = 1 + settings.retrieval.k
+    limit = engine.max_images
+    if settings.prompt.example_images and settings.retrieval.enabled and limit is not None and limit < needed:
+        raise RequestError(
+            f"prompt.example_images with k={settings.retrieval.k} puts {needed} images into a prompt, but "
+            f"{engine.model} reads {limit}. Leave it off, or take --model smolvlm-500m"
+        )
 
 
 def _retriever(settings: Settings, tell: Tell) -> Retriever:

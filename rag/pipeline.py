@@ -12,12 +12,10 @@ from imaging import ImageError, LoadedImage, load
 from rag.check import cite
 from rag.config import Settings
 from rag.errors import RequestError
-from rag.prompts import FittedPrompt, PromptInputs, PromptTemplate, Task
+from rag.prompts import VERSION_DIGITS, PromptInputs, PromptTemplate, Task
 from rag.retrieve import Found, Retriever
 from rag.types import STAGES, Description, Failure, Prepared, PreparedRequest, Request, Stopwatch, Tokens
 from vlm.types import Engine, Generation, GenerationParams
-
-HASH_LENGTH = 8
 
 
 @dataclass(frozen=True)
@@ -127,9 +125,9 @@ class Pipeline:
             text=generation.text,
             sentences=sentences,
             evidence=item.prompt.evidence,
-            model=f"{self.speaker.engine.model}@{self.speaker.engine.fingerprint[:HASH_LENGTH]}",
+            model=f"{self.speaker.engine.model}@{self.speaker.engine.fingerprint[:VERSION_DIGITS]}",
             adapter=self.speaker.engine.adapter,
-            prompt=_versioned(item.prompt),
+            prompt=self.templates[item.request.task].version,
             index=self._index_version(),
             params=self.speaker.params,
             timings_s=_complete(timings),
@@ -144,10 +142,6 @@ class Pipeline:
 def _complete(timings: dict[str, float]) -> dict[str, float]:
     whole = {stage: timings.get(stage, 0.0) for stage in STAGES}
     return {**whole, "total": sum(whole.values())}
-
-
-def _versioned(fitted: FittedPrompt) -> str:
-    return f"{fitted.prompt.template}@{fitted.prompt.template_hash[:HASH_LENGTH]}"
 
 
 def _plain(text: str) -> str:

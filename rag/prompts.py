@@ -41,6 +41,7 @@ LENGTHS: dict[Length, str] = {
     "long": "a paragraph",
 }
 VARIABLES = {"images", "examples", "passages", "question", "length", "language"}
+VERSION_DIGITS = 8
 MAX_EVIDENCE_CHARS = 2_000
 MIN_EVIDENCE_TOKENS = 8
 """An evidence text cut below this says nothing; the last of the evidence is left out instead."""
@@ -122,6 +123,11 @@ class PromptTemplate:
         for message in self.config.messages:
             digest.update(f"{message.role}\x00{message.text}\x00".encode())
         return digest.hexdigest()
+
+    @property
+    def version(self) -> str:
+        """`few_shot@15bcb8f1`: what a record says of its prompt."""
+        return f"{self.name}@{self.hash[:VERSION_DIGITS]}"
 
     @cached_property
     def chat(self) -> ChatPromptTemplate:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from indexer import IndexInfo
 from indexer.types import Evidence
+from rag.prompts import PromptTemplate
 from rag.types import Description, Sentence
 
 MAX_WIDTH = 110
@@ -32,8 +33,8 @@ def as_text(description: Description) -> str:
 
 
 def evidence_table(evidence: Sequence[Evidence]) -> str:
-    """One row an item: number (or rank), kind, score, source and id, then the text below."""
-    rows = []
+    """One row an item: number (or rank), kind, score, source, id and licence; the text below, and the link."""
+    rows = ["  no  kind     score  source, id, licence"]
     for item in evidence:
         record = item.record
         number = f"[{item.number}]" if item.number else f"{item.rank}."
@@ -58,6 +59,18 @@ def index_text(info: IndexInfo) -> str:
     if info.failures:
         lines.append(f"  {info.failures:,} records of the sources could not be used; building again names them")
     return "\n".join(lines)
+
+
+def template_line(template: PromptTemplate) -> str:
+    """Version, task, note, and what it was made from."""
+    made_from = f" (from {template.config.parent})" if template.config.parent else ""
+    return f"{template.version:<30} {template.config.task:<8} {template.config.note}{made_from}"
+
+
+def template_text(template: PromptTemplate) -> str:
+    """The template line, then its messages as they are written."""
+    messages = [f"[{message.role}]\n{message.text.rstrip()}" for message in template.config.messages]
+    return "\n\n".join([template_line(template), *messages])
 
 
 def _body(text: str) -> str:

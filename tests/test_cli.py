@@ -162,6 +162,8 @@ def test_unusual_images_are_described(run: Run, tmp_path: Path, smear: str, mode
         (["--index", "nowhere"], "nowhere"),
         (["--adapter", "nowhere"], "nowhere"),
         (["--set", "model.path=nowhere"], "nowhere"),
+        (["--prompt", "question"], "prompt question is for ask, not for caption"),
+        (["--set", "prompt.example_images=true"], "puts 4 images into a prompt, but pocket reads 1"),
     ],
 )
 def test_a_wrong_request_is_one_line_and_exit_code_2(run: Run, smear: str, options: list[str], message: str) -> None:
@@ -213,6 +215,13 @@ def test_the_starter_index_is_told_searched_and_verified(run: Run, smear: str) -
     assert run("index", "search", "--k", 1, "--text", "chest").stdout.strip()
     assert run("index", "verify").exit_code == 0
     assert run("index", "search").exit_code == 2
+
+
+def test_prompts_are_listed_and_shown(run: Run) -> None:
+    listed = run("prompts", "list").stdout
+    assert {"zero_shot", "few_shot", "question"} <= {line.split("@")[0] for line in listed.splitlines()}
+    assert "{{{images}}}" in run("prompts", "show", "few_shot").stdout
+    assert "did you mean 'few_shot'" in one_line(run("prompts", "show", "fewshot"))
 
 
 def test_doctor_says_what_works(run: Run) -> None:
