@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
@@ -61,7 +62,7 @@ def token_id(tokenizer: Tokenizer, token: str) -> int:
 
 def save_for_generator(tokenizer: Tokenizer, folder: Path) -> None:
     """The tokenizer as the generator's processor reads it: no token added around a text."""
-    _wrap(tokenizer).save_pretrained(folder)
+    _wrap(tokenizer, "left").save_pretrained(folder)
 
 
 def save_for_encoder(tokenizer: Tokenizer, folder: Path) -> None:
@@ -69,10 +70,10 @@ def save_for_encoder(tokenizer: Tokenizer, folder: Path) -> None:
     framed = Tokenizer.from_str(tokenizer.to_str())
     ids = [(token, token_id(framed, token)) for token in (START, END)]
     framed.post_processor = processors.TemplateProcessing(single=f"{START} $A {END}", special_tokens=ids)
-    _wrap(framed).save_pretrained(folder)
+    _wrap(framed, "right").save_pretrained(folder)
 
 
-def _wrap(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+def _wrap(tokenizer: Tokenizer, padding: Literal["left", "right"]) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=PAD,
@@ -81,5 +82,5 @@ def _wrap(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
         additional_special_tokens=[SYSTEM, USER, ASSISTANT, IMAGE],
         model_max_length=2048,
         clean_up_tokenization_spaces=False,
-        padding_side="left",
+        padding_side=padding,
     )
