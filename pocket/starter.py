@@ -34,12 +34,12 @@ _PYDICOM_BY = "pydicom/data/test_files"
 _SKIMAGE_BY = "scikit-image, skimage/data"
 
 PYDICOM_IMAGES = (
-    ("CT_small.dcm", "Axial CT of the chest, a vertebra in the middle."),
+    ("CT_small.dcm", "Axial CT of the spine, one vertebra in the middle."),
     ("693_J2KI.dcm", "Axial CT of the head, the skull as a bright ring."),
     ("J2K_pixelrep_mismatch.dcm", "Axial CT of the head at the skull base, in a bone window."),
     ("MR_small.dcm", "MR image, a small field of view."),
     ("examples_overlay.dcm", "Axial MR image of the abdomen, liver and both kidneys in view."),
-    ("examples_rgb_color.dcm", "Ultrasound image with labels, of a lymph node."),
+    ("examples_rgb_color.dcm", "Power Doppler ultrasound image of a lymph node, with labels."),
     ("examples_palette.dcm", "Ultrasound image, a fan-shaped field of view."),
 )
 SKIMAGE_IMAGES = (
