@@ -15,6 +15,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 ROOT = Path(__file__).parent
+SINGULAR = {"embedders": "embedder", "indexes": "index config", "models": "model", "prompts": "prompt"}
+"""The kinds of configuration there are, a folder each, and what one of them is called."""
 
 
 class ConfigError(Exception):
@@ -46,7 +48,7 @@ def find(kind: str, name: str) -> Path:
     if path.is_file():
         return path
     known = names(kind)
-    raise ConfigError(f"unknown {kind.rstrip('s')} {name!r}{_hint(name, known)}. Known: {', '.join(known)}")
+    raise ConfigError(f"unknown {SINGULAR[kind]} {name!r}{_hint(name, known)}. Known: {', '.join(known)}")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
