@@ -1,6 +1,5 @@
 """The image-text encoder in open_clip form: the frozen trunk, a whitened projection, a small text tower."""
 
-# ruff: noqa: S311 - randomness here draws pictures and samples, and guards nothing
 from __future__ import annotations
 
 import csv

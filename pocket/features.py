@@ -1,6 +1,5 @@
 """The frozen trunk's features of every training view, computed once and kept on disk."""
 
-# ruff: noqa: S311 - randomness here draws pictures and samples, and guards nothing
 from __future__ import annotations
 
 import json

@@ -1,6 +1,5 @@
 """The generator: FastVLM over the frozen trunk with a small Qwen2, trained on cached features."""
 
-# ruff: noqa: S311 - randomness here draws pictures and samples, and guards nothing
 from __future__ import annotations
 
 import csv

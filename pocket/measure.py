@@ -3,7 +3,6 @@
 What a caption says is read from it by the word lists below; said more than one kind, or none, counts as wrong.
 """
 
-# ruff: noqa: S311 - randomness here draws pictures and samples, and guards nothing
 from __future__ import annotations
 
 import argparse

@@ -1,6 +1,5 @@
 """Pictures that show nothing biomedical: photographs and textures that scikit-image carries, and drawn ones."""
 
-# ruff: noqa: S311 - randomness here draws pictures and samples, and guards nothing
 from __future__ import annotations
 
 import random

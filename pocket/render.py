@@ -4,7 +4,6 @@ Light passes through stain: each cell multiplies what lies under it by `exp(-den
 darken as they do on a slide. Nothing here knows of models, data folders or prompts.
 """
 
-# ruff: noqa: S311 - randomness here draws pictures and samples, and guards nothing
 from __future__ import annotations
 
 import math
@@ -23,8 +22,8 @@ from pocket.render_radiograph import draw_radiograph
 from pocket.render_tissue import draw_tissue, smooth_noise
 
 Field = NDArray[np.float32]
-RenderKind = Literal["smear", "fluorescence", "tissue", "radiograph", "blank", "noise"]
-RENDER_KINDS: tuple[RenderKind, ...] = ("smear", "fluorescence", "tissue", "radiograph", "blank", "noise")
+RenderKind = Literal["smear", "fluorescence", "tissue", "radiograph", "blank", "noise", "closeup"]
+RENDER_KINDS: tuple[RenderKind, ...] = ("smear", "fluorescence", "tissue", "radiograph", "blank", "noise", "closeup")
 _GRAINS = {
     "eosinophil": (70, (0.02, 0.45, 0.55)),
     "basophil": (60, (0.9, 1.0, 0.3)),
@@ -37,6 +36,7 @@ _GROUNDS = (
     (0.97, 0.95, 0.91), (0.93, 0.93, 0.93), (0.90, 0.93, 0.96), (0.97, 0.92, 0.93), (0.86, 0.88, 0.84),
     (0.95, 0.95, 0.87), (0.82, 0.80, 0.82),
 )  # fmt: skip
+_STRONG_GROUNDS = ((0.97, 0.94, 0.5), (0.99, 0.95, 0.62), (0.98, 0.97, 0.98), (0.95, 0.85, 0.88), (0.78, 0.74, 0.8))
 _PIGMENTS = (
     (0.10, 0.42, 0.38), (0.16, 0.36, 0.36), (0.20, 0.34, 0.28), (0.12, 0.50, 0.52), (0.30, 0.38, 0.36),
     (0.22, 0.30, 0.24),
@@ -65,6 +65,7 @@ def render(kind: RenderKind, seed: int) -> Rendered:
         "radiograph": draw_radiograph,
         "blank": _blank,
         "noise": _static,
+        "closeup": _closeup,
     }
     field, facts = maker[kind](rng, noise)
     pixels = _photograph(field, facts.kind, rng, noise)
@@ -166,6 +167,27 @@ def _smear(rng: random.Random, noise: np.random.Generator) -> tuple[Field, Facts
         _stain(field, x, y, outline, radius, purple * 0.5, lambda d: 1 - 0.4 * d, 2.0)
     cell = kinds[0] if len(set(kinds)) == 1 else None
     return field, Facts("smear", red=len(reds), white=len(spots), platelets=len(platelets), cell=cell)
+
+
+def _closeup(rng: random.Random, noise: np.random.Generator) -> tuple[Field, Facts]:
+    """One white cell near the middle at high magnification, red cells around it: pale, few or none."""
+    size, radius = rng.uniform(70, 150), rng.uniform(50, 105)
+    base = np.array(rng.choice((*_GROUNDS, *_STRONG_GROUNDS)), dtype=np.float32)
+    field = np.ones((SIDE, SIDE, 3), np.float32) * base * (1 + 0.03 * smooth_noise(noise, SIDE, 8)[..., None])
+    x, y = SIDE / 2 + rng.uniform(-50, 50), SIDE / 2 + rng.uniform(-50, 50)
+    reds = [
+        place
+        for place in _places(rng.choice((0, 0, 2, 4, 6, 9)), radius * 1.5, rng, 0.2)
+        if math.hypot(place[0] - x, place[1] - y) > 0.9 * size + 0.6 * radius
+    ]
+    pigment = np.array(rng.choice(_PIGMENTS), dtype=np.float32) * rng.choice((0.15, 0.4, 0.8, 1.1))
+    pallor = rng.uniform(0.2, 0.95)
+    for place in reds:
+        _red_cell(field, *place, radius * rng.uniform(0.85, 1.12), pigment, pallor, rng.uniform(2, 5), rng)
+    kind = rng.choice(WHITE_CELLS)
+    purple = np.array(rng.choice((*_PURPLES, (0.7, 1.5, 0.9))), np.float32) * rng.uniform(0.6, 1.1)
+    draw_white_cell(field, x, y, size, kind, purple, rng)
+    return field, Facts("smear", red=len(reds), white=1, platelets=0, cell=kind)
 
 
 def _red_cell(field: Field, x: float, y: float, radius: float, pigment: Field, pallor: float, edge: float,

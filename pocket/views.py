@@ -1,6 +1,5 @@
 """Which views the models are trained on: how many of each source, rendered images and negatives among them."""
 
-# ruff: noqa: S311 - randomness here draws pictures and samples, and guards nothing
 from __future__ import annotations
 
 import random
@@ -25,6 +24,8 @@ RENDERED: dict[RenderKind, int] = {
     "noise": 60,
 }
 """Images rendered for training, seeds from 0 on."""
+CLOSEUPS = 500
+"""White cells close up, rendered for the second pass over the generator."""
 FIRST_FREE_SEED = 100_000
 """Seeds from here on are never trained on: starter set, demo, measurements and tests draw from them."""
 
@@ -38,6 +39,11 @@ def training_jobs(data: Path, seed: int) -> Iterator[tuple[str, list[Job]]]:
     yield "nuclei", [job for scene in found for job in scene_jobs([scene], COPIES[scene.facts.kind], seed)]
     for kind, count in RENDERED.items():
         yield f"rendered-{kind}", [job for number in range(count) for job in rendered_jobs(kind, number)]
+
+
+def closeup_jobs() -> list[Job]:
+    """Jobs of the cache that the second pass adds."""
+    return [job for number in range(CLOSEUPS) for job in rendered_jobs("closeup", number)]
 
 
 def all_views(caches: Sequence[Cache]) -> list[View]:

@@ -35,7 +35,7 @@ def test_captions_of_known_facts() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_questions_of_every_kind_have_answers(kind: str) -> None:
     facts = Facts(kind, organ="head", plane="axial", red=3, white=0, nuclei=4, stain="he")  # type: ignore[arg-type]
-    rng = random.Random(0)  # noqa: S311
+    rng = random.Random(0)
     assert all(question and answer.endswith(".") for question, answer in questions(facts, rng))
     assert index_caption(facts, rng).endswith(".")
 

@@ -23,6 +23,7 @@ def test_pixels_are_rgb_bytes_and_the_caption_names_the_kind(kind: RenderKind) -
     assert made.pixels.shape == (384, 384, 3)
     starts = {
         "smear": "Blood smear",
+        "closeup": "Blood smear",
         "fluorescence": "Fluorescence",
         "tissue": "Stained tissue",
         "blank": CANNOT_TELL,
