@@ -21,6 +21,8 @@ _STOPWORDS = frozenset(
     "than that the their there these this those to under up was were which while with within".split()
 )
 
+_EXACT = frozenset("no not without none left right one two three four five six seven eight nine ten".split())
+
 
 def split_sentences(text: str) -> list[str]:
     """The sentences of `text` in order, abbreviations and decimals left whole."""
@@ -44,7 +46,8 @@ def terms(text: str) -> frozenset[str]:
 def cite(text: str, evidence: Sequence[Evidence], threshold: float) -> tuple[Sentence, ...]:
     """The sentences of `text`, each with the evidence that supports it.
 
-    Support of a sentence by an evidence text is the share of the sentence's terms that the text holds. A
+    Support of a sentence by an evidence text is the share of the sentence's terms that the text holds; 0 where
+    the text lacks one of its numbers, negations or sides, since those are what a like text gets wrong. A
     sentence cites the texts with at least `threshold`, best first, at most MAX_CITATIONS; its support is
     the best of all. None above the threshold is no error: the image may show what no evidence says.
     """
@@ -52,10 +55,17 @@ def cite(text: str, evidence: Sequence[Evidence], threshold: float) -> tuple[Sen
     sentences = []
     for sentence in split_sentences(text):
         said = terms(sentence)
-        scored = sorted(((len(said & held) / len(said) if said else 0.0, -number) for number, held in known))[::-1]
+        scored = sorted(((_support(said, held), -number) for number, held in known), reverse=True)
         cited = tuple(-number for score, number in scored[:MAX_CITATIONS] if score >= threshold)
         sentences.append(Sentence(sentence, cited, round(scored[0][0], 3) if scored else 0.0))
     return tuple(sentences)
+
+
+def _support(said: frozenset[str], held: frozenset[str]) -> float:
+    exact = {term for term in said if term in _EXACT or term[0].isdigit()}
+    if not said or not exact <= held:
+        return 0.0
+    return len(said & held) / len(said)
 
 
 def _singular(word: str) -> str:

@@ -53,9 +53,10 @@ class GenerationSettings(StrictModel):
 
 
 class CheckSettings(StrictModel):
-    """When evidence counts as supporting a sentence: the share of its terms that the evidence holds."""
+    """When evidence counts as supporting a sentence (share of its terms held), and when it is weak (cosine)."""
 
     support: Share
+    weak_evidence: Annotated[float, Field(ge=-1, le=1)]
 
 
 class Settings(StrictModel):

@@ -22,7 +22,7 @@ def open_pipeline(settings: Settings, requests: Sequence[Request], tell: Tell = 
     """
     model = _model(settings)
     tasks: set[Task] = {request.task for request in requests}
-    templates = {task: _template(settings, model, task) for task in tasks}
+    templates = _templates(settings, model, tasks)
     engine = open_engine(model, settings.model.adapter, settings.batch_size)
     _check_example_images(settings, engine)
     retriever = _retriever(settings, tell) if settings.retrieval.enabled else None
@@ -41,17 +41,20 @@ def _model(settings: Settings) -> ModelConfig:
     return load_model_config(settings.model.name, **overrides)
 
 
-def _template(settings: Settings, model: ModelConfig, task: Task) -> PromptTemplate:
+def _templates(settings: Settings, model: ModelConfig, tasks: set[Task]) -> dict[Task, PromptTemplate]:
+    """A template for each task: the one that was asked for where it is of that task, else the default."""
+    templates: dict[Task, PromptTemplate] = {}
     if settings.prompt.template:
-        name = settings.prompt.template
-    elif task == "ask":
-        name = "question"
-    else:
-        name = model.caption_prompt if settings.retrieval.enabled else "zero_shot"
-    template = PromptTemplate.load(name)
-    if template.config.task != task:
-        raise TemplateError(f"prompt {name} is for {template.config.task}, not for {task}; see: prompts list")
-    return template
+        chosen = PromptTemplate.load(settings.prompt.template)
+        if chosen.config.task not in tasks:
+            raise TemplateError(
+                f"prompt {chosen.name} is for {chosen.config.task}, not for {', '.join(sorted(tasks))}; "
+                "see: python cli.py prompts list"
+            )
+        templates[chosen.config.task] = chosen
+    caption = model.caption_prompt if settings.retrieval.enabled else "zero_shot"
+    defaults: dict[Task, str] = {"caption": caption, "ask": "question"}
+    return {task: templates.get(task) or PromptTemplate.load(defaults[task]) for task in tasks}
 
 
 def _check_example_images(settings: Settings, engine: Engine) -> None:

@@ -115,8 +115,12 @@ class Pipeline:
         with clock.measure("check"):
             sentences = cite(generation.text, item.prompt.evidence, self.settings.check.support)
             abstained = _plain(generation.text) in {_plain(a) for a in self.speaker.abstentions}
+        weak = self.settings.check.weak_evidence
+        best = max((e.score for e in item.prompt.evidence if e.kind == "example"), default=None)
         timings |= {"generate": generation.seconds, **clock.seconds}
         warnings = list(item.warnings)
+        if best is not None and best < weak:
+            warnings.append(f"weak evidence: the nearest example scores {best:.2f} (check.weak_evidence {weak:g})")
         if generation.stop == "length":
             warnings.append(f"the text was cut off at {generation.new_tokens} tokens (generation.max_new_tokens)")
         return Description(

@@ -23,6 +23,8 @@ def as_text(description: Description) -> str:
         lines += [_wrap(f"Question: {description.request.question}"), ""]
     said = " ".join(_with_citations(s) for s in description.sentences) or "(the model wrote nothing)"
     lines += [_wrap(said), ""]
+    if description.abstained:
+        lines += [_wrap("The model abstained. What follows is only what looks nearest."), ""]
     if description.evidence:
         lines += [evidence_table(description.evidence), ""]
     elif description.index:

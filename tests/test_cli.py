@@ -195,7 +195,7 @@ def test_a_half_written_index_and_one_of_another_embedder_are_refused(run: Run, 
     other.mkdir()
     for file in starter_folder().iterdir():
         (other / file.name).write_bytes(file.read_bytes())
-    manifest["spaces"]["images"]["fingerprint"] = "0" * 64
+    manifest["spaces"]["images"]["embedder"]["fingerprint"] = "0" * 64
     (other / "manifest.json").write_text(json.dumps(manifest))
     result = run("caption", "--image", smear, "--index", other)
     assert result.exit_code == 2
@@ -204,7 +204,7 @@ def test_a_half_written_index_and_one_of_another_embedder_are_refused(run: Run, 
 
 def test_the_starter_index_is_told_searched_and_verified(run: Run, smear: str) -> None:
     info = json.loads(run("index", "info", "--json").stdout)
-    assert set(info["spaces"]) == {"images", "passages"}
+    assert {space["name"] for space in info["spaces"]} == {"images", "passages"}
     found = run("index", "search", "--image", smear, "--k", 2, "--json").stdout.splitlines()
     assert [json.loads(line)["kind"] for line in found] == ["example", "example"]
     assert "smear" in json.loads(found[0])["text"].lower()

@@ -41,9 +41,20 @@ def test_what_no_evidence_says_is_unsupported() -> None:
     assert sentence.support == 0.0
 
 
-def test_a_negation_is_not_supported_by_its_opposite() -> None:
-    (sentence,) = cite("No effusion.", numbered("Large pleural effusion."), 0.6)
-    assert sentence.citations == ()
+@pytest.mark.parametrize(
+    ("sentence", "near_miss"),
+    [
+        ("No effusion.", "Large pleural effusion."),
+        ("About 20 red cells and one white cell.", "About 25 red cells and one white cell."),
+        ("About 20 red cells and no white cells.", "About 20 red cells and one white cell."),
+        ("A mass in the left lung.", "A mass in the right lung."),
+    ],
+)
+def test_another_number_side_or_negation_is_no_support(sentence: str, near_miss: str) -> None:
+    (checked,) = cite(sentence, numbered(near_miss), 0.6)
+    assert (checked.citations, checked.support) == ((), 0.0)
+    (checked,) = cite(sentence, numbered(near_miss, sentence), 0.6)
+    assert checked.citations == (2,)
 
 
 def test_the_best_evidence_comes_first_and_ties_keep_the_prompts_order() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from langchain_core.documents import Document
+from PIL import Image
 
 from indexer import Index
 from rag import Pipeline
@@ -17,6 +18,7 @@ from rag.errors import RequestError
 from rag.langchain_adapter import Describer, EvidenceRetriever
 from rag.pipeline import Speaker
 from rag.retrieve import IMAGES, PASSAGES
+from rag.show import as_text
 from rag.starter import starter_folder
 from rag.types import STAGES, Description, Failure, Request
 from tests.rag.conftest import CountingEmbedder, CountingEngine
@@ -204,6 +206,14 @@ def test_the_retrievers_batch_is_one_batch_of_ours(
     paths = [str(path) for path in sorted(demo.glob("*.png"))]
     EvidenceRetriever(index=pipeline.retriever.index, query_kind="image", k=1).batch(paths)
     assert embedder.images == [len(paths)]
+
+
+def test_of_a_blank_image_nothing_is_claimed(pipeline: Pipeline, tmp_path: Path) -> None:
+    Image.new("RGB", (300, 200), "white").save(tmp_path / "blank.png")
+    (description,) = described(pipeline, Request("x", (str(tmp_path / "blank.png"),)))
+    assert description.abstained
+    assert any(warning.startswith("weak evidence") for warning in description.warnings)
+    assert "abstained" in as_text(description)
 
 
 def test_the_speakers_words_for_cannot_tell_are_an_abstention(pipeline: Pipeline, demo: Path) -> None:
