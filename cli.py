@@ -131,9 +131,9 @@ def index_build(config: str, rebuild: bool) -> None:
     \b
     python cli.py index build configs/indexes/medpix.yaml
     """
-    from indexer import build_index, load_config
+    from indexer import build_index
 
-    _report_build(build_index(load_config(config), progress=None, rebuild=rebuild))
+    _report_build(build_index(config, progress=None, rebuild=rebuild))
 
 
 def which_index(command: Command) -> Command:
@@ -159,9 +159,9 @@ def index_add(folder: Path, config: str) -> None:
     \b
     python cli.py index add data/indexes/medpix configs/indexes/pubmed.yaml
     """
-    from indexer import add_to_index, load_config
+    from indexer import add_to_index
 
-    _report_build(add_to_index(folder, load_config(config), progress=None))
+    _report_build(add_to_index(folder, config, progress=None))
 
 
 @index.command("info")

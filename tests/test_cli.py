@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import cli
+import configs
 from pocket.starter import write_demo
 
 Run = Callable[..., Result]
@@ -180,26 +182,40 @@ def test_a_hub_out_of_reach_is_one_line(run: Run, smear: str, monkeypatch: pytes
     assert "model.path" in one_line(result)
 
 
-def test_a_half_written_index_and_one_of_another_embedder_are_refused(run: Run, smear: str, tmp_path: Path) -> None:
-    run("index", "info")  # the starter index is there
-    from rag.starter import starter_folder
+def test_a_half_written_index_is_refused(run: Run, smear: str, tmp_path: Path) -> None:
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "index.sqlite").touch()
+    result = run("caption", "--image", smear, "--index", tmp_path / "half")
+    assert result.exit_code == 2
+    assert str(tmp_path / "half") in one_line(result)
 
-    manifest = json.loads((starter_folder() / "manifest.json").read_text())
-    half = tmp_path / "half"
-    half.mkdir()
-    (half / "records.sqlite").touch()
-    assert run("caption", "--image", smear, "--index", half).exit_code == 2
-    assert str(half) in one_line(run("caption", "--image", smear, "--index", half))
 
-    other = tmp_path / "other"
-    other.mkdir()
-    for file in starter_folder().iterdir():
-        (other / file.name).write_bytes(file.read_bytes())
-    manifest["spaces"]["images"]["embedder"]["fingerprint"] = "0" * 64
-    (other / "manifest.json").write_text(json.dumps(manifest))
-    result = run("caption", "--image", smear, "--index", other)
+def test_an_index_is_built_searched_and_refused_once_its_embedder_has_changed(
+    run: Run, demo: Path, smear: str, tmp_path: Path
+) -> None:
+    shutil.copytree(configs.ROOT.parent / "pocket" / "weights" / "clip", tmp_path / "clip")
+    embedder = tmp_path / "own.yaml"
+    embedder.write_text(f"kind: open_clip\nfolder: {tmp_path / 'clip'}\n")
+    records = [
+        {"name": path.stem, "file": path.name, "says": f"Test {path.stem}."} for path in sorted(demo.glob("*.png"))
+    ]
+    (demo / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    config = tmp_path / "index.yaml"
+    fields = "{id: name, image: file, caption: says}"
+    config.write_text(
+        f"out: {tmp_path / 'index'}\nimage_embedder: {embedder}\n"
+        f"sources: [{{kind: folder, path: {demo}, records: records.jsonl, fields: {fields}}}]\n"
+    )
+    assert run("index", "build", config).exit_code == 0
+    found = run("index", "search", tmp_path / "index", "--image", smear, "--k", 1, "--json")
+    assert json.loads(found.stdout)["text"] == "Test smear."
+
+    tokenizer = tmp_path / "clip" / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text() + "\n")
+    result = run("caption", "--image", smear, "--index", tmp_path / "index")
     assert result.exit_code == 2
     assert "was built with" in one_line(result)
+    assert f"index build {config}" in one_line(result)
 
 
 def test_the_starter_index_is_told_searched_and_verified(run: Run, smear: str) -> None:
