@@ -1,0 +1,64 @@
+"""The committed weights, through the classes that everybody else loads them with."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pocket.facts import CANNOT_TELL
+from pocket.measure import WORDS, said
+from pocket.render import RenderKind, render
+from pocket.speak import Encoder, Speaker
+from pocket.views import FIRST_FREE_SEED
+
+WEIGHTS = Path(__file__).parents[2] / "pocket" / "weights"
+SEED = FIRST_FREE_SEED + 900
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return Encoder.load(WEIGHTS / "clip")
+
+
+@pytest.fixture(scope="module")
+def speaker() -> Speaker:
+    return Speaker.load(WEIGHTS / "vlm")
+
+
+def test_both_together_are_at_most_36_mb() -> None:
+    assert sum(path.stat().st_size for path in WEIGHTS.rglob("*.safetensors")) <= 36e6
+
+
+def test_the_encoder_gives_unit_vectors_and_knows_a_near_copy(encoder: Encoder) -> None:
+    pictures = [render(kind, SEED).pixels for kind in ("smear", "fluorescence", "tissue")]
+    vectors = encoder.images([*pictures, pictures[0][8:-8, 8:-8]])
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
+    assert int((vectors[3] @ vectors[:3].T).argmax()) == 0
+
+
+def test_words_find_the_kind_they_name(encoder: Encoder) -> None:
+    kinds: tuple[RenderKind, ...] = ("smear", "fluorescence", "tissue")
+    images = encoder.images([render(kind, SEED + 1).pixels for kind in kinds])
+    words = encoder.texts(
+        ["Blood smear with red cells.", "Fluorescence microscopy of nuclei.", "Stained tissue section."]
+    )
+    assert (images @ words.T).argmax(axis=1).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("evidence", [False, True])
+def test_rendered_images_are_told_by_kind(speaker: Speaker, evidence: bool) -> None:
+    kinds: tuple[RenderKind, ...] = ("smear", "smear", "fluorescence", "fluorescence", "tissue", "tissue")
+    made = [render(kind, SEED + n) for n, kind in enumerate(kinds)]
+    shown = [[render(kind, SEED + 50 + n).caption for n in range(3)] for kind in kinds] if evidence else None
+    texts = speaker.say([m.pixels for m in made], shown)
+    assert [said(text, WORDS) for text in texts] == list(kinds)
+
+
+def test_blank_and_noise_are_not_described(speaker: Speaker) -> None:
+    blank = np.full((200, 300, 3), 255, np.uint8)
+    assert speaker.say([blank, render("noise", SEED).pixels]) == [CANNOT_TELL] * 2
+
+
+def test_a_question_of_kind_is_answered(speaker: Speaker) -> None:
+    (answer,) = speaker.say([render("smear", SEED).pixels], questions=["What kind of image is this?"])
+    assert said(answer, WORDS) == "smear"
