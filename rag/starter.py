@@ -15,7 +15,7 @@ from indexer.config import IndexConfig
 Tell = Callable[[str], None]
 STARTER = "starter"
 IMAGE_EMBEDDER, TEXT_EMBEDDER = "pocket-clip", "minilm"
-RECIPE = ("starter.py", "render*.py")
+RECIPE = ("starter.py", "facts.py", "render*.py")
 """Files of `pocket` that decide what is in the starter set."""
 
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = [["imaging"], ["vlm", "indexer"], ["rag"], ["batch"], ["evaluation"], ["finetune"], ["service"], ["cli"]]
 ROOMS = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 GROUND = {"configs", "pocket"}
-AT_RUN_TIME = ("__init__.py", "starter.py", "render*.py")
+AT_RUN_TIME = ("__init__.py", "starter.py", "facts.py", "render*.py")
 """Files of `pocket` that run on a user's machine; only the others, the recipe, may import the rooms."""
 
 
