@@ -48,7 +48,8 @@ def find(kind: str, name: str) -> Path:
     if path.is_file():
         return path
     known = names(kind)
-    raise ConfigError(f"unknown {SINGULAR[kind]} {name!r}{_hint(name, known)}. Known: {', '.join(known)}")
+    hint = _hint(name, known) or "."
+    raise ConfigError(f"unknown {SINGULAR[kind]} {name!r}{hint} Known: {', '.join(known)}")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

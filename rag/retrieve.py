@@ -170,8 +170,8 @@ def fuse(lists: Iterable[tuple[str, Sequence[Evidence]]], k: int) -> list[Eviden
 def _own_copies(left: Left) -> tuple[str, ...]:
     if not left.own:
         return ()
-    articles = f" and all of article {', '.join(sorted(left.articles))}" if left.articles else ""
-    return (f"the index holds this very image ({', '.join(left.own)}): it{articles} was left out of the evidence",)
+    what = f"all of article {', '.join(sorted(left.articles))}" if left.articles else "it"
+    return (f"the index holds this very image ({', '.join(left.own)}): {what} was left out of the evidence",)
 
 
 def _by_owner(values: Sequence[T], owners: Sequence[int], count: int) -> list[list[T]]:

@@ -41,7 +41,7 @@ def starter_index(tell: Tell) -> Path:
     if not (index / "manifest.json").is_file():
         from pocket.starter import write_starter
 
-        tell(f"building the starter index, once ({index})")
+        tell(f"building the starter index, once (in {_from_home(index.parent)})")
         write_starter(files)
         build_index(parse(IndexConfig, _config(files, index), "starter index"), progress=None)
     return index
@@ -68,6 +68,10 @@ def _config(files: Path, out: Path) -> dict[str, Any]:
             },
         ],
     }
+
+
+def _from_home(path: Path) -> Path:
+    return Path("~") / path.relative_to(Path.home()) if path.is_relative_to(Path.home()) else path
 
 
 def _version() -> str:
