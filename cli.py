@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -311,5 +312,17 @@ def _report_build(report: BuildReport) -> None:
     sys.exit(SOME_FAILED if report.failures else 0)
 
 
+def program() -> None:
+    """Runs `main` and leaves at once: Python's own way out takes apart every object of torch, for over a second."""
+    try:
+        main()
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(end.code or 0)
+        raise
+
+
 if __name__ == "__main__":
-    main()
+    program()

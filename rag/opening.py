@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from indexer import open_index
 from rag.config import Settings
@@ -28,12 +30,25 @@ def open_pipeline(settings: Settings, requests: Sequence[Request], tell: Tell = 
     retriever = _retriever(settings, tell) if settings.retrieval.enabled else None
     if model.notice:
         tell(model.notice)
-    engine.load()
-    if retriever:
-        retriever.load({kind for template in templates.values() for kind in template.kinds})
+    with _collector_paused():
+        engine.load()
+        if retriever:
+            retriever.load({kind for template in templates.values() for kind in template.kinds})
     params = model.params(**settings.generation.model_dump())
     speaker = Speaker(engine, model.prompt_tokens, params, model.abstention)
     return Pipeline(settings, speaker, templates, retriever)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Importing torch and its kin makes a million objects and no garbage; looking for it there costs a second."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _model(settings: Settings) -> ModelConfig:
