@@ -134,7 +134,7 @@ def index_build(config: str, rebuild: bool) -> None:
     """
     from indexer import build_index
 
-    _report_build(build_index(config, progress=None, rebuild=rebuild))
+    _report_build(build_index(config, rebuild=rebuild))
 
 
 def which_index(command: Command) -> Command:
@@ -162,7 +162,7 @@ def index_add(folder: Path, config: str) -> None:
     """
     from indexer import add_to_index
 
-    _report_build(add_to_index(folder, config, progress=None))
+    _report_build(add_to_index(folder, config))
 
 
 @index.command("info")

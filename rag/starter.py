@@ -43,7 +43,7 @@ def starter_index(tell: Tell) -> Path:
 
         tell(f"building the starter index, once (in {_from_home(index.parent)})")
         write_starter(files)
-        build_index(parse(IndexConfig, _config(files, index), "starter index"), progress=None)
+        build_index(parse(IndexConfig, _config(files, index), "starter index"))
     return index
 
 
