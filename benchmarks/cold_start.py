@@ -42,6 +42,7 @@ mark("import langchain_core, read the prompt")
 import faiss
 mark("import faiss")
 pipeline = rag.opening.open_pipeline(settings, requests)
+pipeline.load()
 mark("open the index, load the models, their imports")
 record = next(iter(pipeline.run(requests))).to_json()
 mark("describe")

@@ -84,6 +84,7 @@ def describe(folder: Path, records: Sequence[dict[str, Any]], index: str) -> tup
     """Descriptions of all records as one batch, and the wall seconds an image once the models are loaded."""
     requests = [Request(record["id"], (str(folder / record["image"]),)) for record in records]
     pipeline = open_pipeline(resolve(retrieval__index=index), requests)
+    pipeline.load()
     started = perf_counter()
     outcomes = list(pipeline.run(requests))
     seconds = round((perf_counter() - started) / len(requests), 3)

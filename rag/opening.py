@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from indexer import open_index
 from rag.config import Settings
@@ -18,9 +16,10 @@ from vlm import Engine, ModelConfig, load_model_config, open_engine
 
 
 def open_pipeline(settings: Settings, requests: Sequence[Request], tell: Tell = lambda _: None) -> Pipeline:
-    """The pipeline for these requests' tasks, its models loaded. `tell` hears what a person should know.
+    """The pipeline for these requests' tasks. `tell` hears what a person should know.
 
-    Raises ConfigError, IndexerError, VlmError or TemplateError before anything slow is begun.
+    Loads no model: the first batch with an image that can be read does, or `Pipeline.load`. Raises ConfigError,
+    IndexerError, VlmError, TemplateError and RequestError for what can be refused before that.
     """
     model = _model(settings)
     tasks: set[Task] = {request.task for request in requests}
@@ -30,25 +29,9 @@ def open_pipeline(settings: Settings, requests: Sequence[Request], tell: Tell = 
     retriever = _retriever(settings, tell) if settings.retrieval.enabled else None
     if model.notice:
         tell(model.notice)
-    with _collector_paused():
-        engine.load()
-        if retriever:
-            retriever.load({kind for template in templates.values() for kind in template.kinds})
     params = model.params(**settings.generation.model_dump())
     speaker = Speaker(engine, model.prompt_tokens, params, model.abstention)
     return Pipeline(settings, speaker, templates, retriever)
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Importing torch and its kin makes a million objects and no garbage; looking for it there costs a second."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _model(settings: Settings) -> ModelConfig:

@@ -69,6 +69,10 @@ class Engine(Protocol):
     @property
     def fingerprint(self) -> str: ...
 
+    def load(self) -> object:
+        """Loads the model now, where it is not loaded yet."""
+        ...
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text as this model's tokenizer cuts it, special tokens not counted."""
         ...

@@ -108,6 +108,15 @@ def test_a_bad_image_fails_alone(pipeline: Pipeline, demo: Path, tmp_path: Path)
     assert "the file is empty" in outcomes[0].reason
 
 
+def test_where_no_image_can_be_read_no_model_is_loaded(
+    open_with: Callable[..., Pipeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = open_with()
+    monkeypatch.setattr(fresh, "load", lambda: pytest.fail("a model was loaded"))
+    (failure,) = fresh.run([Request("x", ("none.png",))])
+    assert isinstance(failure, Failure)
+
+
 def test_the_querys_own_image_is_never_its_evidence(pipeline: Pipeline, tmp_path: Path) -> None:
     own = starter_image("*.png")
     copied = tmp_path / "another-name.png"
