@@ -57,7 +57,7 @@ def main() -> None:
 
     \b
     python cli.py caption --image cell.png
-    python cli.py ask --image cell.png --question "Is there a white blood cell?"
+    python cli.py ask --image cell.png --question "What kind of image is this?"
     python cli.py index build configs/indexes/bccd.yaml
     python cli.py caption --image cell.png --index data/indexes/bccd --json
     python cli.py doctor
@@ -110,7 +110,7 @@ def ask(images: tuple[str, ...], question: str, article: str | None, as_json: bo
     """Answer a question about one or more images together, with evidence.
 
     \b
-    python cli.py ask --image smear.png --question "Is there a white blood cell?"
+    python cli.py ask --image smear.png --question "What kind of image is this?"
     python cli.py ask --image before.png --image after.png --question "What changed?" --model smolvlm-500m
     """
     from rag.requests import ask_request
