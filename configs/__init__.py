@@ -79,7 +79,8 @@ def load(model: type[Model], path: Path) -> Model:
 
 
 def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
-    problem = error.errors()[0]
+    # A misspelt key is also a missing one; what was written is what to name.
+    problem = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         leaf = str(problem["loc"][-1])

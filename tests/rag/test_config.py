@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from configs import ConfigError
+from configs import ConfigError, parse
+from indexer import IndexConfig
 from rag.config import resolve
 
 
@@ -36,6 +37,11 @@ def test_a_wrong_assignment_is_named(assignment: str, message: str) -> None:
     assert message in str(caught.value)
     assert assignment in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_misspelt_key_is_named_before_the_one_it_leaves_missing() -> None:
+    with pytest.raises(ConfigError, match=r"unknown key 'sorces'; did you mean 'sources'\?"):
+        parse(IndexConfig, {"out": "x", "sorces": []}, "mine.yaml")
 
 
 def test_a_wrong_key_in_a_file_names_the_file(tmp_path: Path) -> None:
