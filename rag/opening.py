@@ -26,7 +26,8 @@ def open_pipeline(settings: Settings, requests: Sequence[Request], tell: Tell = 
     templates = _templates(settings, model, tasks)
     engine = open_engine(model, settings.model.adapter, settings.batch_size)
     _check_example_images(settings, engine)
-    retriever = _retriever(settings, tell) if settings.retrieval.enabled else None
+    shows_evidence = any(template.kinds for template in templates.values())
+    retriever = _retriever(settings, tell) if settings.retrieval.enabled and shows_evidence else None
     if model.notice:
         tell(model.notice)
     params = model.params(**settings.generation.model_dump())

@@ -13,7 +13,8 @@ from langchain_core.documents import Document
 from PIL import Image
 
 from indexer import Index
-from rag import Pipeline
+from rag import Pipeline, open_pipeline
+from rag.config import resolve
 from rag.errors import RequestError
 from rag.langchain_adapter import Describer, EvidenceRetriever
 from rag.pipeline import Speaker
@@ -163,6 +164,13 @@ def test_without_retrieval_there_is_no_evidence(open_with: Callable[..., Pipelin
     assert description.evidence == ()
     assert description.index is None
     assert description.prompt.startswith("zero_shot@")
+
+
+def test_a_prompt_that_shows_no_evidence_opens_no_index(demo: Path) -> None:
+    request = Request("x", (str(demo / "smear.png"),))
+    settings = resolve(assignments=["prompt.template=zero_shot", "retrieval.index=nowhere"])
+    (description,) = described(open_pipeline(settings, [request]), request)
+    assert description.index is None
 
 
 def test_length_and_limits_are_obeyed(open_with: Callable[..., Pipeline], demo: Path) -> None:
