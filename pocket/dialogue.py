@@ -41,13 +41,6 @@ def write(
     return text.replace(IMAGE, IMAGE * TOKENS if image else "")
 
 
-def house_prompt(examples: Sequence[str], question: str = "") -> str:
-    """The prompt that the house itself writes for one image: evidence where there is any, medium length."""
-    name = "question" if question else "few_shot" if examples else "zero_shot"
-    text = _fill(_skeleton(name, "medium", bool(question), bool(examples), False), examples, [], question)
-    return text.replace(IMAGE, IMAGE * TOKENS)
-
-
 def _house(examples: Sequence[str], passages: Sequence[tuple[str, str]], question: str, rng: random.Random) -> str:
     if question:
         name = "question"

@@ -81,10 +81,6 @@ def _kinds(texts: Sequence[str], truth: Sequence[Facts]) -> float:
     return _share([said(text, WORDS) == facts.kind for text, facts in zip(texts, truth, strict=True)])
 
 
-def _organs(texts: Sequence[str], truth: Sequence[Scene]) -> float:
-    return _share([said(text, ORGANS) == scene.facts.organ for text, scene in zip(texts, truth, strict=True)])
-
-
 def _number(text: str, noun: str) -> float | None:
     """The count a caption gives before `noun`: 'about 30 red cells' is 30, 'no white cells' is 0."""
     found = re.search(rf"(no|one|two|three|four|\d+) (?:bright )?{noun}", text, re.IGNORECASE)

@@ -1,6 +1,6 @@
-"""The two saved models at work, without the rest of the house: embed images, find neighbours, write captions.
+"""The two saved models at work, through the house: embed images, find neighbours, write captions.
 
-For measuring and for tests; the house itself goes through `indexer` and `vlm`.
+For measuring and for tests, where captions of evidence are given and not retrieved.
 """
 
 from __future__ import annotations
@@ -8,84 +8,62 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import open_clip  # type: ignore[import-untyped]
-import torch
 from numpy.typing import NDArray
-from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from imaging.types import Pixels
-from pocket.dialogue import house_prompt
-from pocket.tokenizer import IMAGE
-from pocket.trunk import TOKENS
+from imaging import LoadedImage, Pixels
+from indexer import Embedder, Evidence, Example, load_embedder
+from indexer.embedders.config import OpenClipConfig
+from rag.prompts import PromptInputs, PromptTemplate
+from vlm import Engine, GenerationParams, Prompt, load_model_config, open_engine
+
+GREEDY = GenerationParams(max_new_tokens=48)
+_BATCH = 16
 
 
 @dataclass(frozen=True, eq=False)
 class Encoder:
-    """The encoder as open_clip loads it."""
+    """The encoder of a folder."""
 
-    model: Any
-    preprocess: Any
-    tokenizer: Any
+    embedder: Embedder
 
     @classmethod
     def load(cls, folder: Path) -> Encoder:
-        model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}")
-        return cls(model.eval(), preprocess, open_clip.get_tokenizer(f"local-dir:{folder}"))
+        return cls(load_embedder(OpenClipConfig(kind="open_clip", folder=str(folder.absolute()))))
 
-    @torch.inference_mode()
-    def images(self, pictures: Sequence[Pixels], batch: int = 32) -> NDArray[np.float32]:
+    def images(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
         """float32 `(n, dim)`, rows of unit length."""
-        parts = []
-        for start in range(0, len(pictures), batch):
-            shown = [self.preprocess(Image.fromarray(p)) for p in pictures[start : start + batch]]
-            parts.append(self.model.encode_image(torch.stack(shown), normalize=True).float().numpy())
-        return np.concatenate(parts)
+        return self.embedder.embed_images([_loaded(picture) for picture in pictures])
 
-    @torch.inference_mode()
     def texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """float32 `(n, dim)`, rows of unit length."""
-        made: NDArray[np.float32] = self.model.encode_text(self.tokenizer(list(texts)), normalize=True).float().numpy()
-        return made
+        return self.embedder.embed_texts(texts)
 
 
 @dataclass(frozen=True, eq=False)
 class Speaker:
-    """The generator as the Auto classes load it, in fp32."""
+    """The generator of a folder, used as `configs/models/pocket.yaml` says."""
 
-    model: Any
-    processor: Any
+    engine: Engine
 
     @classmethod
     def load(cls, folder: Path) -> Speaker:
-        model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
-        return cls(model.eval(), AutoProcessor.from_pretrained(folder))
+        return cls(open_engine(load_model_config("pocket", path=folder), batch_size=_BATCH))
 
-    @torch.inference_mode()
     def say(
         self,
         pictures: Sequence[Pixels],
         evidence: Sequence[Sequence[str]] | None = None,
         questions: Sequence[str] | None = None,
-        batch: int = 16,
     ) -> list[str]:
         """A caption, or the answer to its question, for each picture, by greedy decoding of the house's prompts."""
-        said: list[str] = []
-        for start in range(0, len(pictures), batch):
-            part = range(start, min(start + batch, len(pictures)))
-            prompts = [
-                house_prompt(list(evidence[i]) if evidence else [], questions[i] if questions else "") for i in part
-            ]
-            texts = [prompt.replace(IMAGE * TOKENS, IMAGE) for prompt in prompts]
-            shown = [Image.fromarray(pictures[i]) for i in part]
-            inputs = self.processor(text=texts, images=shown, padding=True, return_tensors="pt")
-            made = self.model.generate(**inputs, max_new_tokens=48, do_sample=False)
-            new = made[:, inputs["input_ids"].shape[1] :]
-            said += [text.strip() for text in self.processor.batch_decode(new, skip_special_tokens=True)]
-        return said
+        prompts = [
+            _prompt(picture, evidence[i] if evidence else [], questions[i] if questions else "")
+            for i, picture in enumerate(pictures)
+        ]
+        said = dict(self.engine.generate(prompts, GREEDY))
+        return [said[position].text for position in range(len(prompts))]
 
 
 def neighbours(
@@ -94,3 +72,13 @@ def neighbours(
     """The captions of the `k` nearest rows of the index, for each query."""
     scores = queries @ index.T
     return [[captions[i] for i in np.argsort(-row)[:k]] for row in scores]
+
+
+def _prompt(picture: Pixels, captions: Sequence[str], question: str) -> Prompt:
+    name = "question" if question else "few_shot" if captions else "zero_shot"
+    shown = tuple(Evidence(Example(str(n), text, "given"), 1.0, n) for n, text in enumerate(captions, start=1))
+    return PromptTemplate.load(name).render(PromptInputs((_loaded(picture),), shown, question))[0]
+
+
+def _loaded(picture: Pixels) -> LoadedImage:
+    return LoadedImage("picture", picture, sha256="", phash="")

@@ -47,7 +47,8 @@ def imagenet_weights() -> Path:
 
 def load_trunk() -> nn.Module:
     """timm's model without classifier and pooling, in eval mode, frozen: `(n, 3, 224, 224) -> (n, 1280, 7, 7)`."""
-    source = torch.load(imagenet_weights(), map_location="cpu", weights_only=True)
+    weights = imagenet_weights()
+    source = torch.load(weights, map_location="cpu", weights_only=True)
     trunk: nn.Module = timm.create_model(ARCHITECTURE, pretrained=False)
     target = trunk.state_dict()
     if len(source) != len(target):
