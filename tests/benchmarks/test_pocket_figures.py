@@ -1,0 +1,115 @@
+import math
+
+import numpy as np
+import pytest
+
+from benchmarks import foils, pocket_sets, rouge
+from benchmarks.intervals import draws, estimate
+from benchmarks.pocket_table import Bar, Row, markdown
+from benchmarks.reliability import calibration_error
+
+
+def test_rouge_counts_shared_words_of_normalised_texts() -> None:
+    # "ct of number masses" and "number masses ct of the head": 4 shared, 4 and 6 words
+    score = rouge.rouge1(rouge.words("CT of 12 masses."), rouge.words("3 masses: CT of the head"))
+    assert score == pytest.approx(2 * (4 / 4) * (4 / 6) / (4 / 4 + 4 / 6))
+
+
+def test_rouge_counts_a_repeated_word_as_often_as_both_have_it() -> None:
+    assert rouge.rouge1(rouge.words("the the the"), rouge.words("the the mass")) == pytest.approx(2 / 3)
+    assert rouge.rouge1(rouge.words(""), rouge.words("mass")) == 0
+
+
+def test_shuffled_outputs_are_those_of_other_cases() -> None:
+    said = ["brain mass", "brain mass", "chest"]
+    gains = rouge.above_shuffled(said, ["brain mass", "brain mass", "brain mass"], ["a", "a", "b"])
+    assert gains == pytest.approx([1.0, 1.0, -1.0])
+
+
+def test_a_class_mean_weighs_classes_alike() -> None:
+    found = estimate([1, 1, 1, 0], ["a", "b", "c", "d"], ["x", "x", "x", "y"])
+    assert found.value == pytest.approx(0.5)
+    assert found.plain == pytest.approx(0.75)
+
+
+def test_rows_of_a_group_are_drawn_together() -> None:
+    weights = draws(["a", "b", "a"], count=50)
+    assert (weights[:, 0] == weights[:, 2]).all()
+    assert (weights[:, 0] + weights[:, 1] == 2).all()
+
+
+def test_the_interval_is_that_of_the_groups() -> None:
+    values = [1.0] * 50 + [0.0] * 50
+    alone = estimate(values, range(100))
+    paired = estimate(values, [n // 2 for n in range(100)])
+    assert alone.low is not None
+    assert paired.low is not None
+    # 0.5 -+ 1.96 * sqrt(0.25 / n) with n = 100 rows, and with n = 50 groups of equal rows
+    assert alone.low == pytest.approx(0.5 - 1.96 * 0.05, abs=0.02)
+    assert paired.low == pytest.approx(0.5 - 1.96 * math.sqrt(0.25 / 50), abs=0.02)
+
+
+def test_p_is_small_only_where_the_mean_is_surely_above_zero() -> None:
+    sure, unsure = estimate([0.1] * 20, range(20), test=True), estimate([-0.1, 0.1] * 10, range(20), test=True)
+    assert sure.p is not None
+    assert unsure.p is not None
+    assert sure.p < 0.001 < 0.3 < unsure.p
+
+
+def test_no_rows_are_no_figure() -> None:
+    assert math.isnan(estimate([], []).value)
+
+
+def test_calibration_error_by_hand() -> None:
+    # bin (0.5, 0.6]: mean 0.6, one of two right; bin (0.9, 1.0]: mean 0.95, both right
+    error, bins = calibration_error([0.6, 0.6, 0.92, 0.98], [True, False, True, True], "abcd")
+    assert error.value == pytest.approx(2 / 4 * abs(0.5 - 0.6) + 2 / 4 * abs(1.0 - 0.95))
+    assert [(b.low, b.count, b.accuracy) for b in bins] == [(0.5, 2, 0.5), (0.9, 2, 1.0)]
+
+
+def test_votes_go_to_the_nearest_where_they_are_even() -> None:
+    known = np.asarray([[1, 0], [0.8, 0.6], [0, 1]], np.float32)
+    query = np.asarray([[0.9, math.sqrt(1 - 0.81)]], np.float32)
+    near = ["b", "a", "a"] if (query @ known.T)[0, 0] > (query @ known.T)[0, 1] else ["a", "b", "a"]
+    assert foils.votes(known, near, query, (2, 3)) == {"2-NN": ["b"], "3-NN": ["a"]}
+
+
+def test_a_derangement_leaves_nothing_in_its_place() -> None:
+    names = [f"image{n}" for n in range(7)]
+    swapped = pocket_sets.derangement(names)
+    assert sorted(swapped.values()) == names
+    assert all(name != other for name, other in swapped.items())
+
+
+@pytest.mark.parametrize("white", [True, False])
+def test_a_crop_holds_most_of_a_white_cell_or_nothing_of_any(white: bool) -> None:
+    pixels, side = np.zeros((480, 640, 3), np.uint8), pocket_sets.CROP
+    for seed in range(20):
+        place = pocket_sets._crop_place(pixels, [[260, 177, 460, 377]], white, str(seed))
+        assert place is not None
+        left, top = place
+        assert 0 <= left <= 640 - side
+        assert 0 <= top <= 480 - side
+        wide = max(0, min(460, left + side) - max(260, left))
+        high = max(0, min(377, top + side) - max(177, top))
+        assert wide * high >= 0.7 * 200 * 200 if white else wide * high == 0
+
+
+def test_there_is_no_crop_where_none_fits() -> None:
+    pixels = np.zeros((480, 640, 3), np.uint8)
+    assert pocket_sets._crop_place(pixels, [], True, "seed") is None
+    assert pocket_sets._crop_place(pixels, [[0, 0, 640, 480]], False, "seed") is None
+
+
+def test_a_row_says_which_bars_are_met() -> None:
+    row = Row(
+        "set", "figure", 4, estimate([1, 1, 1, 0], "abcd"), estimate([1] * 4, "abcd"), Bar(">=", 0.9), Bar(">=", 0.9)
+    )
+    assert row.met == (False, True)
+    assert "| no; **yes** |" in markdown([row])
+
+
+def test_a_bar_with_p_needs_both() -> None:
+    unsure = estimate([-0.1, 0.11] * 10, range(20), test=True)
+    assert unsure.value > 0
+    assert not Bar(">", 0.0).met(unsure)
