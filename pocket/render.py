@@ -19,11 +19,14 @@ from pocket.facts import Facts, caption
 from pocket.render_fluorescence import draw_fluorescence
 from pocket.render_frame import Box, Drawing, Field
 from pocket.render_radiograph import draw_radiograph
+from pocket.render_slice import draw_slice
 from pocket.render_smear import draw_closeup, draw_smear
 from pocket.render_tissue import draw_tissue
 
-RenderKind = Literal["smear", "fluorescence", "tissue", "radiograph", "blank", "noise", "closeup"]
-RENDER_KINDS: tuple[RenderKind, ...] = ("smear", "fluorescence", "tissue", "radiograph", "blank", "noise", "closeup")
+RenderKind = Literal["smear", "fluorescence", "tissue", "radiograph", "blank", "noise", "closeup", "slice"]
+RENDER_KINDS: tuple[RenderKind, ...] = (
+    "smear", "fluorescence", "tissue", "radiograph", "blank", "noise", "closeup", "slice",
+)  # fmt: skip
 SIDE = 384
 
 
@@ -53,6 +56,7 @@ def render(kind: RenderKind, seed: int) -> Rendered:
         "blank": _blank,
         "noise": _static,
         "closeup": draw_closeup,
+        "slice": draw_slice,
     }
     made = maker[kind](rng, noise)
     pixels = _photograph(made.field, made.facts.kind, rng, noise)
@@ -68,7 +72,9 @@ def _photograph(field: Field, kind: str, rng: random.Random, noise: np.random.Ge
         field = field * (1 - fall * ((x - rng.uniform(-0.5, 0.5)) ** 2 + (y - rng.uniform(-0.5, 0.5)) ** 2))[..., None]
     image = Image.fromarray((np.clip(field, 0, 1) * 255).astype(np.uint8))
     if kind != "unknown":
-        image = image.filter(ImageFilter.GaussianBlur(rng.choice((0.4, 0.6, 0.8, 1.2, 1.8))))
+        image = image.filter(
+            ImageFilter.GaussianBlur(rng.choice((0.4, 0.6, 0.8) if kind in ("ct", "mr") else (0.4, 0.6, 0.8, 1.2, 1.8)))
+        )
     if kind == "smear" and rng.random() < 0.15:  # taken with few pixels and enlarged
         few = rng.uniform(0.3, 0.6)
         image = image.resize((round(width * few), round(height * few)), Image.Resampling.BOX)

@@ -112,3 +112,16 @@ def smooth(noise: np.random.Generator, height: int, width: int, cells: int) -> F
     rows = max(2, round(cells * height / width))
     coarse = Image.fromarray(noise.normal(0, 0.6, (rows, max(2, cells))).astype(np.float32))
     return np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def blurred(field: Field, sigma: float) -> Field:
+    """A field `(height, width)` after a Gaussian of `sigma` pixels; the border is repeated outwards."""
+    reach = max(1, math.ceil(2.5 * sigma))
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma, 1e-3)) ** 2).astype(np.float32)
+    weights /= weights.sum()
+    for axis in (0, 1):
+        padded = np.pad(field, [(reach, reach) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
+        size = field.shape[axis]
+        parts = (padded[n : n + size] if axis == 0 else padded[:, n : n + size] for n in range(2 * reach + 1))
+        field = np.sum([w * part for w, part in zip(weights, parts, strict=True)], axis=0, dtype=np.float32)
+    return field

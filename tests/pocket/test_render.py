@@ -1,3 +1,4 @@
+import random
 from collections import Counter
 
 import numpy as np
@@ -5,6 +6,9 @@ import pytest
 
 from pocket.facts import CANNOT_TELL
 from pocket.render import RENDER_KINDS, Rendered, RenderKind, render
+from pocket.render_slice import SLICES
+from pocket.render_slice_contrast import as_ct, as_mr
+from pocket.render_slice_paint import Painter, Tissue
 from pocket.views import FIRST_FREE_SEED
 
 SEED = FIRST_FREE_SEED + 500
@@ -35,6 +39,8 @@ def test_pixels_are_rgb_bytes_and_the_caption_names_the_kind(kind: RenderKind) -
     }
     if kind == "radiograph":
         assert "X-ray" in made.caption
+    elif kind == "slice":
+        assert made.facts.kind in ("ct", "mr")
     else:
         assert made.caption.startswith(starts[kind])
 
@@ -109,3 +115,36 @@ def test_the_boxes_of_white_cells_hold_the_dark_of_their_nuclei() -> None:
         for name, left, top, right, bottom in made.boxes:
             if name == "WBC":
                 assert np.percentile(green[top:bottom, left:right], 10) < 0.8 * np.median(green), seed
+
+
+@pytest.mark.parametrize(("organ", "plane"), list(SLICES))
+def test_every_slice_can_be_drawn_and_seen_by_both_modalities(organ: str, plane: str) -> None:
+    painter = Painter(random.Random(SEED))
+    SLICES[organ, plane](painter)
+    assert len(np.unique(painter.labels)) >= 6
+    for light in (
+        as_ct(painter.labels, organ, plane, random.Random(SEED), np.random.default_rng(SEED)),
+        as_mr(painter.labels, organ, random.Random(SEED), np.random.default_rng(SEED)),
+    ):
+        assert light.shape == (384, 384)
+        assert 0 <= float(light.min()) < 0.1
+        assert 0.4 < float(light.max()) <= 1
+
+
+def test_bone_is_bright_in_ct_and_dark_in_mr() -> None:
+    painter = Painter(random.Random(SEED))
+    SLICES["head", "axial"](painter)
+    bone = (painter.labels == Tissue.BONE).reshape(384, 2, 384, 2).all(axis=(1, 3))
+    brain = np.isin(painter.labels, (Tissue.GREY, Tissue.WHITE)).reshape(384, 2, 384, 2).all(axis=(1, 3))
+    for seed in range(5):
+        ct = as_ct(painter.labels, "head", "axial", random.Random(seed), np.random.default_rng(seed))
+        mr = as_mr(painter.labels, "head", random.Random(seed), np.random.default_rng(seed))
+        assert np.median(ct[bone]) > np.median(ct[brain])
+        assert np.median(mr[bone]) < np.median(mr[brain])
+
+
+def test_slices_are_of_all_parts_in_both_modalities() -> None:
+    facts = [render("slice", seed).facts for seed in range(SEED, SEED + 60)]
+    assert {f.kind for f in facts} == {"ct", "mr"}
+    assert {f.organ for f in facts} == {"head", "chest", "abdomen", "pelvis", "spine", "knee"}
+    assert {f.plane for f in facts} == {"axial", "coronal", "sagittal"}
