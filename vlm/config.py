@@ -37,6 +37,8 @@ class ModelConfig(StrictModel):
     """Folder with the model's files; absolute once loaded."""
     dtype: Dtype = "auto"
     """auto: bf16 on a GPU, fp32 on a CPU."""
+    vision_dtype: Literal["bf16"] | None = None
+    """Arithmetic of the vision tower alone, on hardware that has it; None is the model's own. Weights stay in dtype."""
     quantisation: Quantisation = "none"
     trust_remote_code: bool = False
     generation: GenerationDefaults = GenerationDefaults()

@@ -21,6 +21,7 @@ from vlm.config import ModelConfig
 from vlm.errors import ModelUnusable, OutOfMemory, UnsupportedQuantisation, one_line
 from vlm.families.control_tokens import ControlTokens
 from vlm.quiet import quiet
+from vlm.vision import compute_in_bf16, lay_channels_last
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,10 @@ def load(config: ModelConfig, folder: Path, adapter: Path | None) -> Loaded:
         model.generation_config = GenerationConfig(
             eos_token_id=list(stop_ids), pad_token_id=processor.tokenizer.pad_token_id
         )
+        tower = model.get_submodule(config.how.vision_tower)
+        lay_channels_last(tower)
+        if config.vision_dtype == "bf16":
+            compute_in_bf16(tower, model.dtype, device, config.name)
         if adapter is not None:
             model = attach_adapter(model, adapter, config)
     return Loaded(

@@ -32,6 +32,10 @@ class Family(ABC):
     """Linear projections of the language model: never the vision tower."""
     keep_precision: ClassVar[str]
     """Modules that are never quantised."""
+    vision_tower: ClassVar[str]
+    """Full name of the module that reads pixels."""
+    answer_start: ClassVar[str] = ""
+    """What an answer begins with after the prompt, before its own text."""
 
     @abstractmethod
     def encode(self, processor: Any, prompts: Sequence[Prompt], control: ControlTokens) -> Any:

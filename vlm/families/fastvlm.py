@@ -13,3 +13,4 @@ class FastVlm(ChatFamily):
     max_images = None
     lora_targets = rf"model\.language_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = r"lm_head|model\.vision_tower\..*|model\.multi_modal_projector\..*"
+    vision_tower = "model.vision_tower"

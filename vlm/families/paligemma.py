@@ -19,6 +19,7 @@ class PaliGemma(Family):
     max_images = 1
     lora_targets = rf"model\.language_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = r"lm_head|model\.multi_modal_projector\..*"
+    vision_tower = "model.vision_tower"
 
     def prepare(self, processor: Any, where: str) -> None:
         if not hasattr(processor, "image_token"):

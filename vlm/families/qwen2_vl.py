@@ -13,3 +13,4 @@ class Qwen2Vl(ChatFamily):
     max_images = None
     lora_targets = rf"model\.language_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = r"lm_head|model\.visual\.merger\..*"
+    vision_tower = "model.visual"

@@ -13,3 +13,5 @@ class SmolVlm(ChatFamily):
     max_images = None
     lora_targets = rf"model\.text_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = r"lm_head|model\.connector\..*"
+    vision_tower = "model.vision_model"
+    answer_start = " "  # its turns read "Assistant: ..."

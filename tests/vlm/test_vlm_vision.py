@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.vlm.conftest import picture, prompt
+from tests.vlm.test_vlm_engine import KINDS, Configs, run
+from vlm import load_model_config, open_engine, vision
+
+PROMPTS = [prompt("Describe.", picture(1)), prompt("What is shown in this image?", picture(2))]
+
+
+@pytest.fixture
+def bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hardware with bfloat16, wherever the tests run: what is emulated computes alike, only slowly."""
+    monkeypatch.setattr(vision, "natively_bf16", lambda _: True)
+
+
+@pytest.mark.usefixtures("bf16")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_vision_tower_alone_computes_in_bf16(kind: str, config_of: Configs) -> None:
+    config = config_of(kind, vision_dtype="bf16")
+    engine = open_engine(config)
+    model = engine.load().model
+    seen: dict[str, set[torch.dtype]] = {"tower": set(), "out": set(), "language": set(), "logits": set()}
+    tower = model.get_submodule(config.how.vision_tower)
+    for module in tower.modules():
+        if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d, torch.nn.Conv3d)):
+            module.register_forward_hook(lambda *hook: seen["tower"].add(hook[2].dtype))
+    tower.register_forward_hook(lambda *hook: seen["out"].add(hook[2].last_hidden_state.dtype))
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear) and "layers.0.mlp" in name and not name.startswith("model.vis"):
+            module.register_forward_hook(lambda *hook: seen["language"].add(hook[2].dtype))
+    model.get_output_embeddings().register_forward_hook(lambda *hook: seen["logits"].add(hook[2].dtype))
+    assert all(g.new_tokens for g in run(engine, PROMPTS))
+    whole, half = {torch.float32}, {torch.bfloat16}
+    assert seen == {"tower": half, "out": whole, "language": whole, "logits": whole}
+    assert {p.dtype for p in model.parameters()} == whole
+
+
+@pytest.mark.usefixtures("bf16")
+def test_it_stays_near_float32(config_of: Configs) -> None:
+    def features(**changes: object) -> torch.Tensor:
+        config = config_of("fastvlm", **changes)
+        loaded = open_engine(config).load()
+        inputs = config.how.encode(loaded.processor, PROMPTS, loaded.control)
+        with torch.inference_mode():
+            found: torch.Tensor = loaded.model.get_image_features(
+                inputs["pixel_values"], return_dict=True
+            ).pooler_output
+        return found
+
+    exact, half = features(), features(vision_dtype="bf16")
+    assert not torch.equal(exact, half)
+    assert float((exact - half).norm() / exact.norm()) < 0.1
+
+
+@pytest.mark.parametrize(("kind", "last"), [("fastvlm", True), ("smolvlm", False)])
+def test_convolutions_get_their_channels_last(kind: str, last: bool, config_of: Configs) -> None:
+    config = config_of(kind)
+    engine = open_engine(config)
+    tower = engine.load().model.get_submodule(config.how.vision_tower)
+    layouts: set[bool] = set()
+    for module in tower.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            # The first sees the pixels: with 3 channels and more than one row the two layouts cannot be confused.
+            module.register_forward_pre_hook(
+                lambda _, args: layouts.add(args[0].is_contiguous(memory_format=torch.channels_last))
+            )
+            break
+    run(engine, PROMPTS)
+    assert layouts == {last}
+
+
+def test_hardware_without_bf16_computes_as_the_model(
+    config_of: Configs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(vision, "natively_bf16", lambda _: False)
+    plain = run(open_engine(config_of("fastvlm")), PROMPTS)
+    with caplog.at_level(logging.INFO, logger="vlm"):
+        same = run(open_engine(config_of("fastvlm", vision_dtype="bf16")), PROMPTS)
+    assert [(g.text, g.mean_logprob) for g in same] == [(g.text, g.mean_logprob) for g in plain]
+    assert "tiny-fastvlm: this " in caplog.text
+    assert "no bfloat16 arithmetic" in caplog.text
+
+
+def test_a_cpu_without_the_instructions_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    assert not vision.natively_bf16(torch.device("cpu"))
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    assert vision.natively_bf16(torch.device("cpu"))
+
+
+def test_pocket_asks_for_it(tmp_path: Path) -> None:
+    assert load_model_config("pocket").vision_dtype == "bf16"
+    assert load_model_config("smolvlm-256m", path=tmp_path).vision_dtype is None

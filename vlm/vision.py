@@ -1,0 +1,61 @@
+"""How a vision tower computes: its layout in memory, and a precision of its own. Imports torch."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+from torch import nn
+
+log = logging.getLogger(__name__)
+
+
+def natively_bf16(device: torch.device) -> bool:
+    """Whether bfloat16 is arithmetic of this hardware; where it is emulated, it is slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def lay_channels_last(tower: nn.Module) -> None:
+    """Gives a convolutional tower its weights and pixels in the layout that convolutions are fastest in.
+
+    Leaves a transformer alone: the one convolution by which it cuts its patches gains nothing.
+    """
+    if sum(isinstance(module, nn.Conv2d) for module in tower.modules()) > 1:
+        tower.to(memory_format=torch.channels_last)
+        tower.register_forward_pre_hook(_channels_last, with_kwargs=True)
+
+
+def compute_in_bf16(tower: nn.Module, dtype: torch.dtype, device: torch.device, name: str) -> None:
+    """Makes `tower` compute in bfloat16; its weights stay as they are, and what comes out of it is of `dtype`.
+
+    Leaves it alone where the hardware has no bfloat16. `name` is the model's, for the log.
+    """
+    if not natively_bf16(device):
+        log.info("%s: this %s has no bfloat16 arithmetic; the vision tower computes as the model", name, device.type)
+        return
+    tower.forward = torch.autocast(device.type, torch.bfloat16)(tower.forward)
+    tower.register_forward_hook(_Restored(dtype))
+
+
+def _channels_last(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], Any]:
+    def laid_out(value: Any) -> Any:
+        images = isinstance(value, torch.Tensor) and value.ndim == 4
+        return value.contiguous(memory_format=torch.channels_last) if images else value
+
+    return tuple(map(laid_out, args)), {key: laid_out(value) for key, value in kwargs.items()}
+
+
+class _Restored:
+    """A forward hook: gives the tensors of a ModelOutput the dtype that the rest of the model computes in."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self._dtype = dtype
+
+    def __call__(self, _: nn.Module, args: object, output: Any) -> Any:  # noqa: ARG002 - the protocol
+        for key, value in output.items():
+            if isinstance(value, torch.Tensor) and value.is_floating_point():
+                output[key] = value.to(self._dtype)
+        return output
