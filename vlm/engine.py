@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vlm.config import ModelConfig
 from vlm.errors import OutOfMemory, PromptError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from vlm.loading import Loaded
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class TransformersEngine:
@@ -73,17 +76,22 @@ class TransformersEngine:
         later where one is too long; OutOfMemory; and what `load` raises.
         """
         self._check_images(prompts)
-        pending = self._batches(prompts)
-        while pending:
-            positions = pending.pop(0)
-            batch = [prompts[position] for position in positions]
-            try:
-                answers = self._answer(batch, params)
-            except MemoryError as error:
-                size = self._halved(len(positions), error)
-                pending = [many[i : i + size] for many in [positions, *pending] for i in range(0, len(many), size)]
-                continue
-            yield from zip(positions, answers, strict=True)
+        yield from self._by_batch(prompts, lambda batch: self._answer(batch, params))
+
+    def score(self, prompts: Sequence[Prompt], labels: Sequence[str]) -> Iterator[tuple[int, tuple[float, ...]]]:
+        """Yields `(position in prompts, probability of each label)` batch by batch, not in the order of `prompts`.
+
+        A label's probability is that of its tokens and then an end token, teacher-forced after the prompt, divided by
+        the sum over all labels: `softmax(sum of log-probabilities)`, in the order of `labels`. Texts are scored
+        without white space around them, as answers are given. It is untempered, and takes a forward pass a label.
+
+        Raises PromptError before anything is scored for fewer than two labels, for one that is empty or twice there
+        and for a prompt with more images than the model reads, and later where a prompt is too long; OutOfMemory; and
+        what `load` raises.
+        """
+        self._check_images(prompts)
+        texts = _checked_labels(labels)
+        yield from self._by_batch(prompts, lambda batch: self._score(batch, texts))
 
     @cached_property
     def _folder(self) -> Path:
@@ -107,6 +115,21 @@ class TransformersEngine:
                 f"or take a model that reads several: --model smolvlm-500m"
             )
 
+    def _by_batch(
+        self, prompts: Sequence[Prompt], work: Callable[[Sequence[Prompt]], list[T]]
+    ) -> Iterator[tuple[int, T]]:
+        """Yields `(position, result)` of `work` over batches of like prompts, smaller ones where memory is short."""
+        pending = self._batches(prompts)
+        while pending:
+            positions = pending.pop(0)
+            try:
+                results = work([prompts[position] for position in positions])
+            except MemoryError as error:
+                size = self._halved(len(positions), error)
+                pending = [many[i : i + size] for many in [positions, *pending] for i in range(0, len(many), size)]
+                continue
+            yield from zip(positions, results, strict=True)
+
     def _batches(self, prompts: Sequence[Prompt]) -> list[list[int]]:
         """Positions in groups of like prompts, the longest first, so that what does not fit shows at once."""
         texts = [
@@ -126,26 +149,18 @@ class TransformersEngine:
     def _answer(self, batch: Sequence[Prompt], params: GenerationParams) -> list[Generation]:
         """One batch through the model. Raises MemoryError where the GPU is full."""
         loaded = self.load()
-        import torch
-
         from vlm.decoding import LogprobMeter, processors
-        from vlm.quiet import quiet
 
         started = time.perf_counter()
-        try:
-            with torch.inference_mode(), quiet():
-                inputs = self._config.how.encode(loaded.processor, batch, loaded.control)
-                inputs = inputs.to(loaded.device, loaded.model.dtype)
-                length = inputs["input_ids"].shape[1]
-                self._check_length(length, params, loaded)
-                meter = LogprobMeter(len(batch), loaded.stop_ids, loaded.device)
-                steps = processors(params, meter, length)
-                ids = loaded.model.generate(
-                    **inputs, max_new_tokens=params.max_new_tokens, do_sample=False, logits_processor=steps
-                )
-                meter.finish(ids[:, -1])
-        except torch.OutOfMemoryError as error:
-            raise MemoryError(str(error)) from error
+        with _at_work():
+            inputs = self._encode(batch, params.max_new_tokens, loaded)
+            length = inputs["input_ids"].shape[1]
+            meter = LogprobMeter(len(batch), loaded.stop_ids, loaded.device)
+            steps = processors(params, meter, length)
+            ids = loaded.model.generate(
+                **inputs, max_new_tokens=params.max_new_tokens, do_sample=False, logits_processor=steps
+            )
+            meter.finish(ids[:, -1])
         seconds = (time.perf_counter() - started) / len(batch)
         texts = loaded.processor.tokenizer.batch_decode(ids[:, length:], skip_special_tokens=True)
         return [
@@ -167,12 +182,29 @@ class TransformersEngine:
             )
         ]
 
-    def _check_length(self, length: int, params: GenerationParams, loaded: Loaded) -> None:
-        if length + params.max_new_tokens > loaded.context:
+    def _score(self, batch: Sequence[Prompt], labels: Sequence[str]) -> list[tuple[float, ...]]:
+        """One batch through the model. Raises MemoryError where the GPU is full."""
+        loaded = self.load()
+        from vlm.scoring import answer_logprobs
+
+        tokenizer, control = self._tokenizer
+        texts = [self._config.how.answer_start + control.broken(label) for label in labels]
+        answers = [encoding.ids for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
+        with _at_work():
+            inputs = self._encode(batch, max(map(len, answers)) + 1, loaded)
+            logprobs = answer_logprobs(loaded.model, inputs, answers, loaded.stop_ids)
+            return [tuple(row) for row in logprobs.softmax(dim=1).tolist()]
+
+    def _encode(self, batch: Sequence[Prompt], new_tokens: int, loaded: Loaded) -> Any:
+        """The model's inputs on its device. Raises PromptError where no `new_tokens` more would fit."""
+        inputs = self._config.how.encode(loaded.processor, batch, loaded.control)
+        length = inputs["input_ids"].shape[1]
+        if length + new_tokens > loaded.context:
             raise PromptError(
-                f"a prompt of {length} tokens, images counted, and {params.max_new_tokens} new ones are more than the "
+                f"a prompt of {length} tokens, images counted, and {new_tokens} new ones are more than the "
                 f"{loaded.context} that {self.model} reads. Shorten the question, or ask for less evidence (--k)"
             )
+        return inputs.to(loaded.device, loaded.model.dtype)
 
     def _halved(self, size: int, error: MemoryError) -> int:
         """Half a batch, for this run and the next ones. Raises OutOfMemory for a batch of one."""
@@ -192,3 +224,30 @@ class TransformersEngine:
 def open_engine(config: ModelConfig, adapter: Path | None = None, batch_size: int = 8) -> TransformersEngine:
     """An engine for the model that `config` describes, with a LoRA adapter's folder or without. Loads nothing yet."""
     return TransformersEngine(config, adapter, batch_size)
+
+
+@contextmanager
+def _at_work() -> Iterator[None]:
+    """Around the model's work: no gradients, no chatter, and a full GPU as a MemoryError."""
+    import torch
+
+    from vlm.quiet import quiet
+
+    try:
+        with torch.inference_mode(), quiet():
+            yield
+    except torch.OutOfMemoryError as error:
+        raise MemoryError(str(error)) from error
+
+
+def _checked_labels(labels: Sequence[str]) -> list[str]:
+    """The labels without white space around them. Raises PromptError where they are no choice."""
+    texts = [label.strip() for label in labels]
+    if len(texts) < 2:
+        raise PromptError(f"{len(texts)} labels to choose from. Give two or more")
+    if "" in texts:
+        raise PromptError(f"label {texts.index('') + 1} of {len(texts)} is empty. Give each a text")
+    twice = next((text for text in texts if texts.count(text) > 1), None)
+    if twice is not None:
+        raise PromptError(f"label {twice!r} is there twice. Give each once")
+    return texts

@@ -36,7 +36,7 @@ class AdapterMismatch(VlmError):  # noqa: N818
 
 
 class PromptError(VlmError):
-    """A prompt that this model cannot take: too long, or the wrong number of images."""
+    """What this model cannot take: a prompt too long or with too many images, labels that are no choice."""
 
 
 class OutOfMemory(VlmError):  # noqa: N818

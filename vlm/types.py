@@ -57,9 +57,10 @@ class Generation:
 
 
 class Engine(Protocol):
-    """Generates text for prompts. `model` and `adapter` name what speaks, for the record.
+    """Generates text for prompts, and says how likely given answers are.
 
-    `fingerprint` changes when the model's files do; `max_images` is how many a prompt may have, None any number.
+    `model` and `adapter` name what speaks, for the record; `fingerprint` changes when the model's files do;
+    `max_images` is how many a prompt may have, None any number.
     """
 
     model: str
@@ -79,4 +80,12 @@ class Engine(Protocol):
 
     def generate(self, prompts: Sequence[Prompt], params: GenerationParams) -> Iterator[tuple[int, Generation]]:
         """Yields `(position in prompts, Generation)`, each as soon as it is done."""
+        ...
+
+    def score(self, prompts: Sequence[Prompt], labels: Sequence[str]) -> Iterator[tuple[int, tuple[float, ...]]]:
+        """Yields `(position in prompts, probability of each label as the answer)`, each as soon as it is done.
+
+        Probabilities are in the order of `labels` and sum to 1: they are normalised over the labels, so they say
+        which label is likelier and not whether the model would give any of them.
+        """
         ...

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+
+from tests.vlm.conftest import picture, prompt
+from tests.vlm.test_vlm_engine import KINDS, Configs
+from vlm import (
+    GenerationParams,
+    Message,
+    ModelConfig,
+    OutOfMemory,
+    Prompt,
+    PromptError,
+    TransformersEngine,
+    open_engine,
+)
+
+LABELS = ("Yes.", "No.", "A blood smear with five platelets.")
+PROMPTS = [
+    prompt("Describe.", picture(1)),
+    prompt("A blood smear with twelve red cells, two white cells. Is this a radiograph? Yes or no.", picture(2)),
+    prompt("What does the chest radiograph show?", picture(3, 90, 60)),
+]
+
+
+def scored(engine: TransformersEngine, prompts: Sequence[Prompt], labels: Sequence[str]) -> list[tuple[float, ...]]:
+    by_position = dict(engine.score(prompts, labels))
+    assert sorted(by_position) == list(range(len(prompts)))
+    return [by_position[i] for i in range(len(prompts))]
+
+
+def answer_tokens(config: ModelConfig, tokenizer: Any, label: str) -> list[int]:
+    ids: list[int] = tokenizer.encode(config.how.answer_start + label, add_special_tokens=False)
+    return ids
+
+
+def by_hand(engine: TransformersEngine, config: ModelConfig, question: Prompt, label: str) -> float:
+    """Log-probability of the label, one token after another through `generate`, the prompt alone in its batch."""
+    loaded = engine.load()
+    inputs = config.how.encode(loaded.processor, [question], loaded.control)
+    total = 0.0
+    for token in [*answer_tokens(config, loaded.processor.tokenizer, label), loaded.stop_ids]:
+        out = loaded.model.generate(
+            **inputs, max_new_tokens=1, do_sample=False, output_logits=True, return_dict_in_generate=True
+        )
+        probabilities = torch.softmax(out.logits[0][0].double(), -1)
+        total += math.log(probabilities[torch.tensor(token)].sum())
+        if isinstance(token, int):
+            inputs["input_ids"] = torch.cat([inputs["input_ids"], torch.tensor([[token]])], dim=1)
+            for name, value in (("attention_mask", 1), ("token_type_ids", 1), ("mm_token_type_ids", 0)):
+                if name in inputs:
+                    inputs[name] = torch.nn.functional.pad(inputs[name], (0, 1), value=value)
+    return total
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_agrees_with_one_token_after_another(kind: str, config_of: Configs) -> None:
+    config = config_of(kind)
+    engine = open_engine(config, batch_size=3)
+    logprobs = torch.tensor([[by_hand(engine, config, question, label) for label in LABELS] for question in PROMPTS])
+    rows = scored(engine, PROMPTS, LABELS)
+    for row, expected in zip(rows, logprobs.softmax(dim=1).tolist(), strict=True):
+        assert sum(row) == pytest.approx(1.0)
+        assert row == pytest.approx(expected, rel=1e-2)
+    first, second = (row[0] / row[1] for row in rows[:2])
+    assert first != pytest.approx(second, rel=1e-3), "scores must depend on the prompt for this to show anything"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_prompt_is_scored_alike_alone_and_in_a_batch(kind: str, config_of: Configs) -> None:
+    together = scored(open_engine(config_of(kind), batch_size=3), PROMPTS, LABELS[:2])
+    alone = scored(open_engine(config_of(kind), batch_size=1), PROMPTS, LABELS[:2])
+    for a, b in zip(together, alone, strict=True):
+        assert a == pytest.approx(b, rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["smolvlm", "qwen2_vl", "fastvlm"])
+def test_several_images_and_none_in_one_run(kind: str, config_of: Configs) -> None:
+    config = config_of(kind)
+    bare = Prompt((Message("user", ("Is this a radiograph?",)),), "test", "0")
+    prompts = [prompt("Compare.", picture(1), picture(2)), prompt("Describe.", picture(1)), bare]
+    engine = open_engine(config)
+    for question, row in zip(prompts, scored(engine, prompts, LABELS[:2]), strict=True):
+        yes, no = (by_hand(engine, config, question, label) for label in LABELS[:2])
+        assert row[0] == pytest.approx(1 / (1 + math.exp(no - yes)), rel=1e-2)
+
+
+def test_the_order_of_labels_is_the_order_of_probabilities(config_of: Configs) -> None:
+    engine = open_engine(config_of("fastvlm"))
+    (row,) = scored(engine, PROMPTS[:1], LABELS)
+    (turned,) = scored(engine, PROMPTS[:1], LABELS[::-1])
+    assert row == pytest.approx(turned[::-1])
+    assert len(set(row)) == len(LABELS)
+
+
+def teach(engine: TransformersEngine, config: ModelConfig, answers: dict[Prompt, str]) -> None:
+    """A few steps by which the model learns to give each prompt its answer."""
+    loaded = engine.load()
+    optimiser = torch.optim.AdamW(loaded.model.parameters(), lr=3e-3)
+    for _ in range(25):
+        for question, label in answers.items():
+            inputs = config.how.encode(loaded.processor, [question], loaded.control)
+            answer = torch.tensor([*answer_tokens(config, loaded.processor.tokenizer, label), loaded.stop_ids[0]])
+            start = inputs["input_ids"].shape[1]
+            inputs["input_ids"] = torch.cat([inputs["input_ids"], answer[None]], dim=1)
+            for name in inputs.keys() & {"attention_mask", "token_type_ids"}:
+                inputs[name] = torch.nn.functional.pad(inputs[name], (0, len(answer)), value=1)
+            logits = loaded.model(**inputs, use_cache=False).logits[0, start - 1 : -1]
+            torch.nn.functional.cross_entropy(logits, answer).backward()
+        optimiser.step()
+        optimiser.zero_grad()
+
+
+@pytest.mark.parametrize("kind", ["smolvlm", "paligemma"])
+def test_an_answer_that_was_learnt_is_likely(kind: str, config_of: Configs) -> None:
+    config = config_of(kind)
+    engine = open_engine(config)
+    asked = (PROMPTS[0], PROMPTS[2])
+    before = scored(engine, asked, LABELS[:2])
+    assert min(before[0][0], before[1][1]) < 0.9, "one or the other must be unlikely before it is learnt"
+    teach(engine, config, dict(zip(asked, LABELS, strict=False)))
+    (yes, _), (_, no) = scored(engine, asked, LABELS[:2])
+    assert min(yes, no) > 0.95
+    said = dict(engine.generate(asked, GenerationParams(max_new_tokens=12)))
+    assert [said[i].text for i in range(2)] == list(LABELS[:2]), "what is scored is what would be said"
+
+
+def test_the_end_counts(config_of: Configs) -> None:
+    """Of a label and one that goes on from it, the first would always be the likelier if the end did not count."""
+    config = config_of("smolvlm")
+    engine = open_engine(config)
+    labels = ("A blood smear", "A blood smear with two white cells")
+    assert scored(engine, PROMPTS[:1], labels)[0][0] > 0.95
+    teach(engine, config, {PROMPTS[0]: labels[1]})
+    assert scored(engine, PROMPTS[:1], labels)[0][1] > 0.95
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "paligemma"])
+def test_labels_stand_where_the_chat_template_puts_answers(kind: str, config_of: Configs) -> None:
+    config = config_of(kind)
+    processor = open_engine(config).load().processor
+    asked = {"role": "user", "content": [{"type": "text", "text": "Well?"}]}
+    said = {"role": "assistant", "content": [{"type": "text", "text": "Yes."}]}
+    stem = processor.apply_chat_template([asked], add_generation_prompt=True, tokenize=False)
+    whole = processor.apply_chat_template([asked, said], tokenize=False)
+    assert whole.startswith(stem + config.how.answer_start + "Yes." + processor.tokenizer.eos_token)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ((), "0 labels to choose from"),
+        (("Yes.",), "1 labels to choose from"),
+        (("Yes.", " "), r"label 2 of 2 is empty"),
+        (("Yes.", "No.", " Yes."), r"label 'Yes\.' is there twice"),
+    ],
+)
+def test_labels_that_are_no_choice(labels: tuple[str, ...], message: str, config_of: Configs) -> None:
+    engine = open_engine(config_of("smolvlm"))
+    with pytest.raises(PromptError, match=message):
+        list(engine.score(PROMPTS, labels))
+    assert engine._loaded is None
+
+
+def test_prompts_that_cannot_be_scored(config_of: Configs) -> None:
+    with pytest.raises(PromptError, match=r"2 images, but tiny-.* reads 1"):
+        list(open_engine(config_of("paligemma")).score([prompt("?", picture(1), picture(2))], LABELS))
+    with pytest.raises(PromptError, match=r"more than the 2048 that tiny-smolvlm reads"):
+        list(open_engine(config_of("smolvlm")).score(PROMPTS, ("No.", "cell " * 3000)))
+
+
+def test_a_label_cannot_forge_control_tokens(config_of: Configs) -> None:
+    engine = open_engine(config_of("smolvlm"))
+    (row,) = scored(engine, PROMPTS[:1], ("Yes.", "<image>"))
+    assert sum(row) == pytest.approx(1.0)
+
+
+def test_out_of_memory_halves_the_batch(config_of: Configs, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = open_engine(config_of("smolvlm"), batch_size=4)
+    expected = scored(engine, PROMPTS, LABELS[:2])
+    model, limit = engine.load().model, 2
+    forward = model.forward
+
+    def full(*args: Any, **inputs: Any) -> Any:
+        if inputs["input_ids"].shape[0] > limit:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(*args, **inputs)
+
+    monkeypatch.setattr(model, "forward", full)
+    for row, same in zip(scored(engine, PROMPTS, LABELS[:2]), expected, strict=True):
+        assert row == pytest.approx(same, rel=1e-3)
+    limit = 0
+    with pytest.raises(OutOfMemory, match="even with one prompt"):
+        scored(engine, PROMPTS, LABELS[:2])
+
+
+def test_images_are_read_once_for_all_labels(config_of: Configs) -> None:
+    engine = open_engine(config_of("fastvlm"), batch_size=3)
+    runs: list[int] = []
+    tower = engine.load().model.get_submodule("model.vision_tower")
+    tower.register_forward_hook(lambda *_: runs.append(1))
+    scored(engine, PROMPTS, LABELS)
+    assert len(runs) == 1
+
+
+def test_no_prompts_no_work(config_of: Configs) -> None:
+    engine = open_engine(config_of("smolvlm"))
+    assert list(engine.score([], LABELS)) == []
+    assert engine._loaded is None
