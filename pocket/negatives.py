@@ -1,149 +1,112 @@
-"""Pictures that show nothing biomedical: photographs and textures that scikit-image carries, and drawn ones."""
+"""Pictures that show nothing biomedical: photographs that installed packages carry, and drawn ones."""
 
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
-import skimage
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
 
 from imaging.types import Pixels
+from pocket.render_graphic import GRAPHICS
+from pocket.render_texture import TEXTURES
 
+Split = Literal["train", "held_out"]
+_FRAMES = ((320, 320), (320, 320), (288, 384), (240, 360), (384, 384), (360, 270))
+"""Height and width of drawn pictures."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture by its file name, the distribution it comes with, its folder there and the split it belongs to."""
+
+    name: str
+    package: str
+    folder: str
+    split: Split = "train"
+
+
+DEV_PHOTOS = ("coffee.png", "grass.png", "rocket.jpg", "text.png", "chessboard_RGB.png", "moon.png")
+"""Of scikit-image; held out, never trained on."""
 TRAIN_PHOTOS = (
     "astronaut.png", "brick.png", "camera.png", "chelsea.png", "chessboard_GRAY.png", "clock_motion.png", "coins.png",
     "gravel.png", "horse.png", "hubble_deep_field.jpg", "logo.png", "motorcycle_left.png", "page.png", "color.png",
 )  # fmt: skip
-DEV_PHOTOS = ("coffee.png", "grass.png", "rocket.jpg", "text.png", "chessboard_RGB.png", "moon.png")
-SIDE = 320
+"""Of scikit-image."""
+PHOTOS: tuple[Photo, ...] = (
+    *(Photo(name, "scikit-image", "skimage/data") for name in TRAIN_PHOTOS),
+    *(Photo(name, "scikit-image", "skimage/data", "held_out") for name in DEV_PHOTOS),
+    Photo("china.jpg", "scikit-learn", "sklearn/datasets/images"),
+    Photo("flower.jpg", "scikit-learn", "sklearn/datasets/images"),
+    Photo("grace_hopper.jpg", "matplotlib", "matplotlib/mpl-data/sample_data"),
+    Photo("Minduka_Present_Blue_Pack.png", "matplotlib", "matplotlib/mpl-data/sample_data"),
+    Photo("logo2.png", "matplotlib", "matplotlib/mpl-data/sample_data"),
+    Photo("jacksboro_fault_dem.npz", "matplotlib", "matplotlib/mpl-data/sample_data"),
+    Photo("topobathy.npz", "matplotlib", "matplotlib/mpl-data/sample_data"),
+    Photo("ascent.npz", "PyWavelets", "pywt/data"),
+    Photo("aero.npz", "PyWavelets", "pywt/data"),
+)
+_ARRAYS = {"jacksboro_fault_dem.npz": "elevation", "topobathy.npz": "topo", "ascent.npz": "data", "aero.npz": "data"}
+"""The picture's key in each archive."""
+
+
+def photos(split: Split) -> tuple[str, ...]:
+    """Names of the pictures to train on, or of those held out; no name is in both."""
+    return tuple(photo.name for photo in PHOTOS if photo.split == split)
 
 
 def photo(name: str) -> Pixels:
-    """An image of scikit-image's data folder by its file name."""
-    from pathlib import Path
+    """The picture of a name in `PHOTOS`, RGB; transparent parts are white, a relief is grey by its height.
 
-    with Image.open(Path(skimage.__file__).parent / "data" / name) as image:
+    Raises KeyError for another name, FileNotFoundError where its package does not hold it.
+    """
+    path = _path({entry.name: entry for entry in PHOTOS}[name])
+    if name in _ARRAYS:
+        with np.load(path) as archive:
+            values = np.asarray(archive[_ARRAYS[name]], dtype=np.float32)
+        low, high = np.percentile(values, (0.5, 99.5))
+        grey = np.clip((values - low) / (high - low) * 255, 0, 255).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+    with Image.open(path) as image:
+        if image.mode == "RGBA":
+            white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+            return np.asarray(Image.alpha_composite(white, image).convert("RGB"))
         return np.asarray(image.convert("RGB"))
 
 
+def _path(entry: Photo) -> Path:
+    package, _, inner = entry.folder.partition("/")
+    found = find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise FileNotFoundError(f"{entry.name} comes with {entry.package}, which is not installed")
+    return Path(found.submodule_search_locations[0]) / inner / entry.name
+
+
 def drawn(seed: int) -> Pixels:
-    """A drawn picture of nothing biomedical: blank, noise, gradient, clouds, stripes, shapes, text, plot or blocks."""
-    rng = random.Random(seed)
-    maker = rng.choice((_blank, _noise, _gradient, _clouds, _clouds, _stripes, _shapes, _shapes, _text, _plot, _blocks))
-    return maker(rng, np.random.default_rng(seed))
+    """A drawn picture of nothing biomedical, uint8 RGB: a texture, or a thing that people draw; the same by seed."""
+    rng, noise = random.Random(seed), np.random.default_rng(seed)
+    size = rng.choice(_FRAMES)
+    maker = rng.choice((*TEXTURES, *GRAPHICS))
+    field = np.clip(maker(rng, noise, size), 0, 255).astype(np.uint8)
+    return _worn(Image.fromarray(field), rng, noise)
 
 
-def _colour(rng: random.Random) -> tuple[int, int, int]:
-    if rng.random() < 0.3:
-        grey = rng.randrange(256)
-        return grey, grey, grey
-    return rng.randrange(256), rng.randrange(256), rng.randrange(256)
-
-
-def _eight_bit(field: NDArray[np.floating]) -> Pixels:
-    return np.asarray(np.clip(field, 0, 255).astype(np.uint8))
-
-
-def _blank(rng: random.Random, noise: np.random.Generator) -> Pixels:
-    colour = rng.choice((_colour(rng), (0, 0, 0), (255, 255, 255)))
-    field = np.full((SIDE, SIDE, 3), colour, dtype=np.float32) + noise.normal(
-        0, rng.choice((0, 0, 2, 5)), (SIDE, SIDE, 1)
-    )
+def _worn(image: Image.Image, rng: random.Random, noise: np.random.Generator) -> Pixels:
+    """At times grey, inverted, blurred, dark at the corners or grainy."""
+    if rng.random() < 0.2:
+        image = image.convert("L").convert("RGB")
+    if rng.random() < 0.15:
+        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 3)))
+    field = np.asarray(image, dtype=np.float64)
+    if rng.random() < 0.1:
+        field = 255 - field
+    if rng.random() < 0.15:
+        y, x = np.mgrid[-1 : 1 : image.height * 1j, -1 : 1 : image.width * 1j]
+        field = field * (1 - rng.uniform(0.1, 0.45) * (x * x + y * y) / 2)[..., None]
+    if rng.random() < 0.15:
+        field = field + noise.normal(0, rng.uniform(2, 15), (image.height, image.width, 1))
     return np.clip(field, 0, 255).astype(np.uint8)
-
-
-def _noise(rng: random.Random, noise: np.random.Generator) -> Pixels:
-    channels = rng.choice((1, 3))
-    coarse = rng.choice((1, 1, 2, 4, 8))
-    field = noise.normal(rng.uniform(60, 190), rng.uniform(15, 90), (SIDE // coarse, SIDE // coarse, channels))
-    if rng.random() < 0.3:
-        field = noise.uniform(0, 255, field.shape)
-    grown = np.kron(field, np.ones((coarse, coarse, 1)))
-    return np.clip(np.broadcast_to(grown, (*grown.shape[:2], 3)), 0, 255).astype(np.uint8)
-
-
-def _gradient(rng: random.Random, _: np.random.Generator) -> Pixels:
-    first, second = np.array(_colour(rng)), np.array(_colour(rng))
-    y, x = np.mgrid[0 : 1 : SIDE * 1j, 0 : 1 : SIDE * 1j]
-    ramp = rng.choice((x, y, (x + y) / 2, np.hypot(x - 0.5, y - 0.5)))[..., None]
-    return _eight_bit(first * (1 - ramp) + second * ramp)
-
-
-def _clouds(rng: random.Random, noise: np.random.Generator) -> Pixels:
-    total = np.zeros((SIDE, SIDE), dtype=np.float32)
-    for octave in range(rng.randint(2, 6)):
-        cells = 2 ** (octave + 1)
-        layer = Image.fromarray(noise.random((cells, cells)).astype(np.float32))
-        total += np.asarray(layer.resize((SIDE, SIDE), Image.Resampling.BICUBIC)) * rng.uniform(0.4, 0.8) ** octave
-    total = (total - total.min()) / (np.ptp(total) + 1e-6)
-    first, second = np.array(_colour(rng)), np.array(_colour(rng))
-    return _eight_bit(first * (1 - total[..., None]) + second * total[..., None])
-
-
-def _stripes(rng: random.Random, noise: np.random.Generator) -> Pixels:
-    y, x = np.mgrid[0:SIDE, 0:SIDE]
-    angle, period = rng.uniform(0, np.pi), rng.uniform(6, 60)
-    wave = np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / period)
-    if rng.random() < 0.4:
-        wave = wave * np.sin((y * np.cos(angle) - x * np.sin(angle)) * 2 * np.pi / period)
-    if rng.random() < 0.5:
-        wave = np.sign(wave)
-    mix = (wave[..., None] + 1) / 2 + noise.normal(0, 0.05, (SIDE, SIDE, 1))
-    return _eight_bit(np.array(_colour(rng)) * (1 - mix) + np.array(_colour(rng)) * mix)
-
-
-def _shapes(rng: random.Random, _: np.random.Generator) -> Pixels:
-    image = Image.new("RGB", (SIDE, SIDE), _colour(rng))
-    draw = ImageDraw.Draw(image)
-    for _n in range(rng.randint(2, 25)):
-        x, y, w, h = rng.randrange(SIDE), rng.randrange(SIDE), rng.randint(10, 160), rng.randint(10, 160)
-        kind = rng.randrange(4)
-        if kind == 0:
-            draw.rectangle((x, y, x + w, y + h), fill=_colour(rng))
-        elif kind == 1:
-            draw.polygon([(rng.randrange(SIDE), rng.randrange(SIDE)) for _p in range(3)], fill=_colour(rng))
-        elif kind == 2:
-            draw.line((x, y, rng.randrange(SIDE), rng.randrange(SIDE)), fill=_colour(rng), width=rng.randint(1, 14))
-        else:
-            draw.ellipse((x, y, x + w, y + h), fill=_colour(rng))
-    return np.asarray(image.filter(ImageFilter.GaussianBlur(rng.choice((0, 0, 0.7, 2)))))
-
-
-def _text(rng: random.Random, _: np.random.Generator) -> Pixels:
-    dark = rng.random() < 0.25
-    image = Image.new("RGB", (SIDE, SIDE), (20, 20, 24) if dark else (250, 250, 246))
-    draw = ImageDraw.Draw(image)
-    size = rng.randint(8, 30)
-    letters = "abcdefghijklmnopqrstuvwxyz     ,.0123456789"
-    for y in range(6, SIDE, round(size * 1.5)):
-        line = "".join(rng.choice(letters) for _n in range(SIDE // max(4, size // 2)))
-        draw.text((8, y), line, fill=(230, 230, 230) if dark else (25, 25, 25), font_size=size)
-    return np.asarray(image)
-
-
-def _plot(rng: random.Random, noise: np.random.Generator) -> Pixels:
-    image = Image.new("RGB", (SIDE, SIDE), (255, 255, 255))
-    draw = ImageDraw.Draw(image)
-    draw.line((30, 10, 30, SIDE - 30, SIDE - 10, SIDE - 30), fill=(0, 0, 0), width=2)
-    for _n in range(rng.randint(1, 4)):
-        heights = np.cumsum(noise.normal(0, 12, 40)) + rng.uniform(80, 220)
-        points = [(30 + i * 7, float(h)) for i, h in enumerate(heights)]
-        if rng.random() < 0.5:
-            draw.line(points, fill=_colour(rng), width=rng.randint(1, 4))
-        else:
-            for x, y in points[::3]:
-                draw.rectangle((x, min(y, SIDE - 31), x + 10, SIDE - 30), fill=_colour(rng))
-    return np.asarray(image)
-
-
-def _blocks(rng: random.Random, noise: np.random.Generator) -> Pixels:
-    cells = rng.choice((4, 8, 12, 16))
-    field = noise.integers(0, 256, (cells, cells, 3)).astype(np.uint8)
-    if rng.random() < 0.4:
-        field = np.where((np.indices((cells, cells)).sum(0) % 2)[..., None], _colour(rng), _colour(rng)).astype(
-            np.uint8
-        )
-    return np.asarray(
-        Image.fromarray(field).resize((SIDE, SIDE), rng.choice((Image.Resampling.NEAREST, Image.Resampling.BICUBIC)))
-    )
