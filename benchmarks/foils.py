@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from indexer import Vectors
 
 ALL_K = (1, 3, 5, 10)
+QUESTION_ONLY = ("majority", "naive Bayes", "logistic")
 FOLDS = 5
 STRENGTHS = {"C": [1e-4, 1e-3, 1e-2, 1e-1, 1.0], "alpha": [1e1, 1e2, 1e3, 1e4, 1e5]}
 """Inverse strengths of the logistic probe and strengths of the ridge that cross-validation chooses from."""
@@ -68,11 +69,11 @@ def question_foils(
         {"logisticregression__C": [0.01, 0.1, 1.0, 10.0]},
         cv=list(GroupKFold(FOLDS).split(questions, groups=groups)),
     )
-    return {
-        "majority": [_most(answers)] * len(asked),
-        "naive Bayes": list(bayes.fit(questions, answers).predict(asked)),
-        "logistic": list(logistic.fit(questions, answers).predict(asked)),
-    }
+    said = (
+        [_most(answers)] * len(asked),
+        *(model.fit(questions, answers).predict(asked) for model in (bayes, logistic)),
+    )
+    return {name: list(several) for name, several in zip(QUESTION_ONLY, said, strict=True)}
 
 
 def nearest(known: Vectors, queries: Vectors, k: int) -> np.ndarray:

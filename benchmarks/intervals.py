@@ -29,7 +29,10 @@ class Estimate:
 
 
 def estimate(
-    values: Sequence[float], groups: Sequence[Hashable], classes: Sequence[Hashable] | None = None, test: bool = False
+    values: Sequence[float] | Numbers,
+    groups: Sequence[Hashable],
+    classes: Sequence[Hashable] | None = None,
+    test: bool = False,
 ) -> Estimate:
     """The mean of `values`, of each class first where there are classes. With `test`, `p` as well.
 

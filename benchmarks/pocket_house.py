@@ -25,6 +25,7 @@ from rag.config import resolve
 from rag.types import Description, Request
 
 BATCH = 16
+SAID = "said.jsonl"
 _CHUNK = 64
 Item = TypeVar("Item")
 
@@ -42,14 +43,24 @@ class House:
         self._encoder_file.write_text(yaml.safe_dump(encoder), encoding="utf-8")
         self.encoder = load_embedder(str(self._encoder_file))
         self._made = work / self.encoder.fingerprint[:12]
+        self._indexes: dict[str, Path] = {}
         self._pipelines: dict[Path | None, Pipeline] = {}
+        (work / SAID).unlink(missing_ok=True)
+
+    @property
+    def models(self) -> dict[str, str]:
+        """What speaks and what embeds, by the fingerprints of their files."""
+        speaker = self.pipeline(None).speaker.engine
+        return {"generator": speaker.fingerprint, "encoder": self.encoder.fingerprint}
 
     def index(self, name: str, *sources: dict[str, Any]) -> Path:
         """The index of these sources, built where it is not there yet."""
-        out = self._made / "indexes" / name
-        config = {"out": str(out), "image_embedder": str(self._encoder_file), "sources": list(sources)}
-        tell(*build_index(parse(IndexConfig, config, f"index {name}")).lines())
-        return out
+        if name not in self._indexes:
+            out = self._made / "indexes" / name
+            config = {"out": str(out), "image_embedder": str(self._encoder_file), "sources": list(sources)}
+            tell(*build_index(parse(IndexConfig, config, f"index {name}")).lines())
+            self._indexes[name] = out
+        return self._indexes[name]
 
     def pipeline(self, index: Path | None) -> Pipeline:
         """The pipeline with this index, or without evidence: for captions and for questions."""
@@ -63,7 +74,7 @@ class House:
         return self._pipelines[index]
 
     def describe(self, index: Path | None, requests: Sequence[Request]) -> list[Description]:
-        """A description of each, in their order; what was said is kept in `said.jsonl` of the work folder."""
+        """A description of each, in their order; what this run said is in `SAID` of the work folder."""
         pipeline = self.pipeline(index)
         found: dict[str, Description] = {}
         for chunk in _chunks(requests, "describe"):
@@ -72,7 +83,7 @@ class House:
                     sys.exit(f"{outcome.request.images}: {outcome.reason}")
                 found[outcome.request.id] = outcome
         described = [found[request.id] for request in requests]
-        with (self.work / "said.jsonl").open("a", encoding="utf-8") as file:
+        with (self.work / SAID).open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(_record(index, d)) + "\n" for d in described)
         return described
 
