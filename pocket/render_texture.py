@@ -86,9 +86,8 @@ def stones(rng: random.Random, noise: np.random.Generator, size: Size) -> NDArra
         nearest, owner = np.where(closer, far, nearest), np.where(closer, n, owner)
     gap = np.sqrt(second) - np.sqrt(nearest)
     dome = np.clip(gap / (rng.uniform(0.15, 0.9) * math.sqrt(half[0] * half[1] / count)), 0, 1)
-    palette = np.array(
-        [rng.choice(_EARTH if rng.random() < 0.7 else (any_colour(rng),)) for _ in range(count)], np.float32
-    )
+    hues = _EARTH if rng.random() < 0.75 else tuple(any_colour(rng) for _ in range(4))
+    palette = np.array([rng.choice(hues) for _ in range(count)], np.float32)
     palette *= noise.uniform(0.6, 1.4, (count, 1)).astype(np.float32)
     field = palette[owner] * (0.2 + 0.8 * dome[..., None]) * (0.75 + 0.5 * fractal(noise, half, 20)[..., None])
     return np.repeat(np.repeat(field, 2, 0), 2, 1)[: size[0], : size[1]]
@@ -225,7 +224,7 @@ def clouds(rng: random.Random, noise: np.random.Generator, size: Size) -> NDArra
     """Soft noise in any colours, at times cut into bands."""
     share = fractal(noise, size, rng.randint(2, 12), rng.randint(1, 6))
     if rng.random() < 0.3:
-        share = np.round(share * rng.randint(3, 8)) / 8
+        share = np.asarray(np.round(share * rng.randint(3, 8)) / 8, dtype=np.float32)
     return ramp(rng, share)
 
 

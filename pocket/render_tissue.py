@@ -11,9 +11,9 @@ import random
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.spatial import cKDTree  # type: ignore[import-untyped]
 
 from pocket.facts import Facts
+from pocket.render_frame import patch
 
 Field = NDArray[np.float32]
 HAEMATOXYLIN = np.array((0.65, 0.70, 0.29), np.float32)
@@ -94,10 +94,15 @@ def _jittered_grid(gap: float, rng: random.Random) -> list[tuple[float, float]]:
 
 def _membranes(points: list[tuple[float, float]], gap: float) -> Field:
     """1 on the borders between neighbouring cells, falling to 0 within them."""
-    yy, xx = np.mgrid[0:SIDE, 0:SIDE]
-    distances, _ = cKDTree(points).query(np.stack((xx.ravel(), yy.ravel()), axis=1), k=2)
-    border = distances[:, 1] - distances[:, 0]
-    return np.asarray(np.exp(-((border / (0.16 * gap)) ** 2)).reshape(SIDE, SIDE), dtype=np.float32)
+    nearest, second = np.full((SIDE, SIDE), 1e6, np.float32), np.full((SIDE, SIDE), 2e6, np.float32)
+    for x, y in points:
+        found = patch((SIDE, SIDE), x, y, 2.2 * gap)  # no pixel's second neighbour is farther but at the frame's edge
+        if found is not None:
+            where, dx, dy = found
+            far = np.hypot(dx, dy)
+            second[where] = np.minimum(second[where], np.maximum(nearest[where], far))
+            nearest[where] = np.minimum(nearest[where], far)
+    return np.asarray(np.exp(-(((second - nearest) / np.float32(0.16 * gap)) ** 2)), dtype=np.float32)
 
 
 def _nucleus(blue: Field, x: float, y: float, radius: float, stretch: float, turn: float, rng: random.Random) -> None:
