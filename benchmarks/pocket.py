@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # `pocket` is the package th
 from benchmarks import reliability
 from benchmarks.machine import ROOT, save
 from benchmarks.pocket_bench import Bench
-from benchmarks.pocket_conduct import calibration, speed, unrelated
+from benchmarks.pocket_conduct import CALIBRATION, calibration, speed, unrelated
 from benchmarks.pocket_house import House, tell
 from benchmarks.pocket_microscopy import bccd, dsb2018, wbc
 from benchmarks.pocket_radiology import medpix, vqa_rad
@@ -83,20 +83,20 @@ def measure(bench: Bench, names: Sequence[str]) -> tuple[list[Row], dict[str, fl
 
 def write(rows: Sequence[Row], run: Mapping[str, Any], work: Path | None) -> None:
     """The result files: in `benchmarks/`, or in the work folder where not all was run. `run` is the recipe's rest."""
-    curves = {f"{row.figure}, {name}": bins for row in rows for name, bins in row.curves.items()}
     results = {
         **run,
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
         "load_average": [round(load, 2) for load in os.getloadavg()],
         "rows": [{**asdict(row), "met": row.met} for row in rows],
     }
-    if curves:
-        reliability.draw(curves, (work or ROOT / "benchmarks") / "pocket_reliability.png")
     if work is None:
         tell(str(save("pocket", results)))
     else:
         (work / "pocket.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         tell(f"{work}/pocket.json; benchmarks/pocket.json is left as it is: not all was run as by default")
+    curves = {f"{row.figure.removeprefix(CALIBRATION)}, {n}": bins for row in rows for n, bins in row.curves.items()}
+    if curves:
+        reliability.draw(curves, (work or ROOT / "benchmarks") / "pocket_reliability.png")
 
 
 if __name__ == "__main__":

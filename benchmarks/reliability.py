@@ -58,7 +58,7 @@ def draw(curves: Mapping[str, Sequence[Bin]], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(5.4, 5.0), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(5.4, 6.0), layout="constrained")
     axes.plot([0.5, 1], [0.5, 1], color="0.7", linestyle="--", label="as it should be")
     for name, bins in curves.items():
         x, y = [b.probability for b in bins], [b.accuracy for b in bins]
@@ -67,6 +67,6 @@ def draw(curves: Mapping[str, Sequence[Bin]], path: Path) -> None:
     axes.set(
         xlabel="probability of the answer given", ylabel="share that is right", xlim=(0.48, 1.02), ylim=(-0.02, 1.02)
     )
-    axes.legend(loc="lower right", fontsize=8)
+    figure.legend(loc="outside lower center", fontsize=8)
     figure.savefig(path, dpi=130)
     pyplot.close(figure)
