@@ -1,27 +1,31 @@
 """Training samples: a prompt with what may be known, and the answer it should bring.
 
-Chooses evidence (none, fitting, misleading) for a view of an image or a caption alone.
+Chooses evidence (none, fitting, misleading) for a view of an image or a caption alone, and the facts that image and
+evidence settle together.
 """
 
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pocket.dialogue import write
-from pocket.facts import CANNOT_SAY, Facts, Kind, caption
+from pocket.evidence import OTHER_REGIONS, RADIOLOGY, Told, agreed, read, shared_words, templated, vote
+from pocket.facts import CANNOT_SAY, Facts, Kind, caption, similar_words
 from pocket.features import View
 from pocket.language import Figure
-from pocket.phrasing import index_caption, questions
+from pocket.phrasing import WHITE_CELL_NAMES, cell_caption, cell_question, index_caption, questions
 
-NO_EVIDENCE, MISLED, STRAY = 0.36, 0.07, 0.15
+NO_EVIDENCE, MISLED, STRAY = 0.4, 0.06, 0.12
 """Shares of prompts without evidence and with evidence of other kinds only; of stray captions among fitting ones."""
-PASSAGES, PEOPLES_QUESTION, QUESTION = 0.22, 0.25, 0.4
-
-
-_TECHNIQUE = r"modality|plane|scan is|sequence|part of the body|organ system"
+PASSAGES, PEOPLES_QUESTION, QUESTION, CELL_QUESTION = 0.1, 0.45, 0.35, 0.5
+TOLD_OTHERWISE, OFF = 0.45, 0.15
+"""How often radiology evidence tells of another body part and plane than the image's own, as it must for the many
+that no training image shows; and how often one caption strays from what the others tell."""
+_SHOWN_WORDS = (8, 32)
+"""Words of a caption that are shown: prompts cut long ones."""
+_COUNTS = (1, 2, 3, 3, 4, 5, 5, 5, 5, 6)
 
 
 @dataclass(frozen=True)
@@ -33,15 +37,25 @@ class Sample:
     view: int | None = None
 
 
+@dataclass(frozen=True)
+class Setting:
+    """What a prompt shows beside the image, the facts that both settle, and words that its captions share."""
+
+    examples: list[str]
+    facts: Facts
+    words: tuple[str, ...] = ()
+
+
 @dataclass
 class Library:
-    """Where evidence is drawn from: views' facts by kind, radiology captions by kind, passages."""
+    """Where evidence is drawn from: views' facts by kind, radiology captions by kind and part, passages."""
 
     views: Sequence[View]
     figures: Sequence[Figure]
     passages: Sequence[tuple[str, str]]
+    nearest: Sequence[Sequence[int]] = ()
     by_kind: dict[Kind, list[View]] = field(default_factory=dict)
-    by_figure: dict[tuple[Kind, str | None], list[str]] = field(default_factory=dict)
+    by_figure: dict[tuple[Kind, str | None], list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         seen = set()
@@ -49,98 +63,173 @@ class Library:
             if view.group not in seen:
                 seen.add(view.group)
                 self.by_kind.setdefault(view.facts.kind, []).append(view)
-        for figure in self.figures:
-            if figure.facts is not None and len(figure.text) < 300:
-                key = (figure.facts.kind, figure.facts.organ)
-                self.by_figure.setdefault(key, []).append(figure.text)
+        for position, figure in enumerate(self.figures):
+            if figure.facts is not None:
+                self.by_figure.setdefault((figure.facts.kind, figure.facts.organ), []).append(position)
 
-    def like(self, facts: Facts, group: str, rng: random.Random) -> str:
-        """A caption of another image of the same kind, mostly of the same body part."""
-        pool = self.by_figure.get((facts.kind, facts.organ))
-        if facts.kind in ("ct", "mr", "xray") and facts.organ is None:
-            pool = self.by_figure[rng.choice([key for key in self.by_figure if key[0] == facts.kind])]
-        if pool and rng.random() < 0.6:
-            return rng.choice(pool)
-        for _ in range(20):
-            other = rng.choice(self.by_kind[facts.kind])
-            if other.group != group and (facts.organ is None or other.facts.organ == facts.organ):
-                return index_caption(other.facts, rng)
-        return index_caption(facts, rng)
-
-    def unlike(self, facts: Facts, rng: random.Random, kind: Kind | None = None) -> str:
-        """A caption of an image of another kind: of the kind named, or of any."""
-        kind = kind or self._other(facts, rng)
-        if kind in ("ct", "mr", "xray") and rng.random() < 0.5:
-            return rng.choice(self.by_figure[rng.choice([key for key in self.by_figure if key[0] == kind])])
-        return index_caption(rng.choice(self.by_kind[kind]).facts, rng)
-
-    def _other(self, facts: Facts, rng: random.Random) -> Kind:
-        return rng.choice([kind for kind in self.by_kind if kind not in (facts.kind, "unknown")])
-
-    def evidence(self, facts: Facts, group: str, rng: random.Random) -> tuple[list[str], Facts]:
-        """Up to four captions (none, fitting ones with a stray now and then, or misleading ones), and what they settle.
-
-        A radiology view too small to show its body part takes the part that two or more fitting captions agree on.
-        """
-        draw = rng.random()
+    def setting(self, view: View, rng: random.Random) -> Setting:
+        """Evidence for a view: none, misleading, or fitting with a stray now and then; and what it settles."""
+        facts, draw, count = view.facts, rng.random(), rng.choice(_COUNTS)
         if draw < NO_EVIDENCE:
-            return [], facts
-        count = rng.choice((1, 2, 3, 3, 3, 3, 4))
+            return Setting([], facts)
         if draw < NO_EVIDENCE + MISLED or facts.kind == "unknown":
             # What is nearest to an image of no known kind may be of one kind or of several.
             same = self._other(facts, rng) if rng.random() < 0.5 else None
-            return [self.unlike(facts, rng, same) for _ in range(count)], facts
-        if facts.kind in ("ct", "mr", "xray") and facts.organ is None and count > 1 and rng.random() < 0.6:
-            organs = [organ for kind, organ in self.by_figure if kind == facts.kind and organ]
-            facts = replace(facts, organ=rng.choice(organs))
-            return [rng.choice(self.by_figure[facts.kind, facts.organ]) for _ in range(count)], facts
+            return Setting([self._unlike(facts, rng, same) for _ in range(count)], facts)
+        if facts.kind in RADIOLOGY:
+            return self._radiology(facts, count, rng)
+        if facts.kind == "smear" and rng.random() < (0.75 if facts.white == 1 else 0.15):
+            return self._named_cells(facts, count, rng)
         stray = [rng.random() < STRAY for _ in range(count)]
-        return [self.unlike(facts, rng) if s else self.like(facts, group, rng) for s in stray], facts
+        return Setting([self._unlike(facts, rng) if s else self._like(facts, view.group, rng) for s in stray], facts)
+
+    def told(self, facts: Facts, count: int, rng: random.Random, off: float = OFF) -> list[Told]:
+        """`count` radiology captions that tell of `facts`, each part of them wrong or unsaid now and then."""
+        captions: list[Told] = []
+        label = rng.choice(("plain", "plain", "labelled"))
+        seed = self._figure(facts, rng)
+        cluster = [seed, *self.nearest[seed]] if self.nearest and rng.random() < 0.7 else []
+        for position in range(count):
+            if label == "labelled":
+                meant = _strayed(facts, rng, off)
+                text = self.figures[cluster[position % len(cluster)] if cluster else self._figure(meant, rng)].text
+                captions.append(templated(meant, _cut(text, rng), rng))
+            elif cluster and position < len(cluster) and rng.random() < 0.8:
+                captions.append(read(_cut(self.figures[cluster[position]].text, rng)))
+            elif rng.random() < 0.5:
+                captions.append(read(index_caption(_strayed(facts, rng, off), rng)))
+            else:
+                captions.append(read(_cut(self.figures[self._figure(_strayed(facts, rng, off), rng)].text, rng)))
+        rng.shuffle(captions)
+        return captions
 
     def background(self, rng: random.Random) -> list[tuple[str, str]]:
         """None mostly; else one or two passages, cut short."""
         if rng.random() > PASSAGES:
             return []
-        chosen = [rng.choice(self.passages) for _ in range(rng.choice((1, 1, 2, 3)))]
-        return [(title, " ".join(text.split()[: rng.randint(15, 45)])) for title, text in chosen]
+        chosen = [rng.choice(self.passages) for _ in range(rng.choice((1, 1, 2)))]
+        return [(title, " ".join(text.split()[: rng.randint(15, 40)])) for title, text in chosen]
+
+    def _radiology(self, facts: Facts, count: int, rng: random.Random) -> Setting:
+        """The image has one vote beside its evidence; X-rays are told from slices by the image alone."""
+        meant = facts
+        if facts.kind != "xray" and rng.random() < TOLD_OTHERWISE:
+            kind: Kind = facts.kind if rng.random() < 0.6 else rng.choice(("ct", "mr"))
+            organ = rng.choice(OTHER_REGIONS) if rng.random() < 0.3 else self._any_figure(kind, rng)[1]
+            meant = Facts(kind, organ=organ, plane=rng.choice(_PLANES))
+        captions = self.told(meant, count, rng)
+        texts = [told.text for told in captions]
+        settled = vote(facts, [told.facts for told in captions])
+        return Setting(texts, settled, shared_words(texts))
+
+    def _named_cells(self, facts: Facts, count: int, rng: random.Random) -> Setting:
+        """Captions that name a white cell's type: what most of them say is what a smear with one white cell takes."""
+        names = rng.sample(WHITE_CELL_NAMES, 3) if rng.random() < 0.75 else [_invented(rng) for _ in range(3)]
+        weights = (0.75, 0.18, 0.07)
+        chosen = rng.choices(names, weights, k=count)
+        style = rng.randrange(10**6)
+        captions = [cell_caption(name, random.Random(style if rng.random() < 0.8 else None)) for name in chosen]
+        return Setting(captions, replace(facts, cell=agreed(chosen) if facts.white == 1 else None))
+
+    def cells_alone(self, rng: random.Random) -> Setting:
+        """Captions that name a white cell's type, without an image."""
+        return self._named_cells(Facts("smear", white=1), rng.choice(_COUNTS), rng)
+
+    def _figure(self, facts: Facts, rng: random.Random) -> int:
+        pool = self.by_figure.get((facts.kind, facts.organ)) or self.by_figure[self._any_figure(facts.kind, rng)]
+        return rng.choice(pool)
+
+    def _any_figure(self, kind: Kind, rng: random.Random) -> tuple[Kind, str | None]:
+        return rng.choice([key for key in self.by_figure if key[0] == kind and key[1]])
+
+    def _like(self, facts: Facts, group: str, rng: random.Random) -> str:
+        for _ in range(20):
+            other = rng.choice(self.by_kind[facts.kind])
+            if other.group != group:
+                return index_caption(other.facts, rng)
+        return index_caption(facts, rng)
+
+    def _unlike(self, facts: Facts, rng: random.Random, kind: Kind | None = None) -> str:
+        """A caption of an image of another kind: of the kind named, or of any."""
+        kind = kind or self._other(facts, rng)
+        if kind in RADIOLOGY and rng.random() < 0.6:
+            return _cut(self.figures[rng.choice(self.by_figure[self._any_figure(kind, rng)])].text, rng)
+        if kind == "smear" and rng.random() < 0.3:
+            return cell_caption(rng.choice(WHITE_CELL_NAMES), rng)
+        return index_caption(rng.choice(self.by_kind[kind]).facts, rng)
+
+    def _other(self, facts: Facts, rng: random.Random) -> Kind:
+        """Another kind; for radiology none of radiology, where a caption would count as a vote and not mislead."""
+        near = RADIOLOGY if facts.kind in RADIOLOGY else (facts.kind,)
+        return rng.choice([kind for kind in self.by_kind if kind not in near and kind != "unknown"])
+
+
+_PLANES = ("axial", "axial", "coronal", "sagittal")
+
+
+def _strayed(facts: Facts, rng: random.Random, off: float) -> Facts:
+    """The same facts, each of them another one with a chance of `off`."""
+    if facts.kind in ("ct", "mr") and rng.random() < off:
+        facts = replace(facts, kind="mr" if facts.kind == "ct" else "ct")
+    if rng.random() < off:
+        facts = replace(facts, plane=rng.choice(_PLANES))
+    if rng.random() < off:
+        facts = replace(facts, organ=rng.choice(("head", "chest", "abdomen", "pelvis", "spine", "knee", "neck")))
+    return facts
+
+
+def _cut(text: str, rng: random.Random) -> str:
+    words, most = text.split(), rng.randint(*_SHOWN_WORDS)
+    return text if len(words) <= most else " ".join(words[:most]) + " ..."
+
+
+def _invented(rng: random.Random) -> str:
+    """A name that no text holds, so that it can only be copied."""
+    start = "".join(rng.choice("bcdfgklmnprstvz") + rng.choice("aeiouy") for _ in range(rng.randint(2, 3)))
+    return start + rng.choice(("cyte", "phil", "blast", " cell", "l type", "n", "x"))
 
 
 def image_samples(views: Sequence[View], library: Library, rng: random.Random) -> Iterator[Sample]:
     """One sample for each view, in order: a caption or an answer, with or without evidence."""
     for position, view in enumerate(views):
-        examples, facts = library.evidence(view.facts, view.group, rng)
-        question, answer = "", caption(facts)
+        setting = library.setting(view, rng)
+        question, answer = "", caption(setting.facts) + similar_words(setting.words)
         if view.qa and view.facts.organ and rng.random() < PEOPLES_QUESTION:
             question, answer = _peoples(rng.choice(view.qa))
+        elif setting.facts.kind == "smear" and setting.facts.white == 1 and rng.random() < CELL_QUESTION / 3:
+            question, answer = cell_question(setting.facts, rng)
         elif rng.random() < QUESTION:
-            question, answer = rng.choice(questions(facts, rng))
-        passages = library.background(rng) if examples else []
-        yield Sample(write(examples, passages, question, rng), answer, position)
+            question, answer = rng.choice(questions(setting.facts, rng))
+        passages = library.background(rng) if setting.examples else []
+        yield Sample(write(setting.examples, passages, question, rng), answer, position)
+
+
+def text_samples(library: Library, count: int, rng: random.Random, free: float = 0.4) -> Iterator[Sample]:
+    """Captions without images: what several tell together, or, in a share of `free`, a caption's own words."""
+    for _ in range(count):
+        position = rng.randrange(len(library.figures))
+        figure = library.figures[position]
+        if rng.random() < free:
+            near = [library.figures[i].text for i in library.nearest[position]] if library.nearest else []
+            examples = [_cut(text, rng) for text in near[: rng.choice((0, 0, 2, 3))]]
+            yield Sample(write(examples, [], "", rng, image=False), figure.text)
+        elif rng.random() < 0.3:
+            setting = library.cells_alone(rng)
+            yield Sample(write(setting.examples, [], "", rng, image=False), caption(setting.facts))
+        elif figure.facts is not None:
+            captions = library.told(figure.facts, rng.choice(_COUNTS), rng)
+            texts = [told.text for told in captions]
+            settled = vote(None, [told.facts for told in captions])
+            yield Sample(write(texts, [], "", rng, image=False), caption(settled) + similar_words(shared_words(texts)))
 
 
 def _peoples(asked: tuple[str, str, str]) -> tuple[str, str]:
     """A person's question and the answer to learn: theirs if closed or of technique, else that it cannot be told."""
     question, answer, answer_type = asked
-    if answer_type == "CLOSED" or re.search(
-        r"modality|plane|scan is|sequence|part of the body|organ system", question.lower()
-    ):
+    technique = any(word in question.lower() for word in _TECHNIQUE)
+    if answer_type == "CLOSED" or technique:
         return question, answer[:1].upper() + answer[1:].rstrip(".") + "."
     return question, CANNOT_SAY
 
 
-def text_samples(
-    figures: Sequence[Figure],
-    nearest: Sequence[Sequence[int]],
-    library: Library,
-    rng: random.Random,
-    free: float = 0.5,
-) -> Iterator[Sample]:
-    """Captions without images: its kind and body part told from captions, or, in a share of `free`, its own words."""
-    for figure, near in zip(figures, nearest, strict=True):
-        if figure.facts is not None and rng.random() >= free:
-            told = [figure.text[:260]] + [library.like(figure.facts, "", rng)[:260] for _ in range(2)]
-            rng.shuffle(told)
-            yield Sample(write(told, [], "", rng, image=False), caption(figure.facts))
-        else:
-            examples = [figures[i].text[:260] for i in near[: rng.choice((0, 2, 3))]]
-            yield Sample(write(examples, [], "", rng, image=False), figure.text)
+_TECHNIQUE = ("modality", "plane", "scan is", "sequence", "part of the body", "organ system")

@@ -5,6 +5,7 @@ The one place where captions and questions are phrased; knows nothing of pixels,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,14 +21,14 @@ STAINS = {
     "ihc": "brown and blue stain, as in immunohistochemistry",
 }
 
-_STEPS = (5, 7, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200)
+_STEPS = (*range(5, 31), *range(32, 51, 2), *range(55, 101, 5), *range(110, 201, 10))
 _SMALL = ("no", "one", "two", "three", "four")
 
 
 @dataclass(frozen=True)
 class Facts:
     """The truth about one image. A count is None where it is not known; `stain` is "he", "ihc" or None,
-    `cell` the type that all white cells of a smear are of."""
+    `cell` the type of a smear's one white cell, in whatever words the evidence has for it."""
 
     kind: Kind
     organ: str | None = None
@@ -41,12 +42,12 @@ class Facts:
 
 
 def count_words(count: int) -> str:
-    """'no', 'one' ... 'four', then 'about 5' ... 'about 200' on a ladder of equal ratios, then 'more than 200'."""
+    """'no', 'one' ... 'four', each number to 30, then steps of 2, 5 and 10 up to 'about 200', then 'more than 200'."""
     if count < len(_SMALL):
         return _SMALL[count]
-    if count > 240:
+    if count > 220:
         return "more than 200"
-    return f"about {min(_STEPS, key=lambda step: abs(step / count - 1))}"
+    return f"about {min(_STEPS, key=lambda step: abs(step - count))}"
 
 
 def things(count: int, one: str, many: str) -> str:
@@ -75,14 +76,21 @@ def kind_phrase(facts: Facts) -> str:
 
 def _detail(facts: Facts) -> str:
     if facts.kind == "smear":
-        parts = [] if facts.red is None else [things(facts.red, "red cell", "red cells")]
-        parts += [] if facts.white is None else [things(facts.white, "white cell", "white cells")]
-        return " and ".join(parts)
+        return _cells(facts)
     if facts.kind == "fluorescence" and facts.nuclei is not None:
         return things(facts.nuclei, "bright nucleus", "bright nuclei") + " on a dark background"
-    if facts.kind == "tissue" and facts.stain:
-        return STAINS[facts.stain]
-    return ""
+    parts = [STAINS[facts.stain]] if facts.kind == "tissue" and facts.stain else []
+    parts += [] if facts.nuclei is None else [things(facts.nuclei, "nucleus", "nuclei")]
+    return "; ".join(parts)
+
+
+def _cells(facts: Facts) -> str:
+    parts = [] if facts.red is None else [things(facts.red, "red cell", "red cells")]
+    if facts.white is not None:
+        named = f" ({facts.cell})" if facts.cell and facts.white else ""
+        parts.append(things(facts.white, "white cell", "white cells") + named)
+    parts += [] if facts.platelets is None else [things(facts.platelets, "platelet", "platelets")]
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
 
 
 def caption(facts: Facts) -> str:
@@ -93,6 +101,13 @@ def caption(facts: Facts) -> str:
         return _radiology(facts)
     detail = _detail(facts)
     return kind_phrase(facts) + "." + (f" {_sentence(detail)}" if detail else "")
+
+
+def similar_words(words: Sequence[str]) -> str:
+    """The sentence that says what captions of similar images have in common, a space before it; '' for no words."""
+    if not words:
+        return ""
+    return " Similar images mention " + " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) + "."
 
 
 def _radiology(facts: Facts) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,16 +51,15 @@ class Figure:
     facts: Facts | None
 
 
-def read_facts(text: str) -> Facts | None:
-    """Kind, body part and plane as a radiology caption states them; None unless it names exactly one kind."""
+def read_facts(text: str) -> Facts:
+    """Kind, body part and plane as far as a radiology caption states one of each; kind "unknown" where it does not."""
     low = text.lower()
     kinds = [kind for kind, words in _KIND_WORDS if re.search(words, low)]
-    if len(kinds) != 1 or re.search(_OTHER, low):
-        return None
+    kind = kinds[0] if len(kinds) == 1 and not re.search(_OTHER, low) else "unknown"
     organs = [organ for organ, words in _ORGAN_WORDS if re.search(words, low)]
     planes = [plane for plane, words in _PLANES if re.search(words, low)]
-    plane = planes[0] if len(planes) == 1 and kinds[0] != "xray" else None
-    return Facts(kinds[0], organ=organs[0] if len(organs) == 1 else None, plane=plane)
+    plane = planes[0] if len(planes) == 1 and kind != "xray" else None
+    return Facts(kind, organ=organs[0] if len(organs) == 1 else None, plane=plane)
 
 
 def figures(data: Path) -> list[Figure]:
@@ -71,7 +71,8 @@ def figures(data: Path) -> list[Figure]:
             if row["license"] in ("CC BY", "CC0"):
                 text = " ".join(row["caption"].split())
                 if 15 <= len(text) <= 600:
-                    found.append(Figure(text, row["pmc"], read_facts(text)))
+                    facts = read_facts(text)
+                    found.append(Figure(text, row["pmc"], None if facts.kind == "unknown" else facts))
     return found
 
 
@@ -83,7 +84,7 @@ def answers(data: Path, limit: int) -> list[str]:
     return [text[:600] for text in texts if len(text) > 60]
 
 
-def neighbours(texts: list[Figure], k: int) -> list[list[int]]:
+def neighbours(texts: Sequence[Figure], k: int) -> list[list[int]]:
     """For each caption, the `k` nearest of other articles by tf-idf."""
     matrix = TfidfVectorizer(sublinear_tf=True, min_df=2).fit_transform([figure.text for figure in texts])
     articles = np.array([figure.article for figure in texts])

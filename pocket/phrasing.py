@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 
-from pocket.facts import CANNOT_TELL, STAINS, Facts, Kind, caption, count_words, things
+from pocket.facts import CANNOT_SAY, CANNOT_TELL, STAINS, Facts, Kind, caption, count_words, things
 
 _NAMES: dict[Kind, tuple[str, ...]] = {
     "smear": ("blood smear", "peripheral blood film", "Giemsa-stained blood smear", "Wright-stained smear of blood",
@@ -63,6 +63,35 @@ _IS_IT: dict[Kind, tuple[str, ...]] = {
 }
 
 
+WHITE_CELL_NAMES = (
+    "neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophil", "neutrophil", "lymphocyte", "monocyte",
+    "eosinophil", "basophil", "band cell", "metamyelocyte", "myelocyte", "promyelocyte", "blast", "plasma cell",
+    "reactive lymphocyte", "erythroblast", "smudge cell", "hairy cell", "lymphoblast", "myeloblast", "prolymphocyte",
+)  # fmt: skip
+"""The five common ones twice."""
+_CELL_CAPTIONS = (
+    "{name}", "{name}.", "Blood smear, one white cell: {name}.", "Blood smear with one {name}.", "Single {name}.",
+    "{name}, Wright stain.", "A {name} from peripheral blood.", "White blood cell of class {name}.", "cell: {name}",
+    "Peripheral blood film showing one {name} among red cells.", "White cell type: {name}.", "One {name}, x1000.",
+    "Giemsa-stained smear. {name}.", "Leukocyte: {name}", "Image of a {name} in a blood film.",
+)  # fmt: skip
+_CELL_QUESTIONS = (
+    "What type of white cell is this?", "Which white cell is this?", "What kind of leukocyte is shown?",
+    "What is the type of the white blood cell?", "Name the white cell.",
+)  # fmt: skip
+
+
+def cell_caption(name: str, rng: random.Random) -> str:
+    """A caption that names the type of a white cell."""
+    text = rng.choice(_CELL_CAPTIONS).format(name=name)
+    return text[0].upper() + text[1:] if rng.random() < 0.8 else text
+
+
+def cell_question(facts: Facts, rng: random.Random) -> tuple[str, str]:
+    """What a smear's one white cell is: told by the evidence, or not to be told."""
+    return rng.choice(_CELL_QUESTIONS), f"{facts.cell.capitalize()}." if facts.cell else CANNOT_SAY
+
+
 def index_caption(facts: Facts, rng: random.Random) -> str:
     """A caption of the same facts as a stranger's index may hold it: other words, more or less detail."""
     if rng.random() < 0.35:
@@ -72,13 +101,12 @@ def index_caption(facts: Facts, rng: random.Random) -> str:
         return _radiology_caption(facts, name, rng)
     text = name
     if facts.kind == "smear" and facts.red is not None:
-        platelets = rng.randrange(4)
         text = rng.choice((
-            f"{name} with {facts.red} red cells, {facts.white or 0} white cells and {platelets} platelets",
+            f"{name} with {facts.red} red cells, {facts.white or 0} white cells and {facts.platelets or 0} platelets",
             f"{name}: {facts.red} erythrocytes, {facts.white or 0} leukocytes",
             f"{name} showing {count_words(facts.red)} red cells",
         ))  # fmt: skip
-    elif facts.kind in ("fluorescence", "brightfield") and facts.nuclei is not None:
+    elif facts.kind in ("fluorescence", "tissue", "brightfield") and facts.nuclei is not None:
         text = rng.choice((f"{name} with {facts.nuclei} nuclei", f"{name}, {facts.nuclei} nuclei", name))
     elif facts.kind == "tissue" and facts.stain:
         text = f"{name}, {rng.choice(_STAIN_NAMES[facts.stain])}"
@@ -106,15 +134,15 @@ def questions(facts: Facts, rng: random.Random) -> list[tuple[str, str]]:
     pairs.append((rng.choice(_IS_IT[other]), "No."))
     if facts.kind == "smear":
         pairs += _smear_questions(facts, rng)
-    elif facts.kind in ("fluorescence", "brightfield") and facts.nuclei is not None:
+    elif facts.nuclei is not None:
         count = things(facts.nuclei, "nucleus", "nuclei")
         pairs.append((rng.choice(("How many nuclei are there?", "How many nuclei?", "How many cells are there?")),
                       count[0].upper() + count[1:] + "."))  # fmt: skip
-    elif facts.kind == "tissue" and facts.stain:
+    if facts.kind == "tissue" and facts.stain:
         answer = STAINS[facts.stain]
         pairs.append((rng.choice(("What stain is this?", "Which stain was used?", "How is it stained?")),
                       answer[0].upper() + answer[1:] + "."))  # fmt: skip
-    elif facts.kind in ("ct", "mr", "xray"):
+    if facts.kind in ("ct", "mr", "xray"):
         pairs += _radiology_questions(facts, rng)
     return pairs
 
@@ -123,11 +151,16 @@ def _smear_questions(facts: Facts, rng: random.Random) -> list[tuple[str, str]]:
     pairs = []
     if facts.white is not None:
         asked = rng.choice(("Is there a white cell?", "Is there a white blood cell?", "Are there any leukocytes?",
-                            "Is a white cell present?", "Does this show a white blood cell?"))  # fmt: skip
-        pairs.append((asked, "Yes." if facts.white else "No."))
+                            "Is a white cell present?", "Does this show a white blood cell?", "Any white cells?",
+                            "Is there a white blood cell in this image?", "Do you see a white cell?"))  # fmt: skip
+        pairs += 2 * [(asked, "Yes." if facts.white else "No.")]
         pairs.append(
             ("How many white cells are there?", things(facts.white, "white cell", "white cells").capitalize() + ".")
         )
+    if facts.platelets is not None:
+        asked = rng.choice(("Are there platelets?", "Are there platelets in this image?", "Are platelets visible?",
+                            "Is there a platelet?"))  # fmt: skip
+        pairs.append((asked, "Yes." if facts.platelets else "No."))
     if facts.red is not None:
         asked = rng.choice(("How many red cells are there?", "How many red blood cells?", "Count the red cells."))
         pairs.append((asked, things(facts.red, "red cell", "red cells").capitalize() + "."))

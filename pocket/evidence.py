@@ -1,0 +1,112 @@
+"""What several captions of similar images tell together: the rule that the generator is taught to follow.
+
+Reads captions by word lists; knows nothing of images or prompts.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS  # type: ignore[import-untyped]
+
+from pocket.facts import Facts, Kind
+from pocket.language import read_facts
+
+RADIOLOGY: tuple[Kind, ...] = ("ct", "mr", "xray")
+MOST_WORDS = 4
+_REGIONS: dict[str, tuple[str, ...]] = {
+    "head": ("Head", "Brain", "Brain and Neuro", "Skull"),
+    "chest": ("Chest", "Thorax", "Chest, Pulmonary", "Lungs"),
+    "abdomen": ("Abdomen", "Gastrointestinal", "Abdomen, Hepatobiliary"),
+    "pelvis": ("Pelvis",),
+    "spine": ("Spine", "Vertebral column"),
+    "knee": ("Knee",),
+    "neck": ("Neck", "Head and Neck"),
+    "heart": ("Heart", "Cardiac"),
+}
+OTHER_REGIONS = (
+    "spine and muscles", "reproductive and urinary system", "eye and orbit", "bones and joints", "lower limb",
+    "upper limb", "hand and wrist", "foot and ankle", "breast", "skin and soft tissue", "thyroid", "temporal bone",
+    "kidneys and ureters", "liver and bile ducts", "teeth and jaws", "spinal cord", "great vessels", "lymph nodes",
+    "nasal cavity and sinuses", "pituitary region", "shoulder girdle", "adrenal glands", "pancreas", "small bowel",
+    "musculoskeletal system", "urinary bladder", "uterus and ovaries", "prostate", "mediastinum", "skull base",
+)  # fmt: skip
+_KIND_NAMES: dict[str, tuple[str, ...]] = {"ct": ("CT",), "mr": ("MR", "MRI"), "xray": ("X-ray", "XR")}
+_FORMS = (
+    "{plane} {kind}, {region}. {text}", "{kind}, {plane}, {region}. {text}", "{plane} {kind} of the {region}. {text}",
+    "{region}: {plane} {kind}. {text}", "{kind}; {region}; {plane}. {text}", "{text} ({plane} {kind}, {region})",
+    "Modality: {kind}. Plane: {plane}. Region: {region}. {text}",
+)  # fmt: skip
+_TECHNICAL = frozenset(
+    "ct mr mri axial coronal sagittal plane image images imaging scan scans computed tomography magnetic resonance "
+    "weighted contrast shows show showing demonstrates demonstrating demonstrated demonstrate reveals revealed seen "
+    "view views figure arrow arrows patient year old modality region case noted".split()
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A caption and what its words settle: kind "unknown" where they settle none."""
+
+    text: str
+    facts: Facts
+
+
+def read(text: str) -> Told:
+    """A caption with what its words settle, each part of it alone."""
+    return Told(text, read_facts(text))
+
+
+def templated(facts: Facts, text: str, rng: random.Random) -> Told:
+    """A caption with modality, plane and region by name before or behind it, as an index of labelled images has it."""
+    organ = facts.organ
+    if organ is None or rng.random() < 0.3:
+        organ = rng.choice(OTHER_REGIONS) if organ is None or organ in OTHER_REGIONS else organ
+    region = rng.choice(_REGIONS.get(organ, (organ.capitalize(), organ)))
+    plane = facts.plane or rng.choice(("axial", "coronal", "sagittal"))
+    names = {"plane": plane.capitalize(), "kind": rng.choice(_KIND_NAMES[facts.kind]), "region": region, "text": text}
+    return Told(rng.choice(_FORMS).format(**names).strip(), replace(facts, organ=organ, plane=plane))
+
+
+def vote(image: Facts | None, told: Sequence[Facts]) -> Facts:
+    """What image and captions settle together.
+
+    Every caption has one vote on each part that it states, nearer ones a little more, and the image one vote. Whether
+    it is an X-ray, only the image says.
+    """
+    first = Facts("unknown") if image is None else image
+    if first.kind == "xray":
+        return first if first.organ else replace(first, organ=_most(None, [t.organ for t in told]))
+    allowed = RADIOLOGY if image is None else ("ct", "mr")
+    kind = _most(None if image is None else first.kind, [t.kind if t.kind in allowed else None for t in told])
+    organ = _most(first.organ, [t.organ for t in told])
+    plane = _most(first.plane, [t.plane for t in told]) if kind != "xray" else None
+    return Facts(kind or "unknown", organ=organ, plane=plane)  # type: ignore[arg-type]
+
+
+def agreed(names: Sequence[str]) -> str:
+    """The name most captions give; of those given equally often, the nearest caption's."""
+    return _most(None, names) or ""
+
+
+def _most(image: str | None, told: Sequence[str | None]) -> str | None:
+    votes: Counter[str] = Counter()
+    for rank, name in enumerate(told, start=1):
+        if name:
+            votes[name] += rank**-0.3
+    if image:
+        votes[image] += 1
+    return max(votes, key=lambda name: votes[name]) if votes else None
+
+
+def shared_words(texts: Sequence[str]) -> tuple[str, ...]:
+    """Up to four telling words that two or more captions have in common, those of most captions first."""
+    seen: Counter[str] = Counter()
+    for text in texts:
+        words = re.findall(r"[a-z][a-z-]{3,}", text.lower())
+        seen.update(list(dict.fromkeys(w for w in words if w not in ENGLISH_STOP_WORDS and w not in _TECHNICAL)))
+    return tuple(word for word, count in seen.most_common(MOST_WORDS) if count > 1)
