@@ -7,37 +7,57 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from imaging.types import Pixels
 from pocket.facts import Facts
-from pocket.scenes import Scene
-from pocket.trunk import squash
+from pocket.trunk import FIELD_SIZE, squash
 
-Box = tuple[int, int, int, int]
-_WORKING_SIDE = 640
+Box = tuple[str, float, float, float, float]
+"""Name, left, top, right, bottom, in pixels of the image at hand."""
+Region = tuple[int, int, int, int]
+Drawn = tuple[Image.Image, Facts, list[Box]]
+WORKING_SIDE = 640
+_COUNTED = {"RBC": "red", "WBC": "white", "Platelets": "platelets", "nucleus": "nuclei"}
+_SHOWN = 0.5
+"""From this share of its box on, a cell counts as shown."""
+_SIDES = (130, 380)
+"""Sides in pixels of crops at a smear's own scale, about one to three cells across."""
 _FLUOROPHORES = ((0.15, 0.35, 1.0), (0.1, 0.1, 1.0), (0.2, 1.0, 0.25), (1.0, 0.2, 0.15), (0.1, 0.9, 0.9))
 _LABELS = ("R", "L", "AP", "PORTABLE", "120 mm", "Se: 3 Im: 14", "ERECT", "A", "W:350 L:40", "LEFT", "1.5T", "(a)", "B")
 
 
-def view(pixels: Pixels, scene: Scene | None, facts: Facts, rng: random.Random) -> tuple[Pixels, Facts]:
-    """A random view at 224 x 224 and what is true of it. `scene` gives the boxes of a smear."""
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """One view: uint8 `(384, 384, 3)`, what is true of it, and the cells that count, in shares of its sides."""
+
+    pixels: Pixels
+    facts: Facts
+    boxes: tuple[Box, ...] = ()
+
+
+def view(pixels: Pixels, boxes: Sequence[Box], facts: Facts, rng: random.Random) -> Shown:
+    """A random view and what is true of it. `boxes` are the cells of a smear, or nuclei, where they are known."""
     image = Image.fromarray(pixels)
-    image.thumbnail((_WORKING_SIDE, _WORKING_SIDE), Image.Resampling.BICUBIC)
-    maker: Callable[[Image.Image, Scene | None, Facts, random.Random], tuple[Image.Image, Facts]] = {
+    scale = min(1.0, WORKING_SIDE / max(image.size))
+    image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
+    maker: Callable[[Image.Image, list[Box], Facts, random.Random], Drawn] = {
         "smear": _smear, "fluorescence": _fluorescence, "tissue": _tissue, "brightfield": _brightfield,
         "ct": _radiology, "mr": _radiology, "xray": _radiology, "unknown": _unrelated,
     }[facts.kind]  # fmt: skip
-    shown, true = maker(image, scene, facts, rng)
-    return squash(np.asarray(damage(shown, rng))), true
+    scaled = [(name, *(side * scale for side in corners)) for name, *corners in boxes]
+    shown, true, found = maker(image, scaled, facts, rng)  # type: ignore[arg-type]
+    width, height = shown.size
+    shares = tuple((n, left / width, top / height, r / width, b / height) for n, left, top, r, b in found)
+    return Shown(squash(np.asarray(damage(shown, rng)), FIELD_SIZE), true, shares)
 
 
-def _crop_box(image: Image.Image, side: float, rng: random.Random) -> Box:
-    """A box of about `side` of each length, its aspect ratio stretched by up to a quarter."""
+def _region(image: Image.Image, side: float, rng: random.Random) -> Region:
+    """A region of about `side` of each length, its aspect ratio stretched by up to a quarter."""
     stretch = rng.uniform(0.8, 1.25) ** 0.5
     width = min(image.width, max(16, round(image.width * side * stretch)))
     height = min(image.height, max(16, round(image.height * side / stretch)))
@@ -45,79 +65,123 @@ def _crop_box(image: Image.Image, side: float, rng: random.Random) -> Box:
     return left, top, left + width, top + height
 
 
-def _turn(image: Image.Image, rng: random.Random) -> Image.Image:
-    turns = (None, Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.FLIP_TOP_BOTTOM, Image.Transpose.ROTATE_90,
-             Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)  # fmt: skip
-    turn = rng.choice(turns)
-    return image if turn is None else image.transpose(turn)
+def _square(image: Image.Image, side: float, x: float, y: float) -> Region:
+    """A square of `side` pixels around a point, moved to lie inside the image."""
+    width, height = min(round(side), image.width), min(round(side), image.height)
+    left = round(min(max(0, x - width / 2), image.width - width))
+    top = round(min(max(0, y - height / 2), image.height - height))
+    return left, top, left + width, top + height
 
 
-def _visible(boxes: list[Box], box: Box, share: float) -> int:
-    return sum(_overlap(b, box) >= share for b in boxes)
+def _turned(image: Image.Image, boxes: list[Box], rng: random.Random) -> tuple[Image.Image, list[Box]]:
+    """Flipped at random, and by a quarter turn or not, the boxes with it."""
+    width, height = image.size
+    if rng.random() < 0.5:
+        image = ImageOps.mirror(image)
+        boxes = [(n, width - r, t, width - left, b) for n, left, t, r, b in boxes]
+    if rng.random() < 0.5:
+        image = ImageOps.flip(image)
+        boxes = [(n, left, height - b, r, height - t) for n, left, t, r, b in boxes]
+    if rng.random() < 0.5:
+        image = image.transpose(Image.Transpose.TRANSPOSE)
+        boxes = [(n, t, left, b, r) for n, left, t, r, b in boxes]
+    return image, boxes
 
 
-def _overlap(inner: Box, outer: Box) -> float:
-    width = min(inner[2], outer[2]) - max(inner[0], outer[0])
-    height = min(inner[3], outer[3]) - max(inner[1], outer[1])
-    area = max(1, (inner[2] - inner[0]) * (inner[3] - inner[1]))
-    return max(0, width) * max(0, height) / area
+def _share_inside(box: Box, region: Region) -> float:
+    _, left, top, right, bottom = box
+    width = min(right, region[2]) - max(left, region[0])
+    height = min(bottom, region[3]) - max(top, region[1])
+    return max(0.0, width) * max(0.0, height) / max(1.0, (right - left) * (bottom - top))
 
 
-def _smear(image: Image.Image, scene: Scene | None, facts: Facts, rng: random.Random) -> tuple[Image.Image, Facts]:
-    whole = scene is None or rng.random() < 0.35
-    if not whole and scene is not None:
-        box = _crop_box(image, rng.uniform(0.3, 0.95), rng)
-        cells: dict[str, list[Box]] = {"WBC": [], "RBC": []}
-        for name, *corners in scene.boxes:
-            if name in cells:
-                cells[name].append((corners[0], corners[1], corners[2], corners[3]))
-        sure, perhaps = _visible(cells["WBC"], box, 0.45), _visible(cells["WBC"], box, 0.08)
-        facts = replace(facts, red=_visible(cells["RBC"], box, 0.5), white=sure if sure == perhaps else None)
-        image = image.crop(box)
-    return recolour(_turn(image, rng), rng, hue=0.045, saturation=(0.35, 1.5), tint=0.12), facts
+def _cut(image: Image.Image, boxes: list[Box], facts: Facts, region: Region) -> Drawn:
+    """A region with the cells that show in it, counted anew; white cells half in and half out leave theirs unknown."""
+    left, top, right, bottom = region
+    shown = [box for box in boxes if _share_inside(box, region) >= _SHOWN]
+    counts: dict[str, int | None] = {
+        field: sum(box[0] == name for box in shown)
+        for name, field in _COUNTED.items()
+        if getattr(facts, field) is not None
+    }
+    if any(box[0] == "WBC" and 0.08 < _share_inside(box, region) < _SHOWN for box in boxes):
+        counts["white"] = None
+    moved: list[Box] = [
+        (n, max(0, x - left), max(0, y - top), min(right, r) - left, min(bottom, b) - top) for n, x, y, r, b in shown
+    ]
+    return image.crop(region), replace(facts, **counts), moved  # type: ignore[arg-type]
 
 
-def _fluorescence(image: Image.Image, _: Scene | None, facts: Facts, rng: random.Random) -> tuple[Image.Image, Facts]:
-    side = 1.0 if rng.random() < 0.5 else rng.uniform(0.45, 1.0)
-    if side < 1.0:
-        box = _crop_box(image, side, rng)
-        share = (box[2] - box[0]) * (box[3] - box[1]) / (image.width * image.height)
-        image = image.crop(box)
-        count = None if facts.nuclei is None or share < 0.7 else round(facts.nuclei * share)
-        facts = replace(facts, nuclei=count)
-    image = _turn(image, rng)
+def _smear(image: Image.Image, boxes: list[Box], facts: Facts, rng: random.Random) -> Drawn:
+    draw = rng.random()
+    if boxes and draw < 0.65:
+        region = _smear_region(image, boxes, draw / 0.65, rng)
+        image, facts, boxes = _cut(image, boxes, facts, region)
+    image, boxes = _turned(image, boxes, rng)
+    return recolour(image, rng, hue=0.045, saturation=(0.35, 1.5), tint=0.12), facts, boxes
+
+
+def _smear_region(image: Image.Image, boxes: list[Box], draw: float, rng: random.Random) -> Region:
+    """Around a white cell, away from all of them, or anywhere."""
+    whites = [box for box in boxes if box[0] == "WBC"]
+    if draw < 0.35 and whites:
+        _, left, top, right, bottom = rng.choice(whites)
+        side = max(rng.uniform(*_SIDES), 0.8 * max(right - left, bottom - top))
+        x, y = (left + right) / 2 + rng.gauss(0, side / 5), (top + bottom) / 2 + rng.gauss(0, side / 5)
+        return _square(image, side, x, y)
+    for _ in range(20 if draw < 0.75 else 0):
+        region = _square(image, rng.uniform(*_SIDES), rng.uniform(0, image.width), rng.uniform(0, image.height))
+        if all(_share_inside(box, region) < 0.01 for box in whites):
+            return region
+    return _region(image, rng.uniform(0.3, 0.95), rng)
+
+
+def _fluorescence(image: Image.Image, boxes: list[Box], facts: Facts, rng: random.Random) -> Drawn:
+    if rng.random() < 0.5:
+        region = _region(image, rng.uniform(0.45, 1.0), rng)
+        image, facts, boxes = _cut(image, boxes, facts, region) if boxes else _counted(image, facts, region)
+    image, boxes = _turned(image, boxes, rng)
     grey = np.asarray(image.convert("L"), dtype=np.float32)
     if rng.random() < 0.5:
         grey = grey * 255.0 / max(8.0, float(np.percentile(grey, 99.7))) * rng.uniform(0.6, 1.1)
     grey = 255.0 * np.clip(grey / 255.0, 0, 1) ** rng.uniform(0.6, 1.3)
     colour = (1.0, 1.0, 1.0) if rng.random() < 0.45 else rng.choice(_FLUOROPHORES)
     pixels = np.clip(grey[..., None] * np.array(colour, dtype=np.float32), 0, 255).astype(np.uint8)
-    return Image.fromarray(pixels), facts
+    return Image.fromarray(pixels), facts, boxes
 
 
-def _tissue(image: Image.Image, _: Scene | None, facts: Facts, rng: random.Random) -> tuple[Image.Image, Facts]:
-    if rng.random() < 0.7:
-        image = image.crop(_crop_box(image, rng.uniform(0.4, 0.95), rng))
+def _counted(image: Image.Image, facts: Facts, region: Region) -> Drawn:
+    """A region of an image whose nuclei are counted but not placed: of most of it, the count in proportion."""
+    share = (region[2] - region[0]) * (region[3] - region[1]) / (image.width * image.height)
+    count = None if facts.nuclei is None or share < 0.7 else round(facts.nuclei * share)
+    return image.crop(region), replace(facts, nuclei=count), []
+
+
+def _tissue(image: Image.Image, boxes: list[Box], facts: Facts, rng: random.Random) -> Drawn:
+    if rng.random() < 0.6:
+        image, facts, boxes = _counted(image, facts, _region(image, rng.uniform(0.4, 1.0), rng))
+    image, boxes = _turned(image, boxes, rng)
     wild = rng.random() < 0.35 and facts.stain is None
     hue = 0.14 if wild else 0.03
-    return recolour(_turn(image, rng), rng, hue=hue, saturation=(0.5, 1.6), tint=0.1), facts
+    return recolour(image, rng, hue=hue, saturation=(0.5, 1.6), tint=0.1), facts, boxes
 
 
-def _brightfield(image: Image.Image, _: Scene | None, facts: Facts, rng: random.Random) -> tuple[Image.Image, Facts]:
-    if rng.random() < 0.7:
-        image, facts = image.crop(_crop_box(image, rng.uniform(0.4, 0.95), rng)), replace(facts, nuclei=None)
-    return recolour(_turn(image, rng), rng, hue=0.0, saturation=(1.0, 1.0), tint=0.1), facts
+def _brightfield(image: Image.Image, boxes: list[Box], facts: Facts, rng: random.Random) -> Drawn:
+    if rng.random() < 0.6:
+        image, facts, boxes = _counted(image, facts, _region(image, rng.uniform(0.4, 1.0), rng))
+    image, boxes = _turned(image, boxes, rng)
+    return recolour(image, rng, hue=0.0, saturation=(1.0, 1.0), tint=0.1), facts, boxes
 
 
-def _radiology(image: Image.Image, _: Scene | None, facts: Facts, rng: random.Random) -> tuple[Image.Image, Facts]:
+def _radiology(image: Image.Image, _: list[Box], facts: Facts, rng: random.Random) -> Drawn:
     image = image.convert("L")
     choice = rng.random()
-    if choice < 0.18:
-        image = image.crop(_crop_box(image, rng.uniform(0.22, 0.5), rng))
+    if choice < 0.15:
+        image = image.crop(_region(image, rng.uniform(0.25, 0.5), rng))
         facts = replace(facts, organ=None, plane=None)
-        image = _turn(image, rng)
+        image, _ = _turned(image, [], rng)
     elif choice < 0.7:
-        image = image.crop(_crop_box(image, rng.uniform(0.75, 1.0), rng))
+        image = image.crop(_region(image, rng.uniform(0.75, 1.0), rng))
     if rng.random() < 0.5:
         image = ImageOps.mirror(image)
     if rng.random() < 0.5:
@@ -132,16 +196,18 @@ def _radiology(image: Image.Image, _: Scene | None, facts: Facts, rng: random.Ra
         _burn_in(image, rng)
     if rng.random() < 0.12:
         image = recolour(image, rng, hue=0.0, saturation=(1.0, 1.0), tint=0.12)
-    return image, facts
+    return image, facts, []
 
 
-def _unrelated(image: Image.Image, _: Scene | None, facts: Facts, rng: random.Random) -> tuple[Image.Image, Facts]:
+def _unrelated(image: Image.Image, _: list[Box], facts: Facts, rng: random.Random) -> Drawn:
     if rng.random() < 0.85:
-        image = image.crop(_crop_box(image, rng.uniform(0.2, 1.0), rng))
-    image = _turn(image, rng) if rng.random() < 0.5 else image
-    if rng.random() < 0.2:
+        image = image.crop(_region(image, rng.uniform(0.2, 1.0), rng))
+    if rng.random() < 0.5:
+        image, _ = _turned(image, [], rng)
+    if rng.random() < 0.3:
         image = image.convert("L").convert("RGB")
-    return recolour(image, rng, hue=0.5 if rng.random() < 0.3 else 0.05, saturation=(0.3, 1.5), tint=0.15), facts
+    hue = 0.5 if rng.random() < 0.3 else 0.05
+    return recolour(image, rng, hue=hue, saturation=(0.3, 1.5), tint=0.15), facts, []
 
 
 def recolour(

@@ -1,45 +1,50 @@
-"""The frozen trunk's features of every training view, computed once and kept on disk."""
+"""What the trunk's frozen blocks give of every training view, computed once and kept on disk."""
 
 from __future__ import annotations
 
 import json
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from imaging.types import Pixels
-from pocket.augment import view
+from pocket.augment import Box, Shown, view
 from pocket.facts import Facts
 from pocket.scenes import Scene
-from pocket.trunk import TOKENS, WIDTH, token_features
+from pocket.trunk import IMAGE_SIZE, LOWER_GRID, LOWER_WIDTH, WIDTH, lower, normalise, squash
 
-_BATCH = 32
+_BATCH = 16
 
 
 @dataclass(frozen=True)
 class View:
-    """One cached view: the group it came from, what is true of it, and people's questions about it."""
+    """One view: the group it came from, what is true of it, people's questions about it, and its cells in shares
+    of the view's sides (empty where they are not placed)."""
 
     group: str
     facts: Facts
     qa: tuple[tuple[str, str, str], ...] = ()
+    boxes: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Cache:
-    """Views and their features, float16 `(n, 49, 1280)`, memory-mapped."""
+    """Views; `(n, 112, 24, 24)` of the frozen blocks at 384 pixels; the whole trunk's mean at 224, `(n, 1280)`.
+
+    Both float16 and memory-mapped.
+    """
 
     views: list[View]
-    tokens: NDArray[np.float16]
+    lower: NDArray[np.float16]
+    pooled: NDArray[np.float16]
 
 
-Job = tuple[View, Callable[[], tuple[Pixels, Facts]]]
+Job = tuple[View, Callable[[], Shown]]
 
 
 def scene_jobs(scenes: Sequence[Scene], copies: int, seed: int) -> Iterator[Job]:
@@ -50,29 +55,42 @@ def scene_jobs(scenes: Sequence[Scene], copies: int, seed: int) -> Iterator[Job]
             yield View(scene.group, scene.facts, scene.qa), _drawer(scene, rng)
 
 
-def _drawer(scene: Scene, rng: random.Random) -> Callable[[], tuple[Pixels, Facts]]:
-    return lambda: view(scene.pixels(), scene, scene.facts, rng)
+def _drawer(scene: Scene, rng: random.Random) -> Callable[[], Shown]:
+    return lambda: view(scene.pixels(), scene.boxes, scene.facts, rng)
 
 
 def build(folder: Path, name: str, jobs: Iterable[Job], trunk: nn.Module) -> None:
-    """Writes `name.npy` and `name.jsonl`; does nothing where they are complete."""
+    """Writes `name.lower.npy`, `name.pooled.npy` and `name.jsonl`; does nothing where they are complete."""
     done = folder / f"{name}.jsonl"
     if done.exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     todo = list(jobs)
-    path = folder / f"{name}.npy"
-    store = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(len(todo), TOKENS, WIDTH))
+    shape = (len(todo), LOWER_WIDTH, LOWER_GRID, LOWER_GRID)
+    fields = np.lib.format.open_memmap(folder / f"{name}.lower.npy", mode="w+", dtype=np.float16, shape=shape)
+    pooled = np.lib.format.open_memmap(
+        folder / f"{name}.pooled.npy", mode="w+", dtype=np.float16, shape=(len(todo), WIDTH)
+    )
     rows: list[str] = []
-    with ThreadPoolExecutor(2) as pool:
-        for start in range(0, len(todo), _BATCH):
-            part = todo[start : start + _BATCH]
-            shown = list(pool.map(lambda job: job[1](), part))
-            store[start : start + len(part)] = token_features(trunk, [pixels for pixels, _ in shown])
-            for (made, _), (_, facts) in zip(part, shown, strict=True):
-                rows.append(json.dumps({"group": made.group, "facts": asdict(facts), "qa": made.qa}))
-    store.flush()
+    for start in range(0, len(todo), _BATCH):
+        part = todo[start : start + _BATCH]
+        shown = [draw() for _, draw in part]
+        end = start + len(part)
+        fields[start:end], pooled[start:end] = _features(trunk, shown)
+        for (made, _), seen in zip(part, shown, strict=True):
+            row = {"group": made.group, "facts": asdict(seen.facts), "qa": made.qa, "boxes": seen.boxes}
+            rows.append(json.dumps(row))
+    fields.flush()
+    pooled.flush()
     done.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
+@torch.inference_mode()
+def _features(trunk: nn.Module, shown: Sequence[Shown]) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
+    with torch.autocast("cpu", torch.bfloat16):
+        fields = lower(trunk, normalise([seen.pixels for seen in shown]))
+        grid = trunk(normalise([squash(seen.pixels, IMAGE_SIZE) for seen in shown]))
+    return fields.to(torch.float16).numpy(), grid.mean((2, 3)).to(torch.float16).numpy()
 
 
 def load(folder: Path, names: Sequence[str]) -> list[Cache]:
@@ -82,6 +100,8 @@ def load(folder: Path, names: Sequence[str]) -> list[Cache]:
         views = []
         for line in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
-            views.append(View(row["group"], Facts(**row["facts"]), tuple(tuple(qa) for qa in row["qa"])))
-        caches.append(Cache(views, np.load(folder / f"{name}.npy", mmap_mode="r")))
+            qa, boxes = (tuple(tuple(item) for item in row[key]) for key in ("qa", "boxes"))
+            views.append(View(row["group"], Facts(**row["facts"]), qa, boxes))
+        fields, pooled = (np.load(folder / f"{name}.{part}.npy", mmap_mode="r") for part in ("lower", "pooled"))
+        caches.append(Cache(views, fields, pooled))
     return caches

@@ -56,7 +56,7 @@ def smears(data: Path, split: str) -> list[Scene]:
         Scene(
             group=f"bccd/{row['id']}",
             path=data / "bccd" / row["image"],
-            facts=Facts("smear", red=row["rbc"], white=row["wbc"]),
+            facts=Facts("smear", red=row["rbc"], white=row["wbc"], platelets=row["platelets"]),
             boxes=tuple((b[0], *b[1:5]) for b in row["boxes"]),
         )
         for row in _lines(data / "bccd" / "records.jsonl")

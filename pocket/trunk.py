@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import timm
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
@@ -20,8 +19,14 @@ from imaging.types import Pixels
 
 ARCHITECTURE = "efficientnet_lite0"
 IMAGE_SIZE = 224
-TOKENS = 49
-WIDTH = 1280
+"""Pixels a side that the encoder sees."""
+FIELD_SIZE = 384
+"""Pixels a side that the generator sees: at this scale a red cell of a 640-pixel field is 60 pixels across."""
+GRID, TOKENS, WIDTH = 12, 144, 1280
+"""The generator's image tokens: a grid of `GRID` x `GRID`, each `WIDTH` numbers and 32 pixels a side."""
+LOWER_BLOCKS = 5
+LOWER_GRID, LOWER_WIDTH = 24, 112
+"""What the frozen lower blocks give of an image of `FIELD_SIZE`; the upper blocks are trained for the generator."""
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.5, 0.5, 0.5)
 PTH_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -61,24 +66,39 @@ def load_trunk() -> nn.Module:
     trunk.load_state_dict(mapped)
     trunk.reset_classifier(0, "")  # type: ignore[operator]
     trunk.requires_grad_(False)
-    return trunk.eval()
+    return trunk.eval().to(memory_format=torch.channels_last)
 
 
-def squash(pixels: Pixels) -> Pixels:
-    """The whole image at 224 x 224, aspect ratio given up, as both processors do."""
-    image = Image.fromarray(pixels).resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BICUBIC)
+def squash(pixels: Pixels, side: int) -> Pixels:
+    """The whole image at `side` x `side`, aspect ratio given up, as both processors do."""
+    image = Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC)
     return np.asarray(image)
 
 
 def normalise(batch: Sequence[Pixels]) -> torch.Tensor:
-    """uint8 `(224, 224, 3)` each to float32 `(n, 3, 224, 224)`, scaled to -1..1."""
+    """uint8 `(side, side, 3)` each to float32 `(n, 3, side, side)`, scaled to -1..1, channels last in memory."""
     stacked = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 255.0
     mean, std = torch.tensor(MEAN).view(1, 3, 1, 1), torch.tensor(STD).view(1, 3, 1, 1)
-    return (stacked - mean) / std
+    return ((stacked - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-@torch.inference_mode()
-def token_features(trunk: nn.Module, batch: Sequence[Pixels]) -> NDArray[np.float16]:
-    """float16 `(n, 49, 1280)`: the trunk's grid, row by row."""
-    grid = trunk(normalise(batch).to(memory_format=torch.channels_last))
-    return grid.flatten(2).permute(0, 2, 1).to(torch.float16).numpy()  # type: ignore[no-any-return]
+def lower(trunk: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """The frozen part: `(n, 3, 384, 384) -> (n, 112, 24, 24)`."""
+    hidden = trunk.bn1(trunk.conv_stem(images))  # type: ignore[operator]
+    for block in trunk.blocks[:LOWER_BLOCKS]:  # type: ignore[index]
+        hidden = block(hidden)
+    return hidden  # type: ignore[no-any-return]
+
+
+def upper(trunk: nn.Module, hidden: torch.Tensor) -> torch.Tensor:
+    """The part that is trained: `(n, 112, 24, 24) -> (n, 144, 1280)`, the grid row by row."""
+    for block in trunk.blocks[LOWER_BLOCKS:]:  # type: ignore[index]
+        hidden = block(hidden)
+    hidden = trunk.bn2(trunk.conv_head(hidden))  # type: ignore[operator]
+    return hidden.flatten(2).transpose(1, 2)
+
+
+def upper_parameters(trunk: nn.Module) -> list[nn.Parameter]:
+    """The parameters of the part that is trained."""
+    parts = [*trunk.blocks[LOWER_BLOCKS:], trunk.conv_head, trunk.bn2]  # type: ignore[index]
+    return [parameter for part in parts for parameter in part.parameters()]
