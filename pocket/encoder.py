@@ -6,7 +6,6 @@ import csv
 import json
 import math
 import random
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,10 +59,8 @@ def config() -> dict[str, Any]:
 
 
 def pooled(caches: Sequence[Cache]) -> Floats:
-    """float32 `(n, 1280)`: each view's mean over its 49 tokens."""
-    parts = [cache.tokens[i : i + 256].astype(np.float32).mean(axis=1)
-             for cache in caches for i in range(0, len(cache.views), 256)]  # fmt: skip
-    return np.concatenate(parts)
+    """float32 `(n, 1280)`: the untuned trunk's mean over each view."""
+    return np.concatenate([cache.pooled.astype(np.float32) for cache in caches])
 
 
 def whitening(features: Floats, weights: NDArray[np.float64]) -> tuple[Floats, Floats]:
@@ -121,7 +118,6 @@ def fit_text(
     facts: Sequence[Facts],
     figures: Sequence[Figure],
     tokenizer: Tokenizer,
-    minutes: float,
     steps: int,
     log: Path,
     seed: int,
@@ -137,17 +133,16 @@ def fit_text(
     optimiser = torch.optim.AdamW(trained, lr=6e-4, weight_decay=0.05)
     images = torch.from_numpy(embeddings)
     weights = kind_weights(facts)
-    start, recent, mask = time.monotonic(), 0.0, clip.text.attn_mask
+    recent, mask = 0.0, clip.text.attn_mask
     clip.train()
     with log.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("step", "seconds", "loss"))
+        writer.writerow(("step", "loss"))
         for step in range(steps):
-            done = max(step / steps, (time.monotonic() - start) / (60 * minutes))
-            if done >= 1:
-                break
             for group in optimiser.param_groups:
-                group["lr"] = 6e-4 * min(1.0, (step + 1) / 50) * (0.02 + 0.98 * (1 + math.cos(math.pi * done)) / 2)
+                group["lr"] = (
+                    6e-4 * min(1.0, (step + 1) / 50) * (0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2)
+                )
             chosen = rng.choices(range(len(facts)), weights=weights.tolist(), k=64)
             batch = [facts[i] for i in chosen]
             texts = [_spoken(fact, spoken, rng) for fact in batch]
@@ -162,7 +157,7 @@ def fit_text(
             optimiser.step()
             recent = loss.item() if step == 0 else 0.95 * recent + 0.05 * loss.item()
             if step % 20 == 0:
-                writer.writerow((step, round(time.monotonic() - start, 1), round(recent, 4)))
+                writer.writerow((step, round(recent, 4)))
                 file.flush()
     clip.text.attn_mask = mask
     clip.eval()

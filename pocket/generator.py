@@ -1,4 +1,4 @@
-"""The generator: FastVLM over the frozen trunk with a small Qwen2, trained on cached features."""
+"""The generator: FastVLM over the tuned trunk with a small Qwen2, trained on cached features."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import ctypes
 import math
 import platform
 import random
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,21 +29,21 @@ from transformers import (
 
 from pocket.corpus import Sample
 from pocket.tokenizer import CHAT_TEMPLATE, END, IMAGE, PAD, VOCAB_SIZE, save_for_generator, token_id
-from pocket.trunk import ARCHITECTURE, IMAGE_SIZE, MEAN, STD, TOKENS, WIDTH
+from pocket.trunk import ARCHITECTURE, FIELD_SIZE, GRID, MEAN, STD, TOKENS, WIDTH
 
 HIDDEN, LAYERS, HEADS, KV_HEADS, MLP = 256, 4, 4, 2, 768
-MAX_TOKENS = 512
+MAX_TOKENS = 640
+_CHECKPOINT_STEPS = 250
 Gather = Callable[[Sequence[int]], NDArray[np.float16]]
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast: `minutes` of wall clock or `steps`, whichever ends first; tokens in a batch."""
+    """How long and how fast: steps, peak learning rate, tokens in a batch (padding counted), steps of warm-up."""
 
     steps: int
-    minutes: float
     learning_rate: float
-    batch_tokens: int = 2_600
+    batch_tokens: int = 3_600
     warmup: int = 60
 
 
@@ -108,10 +107,10 @@ def save(model: FastVlmForConditionalGeneration, tokenizer: Tokenizer, folder: P
     save_for_generator(tokenizer, folder)
     images = CLIPImageProcessor(
         do_resize=True,
-        size={"height": IMAGE_SIZE, "width": IMAGE_SIZE},
+        size={"height": FIELD_SIZE, "width": FIELD_SIZE},
         resample=3,
         do_center_crop=False,
-        crop_size={"height": IMAGE_SIZE, "width": IMAGE_SIZE},
+        crop_size={"height": FIELD_SIZE, "width": FIELD_SIZE},
         do_rescale=True,
         do_normalize=True,
         image_mean=list(MEAN),
@@ -121,7 +120,7 @@ def save(model: FastVlmForConditionalGeneration, tokenizer: Tokenizer, folder: P
     processor = LlavaProcessor(
         image_processor=images,
         tokenizer=PreTrainedTokenizerFast.from_pretrained(folder),
-        patch_size=IMAGE_SIZE // 7,
+        patch_size=FIELD_SIZE // GRID,
         vision_feature_select_strategy="full",
         chat_template=CHAT_TEMPLATE,
         image_token=IMAGE,
@@ -179,17 +178,16 @@ def loss_of(model: FastVlmForConditionalGeneration, batch: list[_Coded], gather:
     for row, item in enumerate(batch):
         ids[row, : len(item.ids)] = torch.tensor(item.ids)
         wanted[row, item.answer_from : len(item.ids)] = True
-    embedded = model.get_input_embeddings()(ids)
     views = [c.view for c in batch if c.view is not None]
-    if views and gather is not None:
-        features = torch.from_numpy(gather(views).astype(np.float32))
-        projected = model.model.multi_modal_projector(features).to(embedded.dtype)
-        mask = (ids == model.config.image_token_id).unsqueeze(-1)
-        embedded = embedded.masked_scatter(mask, projected)
-    hidden = model.model.language_model(inputs_embeds=embedded, use_cache=False).last_hidden_state
-    target = ids[:, 1:][wanted[:, 1:]]
-    logits = model.lm_head(hidden[:, :-1][wanted[:, 1:]])
-    return nn.functional.cross_entropy(logits.float(), target)
+    with torch.autocast("cpu", torch.bfloat16):
+        embedded = model.get_input_embeddings()(ids)
+        if views and gather is not None:
+            projected = model.model.multi_modal_projector(torch.from_numpy(gather(views)).to(torch.bfloat16))
+            mask = (ids == model.config.image_token_id).unsqueeze(-1)
+            embedded = embedded.masked_scatter(mask, projected.to(embedded.dtype))
+        hidden = model.model.language_model(inputs_embeds=embedded, use_cache=False).last_hidden_state
+        logits = model.lm_head(hidden[:, :-1][wanted[:, 1:]])
+    return nn.functional.cross_entropy(logits.float(), ids[:, 1:][wanted[:, 1:]])
 
 
 def fit(
@@ -201,32 +199,53 @@ def fit(
     log: Path,
     seed: int,
 ) -> None:
-    """Trains all but the vision tower with AdamW, cosine decay over the share of the schedule that is done."""
+    """Trains all but the vision tower with AdamW and cosine decay; goes on from the checkpoint beside `log`, if any.
+
+    A batch is the same whatever was trained before, so a run that was stopped ends where an unbroken one does.
+    """
     rng = random.Random(seed)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=schedule.learning_rate, betas=(0.9, 0.95), weight_decay=0.05, fused=True)
     model.train()
     model.model.vision_tower.eval()
-    start, step, seen, recent = time.monotonic(), 0, 0, 0.0
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w", newline="") as file:
+    checkpoint = log.with_suffix(".checkpoint")
+    seen, recent, begun = 0, 0.0, _resume(checkpoint, model, optimiser)
+    stream = (batch for samples in epochs for batch in batches(encode(samples, tokenizer), schedule.batch_tokens, rng))
+    with log.open("a" if begun else "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("step", "samples", "seconds", "loss"))
-        for samples in epochs:
-            for batch in batches(encode(samples, tokenizer), schedule.batch_tokens, rng):
-                done = max(step / schedule.steps, (time.monotonic() - start) / (60 * schedule.minutes))
-                if done >= 1:
-                    return
-                rate = min(1.0, (step + 1) / schedule.warmup) * (0.03 + 0.97 * (1 + math.cos(math.pi * done)) / 2)
-                for group in optimiser.param_groups:
-                    group["lr"] = schedule.learning_rate * rate
-                loss = loss_of(model, batch, gather)
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                nn.utils.clip_grad_norm_(trained, 1.0)
-                optimiser.step()
-                step, seen = step + 1, seen + len(batch)
-                recent = loss.item() if step == 1 else 0.95 * recent + 0.05 * loss.item()
-                if step % 20 == 0:
-                    writer.writerow((step, seen, round(time.monotonic() - start, 1), round(recent, 4)))
-                    file.flush()
+        if not begun:
+            writer.writerow(("step", "samples", "loss"))
+        for step, batch in zip(range(schedule.steps), stream, strict=False):
+            seen += len(batch)
+            if step < begun:
+                continue
+            rate = min(1.0, (step + 1) / schedule.warmup) * (
+                0.03 + 0.97 * (1 + math.cos(math.pi * step / schedule.steps)) / 2
+            )
+            for group in optimiser.param_groups:
+                group["lr"] = schedule.learning_rate * rate
+            loss = loss_of(model, batch, gather)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(trained, 1.0)
+            optimiser.step()
+            recent = 0.95 * recent + 0.05 * loss.item() if recent else loss.item()
+            if (step + 1) % 20 == 0:
+                writer.writerow((step + 1, seen, round(recent, 4)))
+                file.flush()
+            if (step + 1) % _CHECKPOINT_STEPS == 0:
+                part = checkpoint.with_suffix(".part")
+                torch.save({"step": step + 1, "model": model.state_dict(), "optimiser": optimiser.state_dict()}, part)
+                part.rename(checkpoint)
+    checkpoint.unlink(missing_ok=True)
+
+
+def _resume(checkpoint: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> int:
+    """The number of steps that the checkpoint has behind it, its state restored; 0 where there is none."""
+    if not checkpoint.exists():
+        return 0
+    state = torch.load(checkpoint, weights_only=True)
+    model.load_state_dict(state["model"])
+    optimiser.load_state_dict(state["optimiser"])
+    return int(state["step"])

@@ -65,13 +65,11 @@ class Speaker:
         said = dict(self.engine.generate(prompts, GREEDY))
         return [said[position].text for position in range(len(prompts))]
 
-
-def neighbours(
-    queries: NDArray[np.float32], index: NDArray[np.float32], captions: Sequence[str], k: int = 3
-) -> list[list[str]]:
-    """The captions of the `k` nearest rows of the index, for each query."""
-    scores = queries @ index.T
-    return [[captions[i] for i in np.argsort(-row)[:k]] for row in scores]
+    def sure_of(self, question: str, pictures: Sequence[Pixels], answers: Sequence[str]) -> list[float]:
+        """The probability of the first of the answers to a question, for each picture."""
+        prompts = [_prompt(picture, [], question) for picture in pictures]
+        scored = dict(self.engine.score(prompts, answers))
+        return [scored[position][0] for position in range(len(prompts))]
 
 
 def _prompt(picture: Pixels, captions: Sequence[str], question: str) -> Prompt:

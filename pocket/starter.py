@@ -27,7 +27,7 @@ SEEDS: dict[RenderKind, range] = {
     "radiograph": range(200_300, 200_308),
 }
 """Rendered images of the starter set; no seed here is trained on."""
-DEMO_SMEAR_SEED = 300_019
+DEMO_SMEAR_SEED = 300_059
 OURS = "CC0-1.0"
 _PYDICOM_LICENSE = "pydicom test file; its README knows of no restriction on use"
 _PYDICOM_BY = "pydicom/data/test_files"

@@ -1,48 +1,53 @@
 """Trains both embedded models: `python -m pocket.train --data ../shared/data --out pocket/weights --work WORK`.
 
-Six stages, each skipped where its result is in the work folder already: features, tokenizer, language,
-encoder, generator, refine. Curves are CSV files there.
+Six stages: features, vision, tokenizer, language, encoder, generator. Each is skipped where its result is in the work
+folder already, and language and generator go on from their last checkpoint. Curves are CSV files there.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import random
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import nn
 
-from pocket import encoder, generator, tokenizer, views
+from pocket import encoder, features, generator, tokenizer, views, vision
 from pocket.corpus import Library, Sample, image_samples, text_samples
-from pocket.features import Cache, build, load
-from pocket.language import Figure, answers, figures, neighbours
+from pocket.features import Cache, View
+from pocket.language import answers, figures, neighbours
 from pocket.starter import PASSAGES
 from pocket.trunk import TOKENS, WIDTH, load_trunk
 
 SEED = 1
 PROJECTOR_SAMPLE = 1_500
+EPOCH = 4_000
+TEXT_SHARE = 0.06
+"""Samples without an image among the generator's."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Where things are, and how many minutes of wall clock each training stage may take."""
+    """Where things are, and how many steps each training stage takes."""
 
     data: Path
     out: Path
     work: Path
-    language_minutes: float
-    encoder_minutes: float
-    generator_minutes: float
-    refine_minutes: float
+    language_steps: int = 700
+    encoder_steps: int = 300
+    vision_steps: int = 1_100
+    generator_steps: int = 4_000
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -51,32 +56,131 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with bccd, dsb2018, vqa_rad and text")
     parser.add_argument("--out", type=Path, required=True, help="folder that gets clip/ and vlm/")
     parser.add_argument("--work", type=Path, default=Path(".scratch/pocket"), help="folder for features and curves")
-    parser.add_argument("--language-minutes", type=float, default=5)
-    parser.add_argument("--encoder-minutes", type=float, default=3)
-    parser.add_argument("--generator-minutes", type=float, default=27)
-    parser.add_argument("--refine-minutes", type=float, default=4)
-    train(Plan(**vars(parser.parse_args(arguments))))
+    for stage in ("language", "encoder", "vision", "generator"):
+        parser.add_argument(f"--{stage}-steps", type=int, default=getattr(Plan, f"{stage}_steps"))
+    Training(Plan(**vars(parser.parse_args(arguments)))).run()
 
 
-def train(plan: Plan) -> None:
-    """Features, tokenizer, language, encoder, generator, refine."""
+@dataclass
+class Training:
+    """The stages, in order, over what they share."""
+
+    plan: Plan
+    trunk: nn.Module = field(default_factory=load_trunk)
+    caches: list[Cache] = field(default_factory=list)
+
+    def run(self) -> None:
+        generator.keep_memory()
+        torch.manual_seed(SEED)
+        plan = self.plan
+        plan.work.mkdir(parents=True, exist_ok=True)
+        self._stage("features", plan.work / "features.done", self._features)
+        self.caches = features.load(plan.work / "features", views.CACHES)
+        told = figures(plan.data)
+        self._stage("vision", plan.work / "trunk.pt", self._vision)
+        self.library = Library(views.all_views(self.caches), told, passages(plan.data), neighbours(told, 5))
+        self._stage("tokenizer", plan.work / "tokenizer.json", self._tokenizer)
+        self.spelling = Tokenizer.from_file(str(plan.work / "tokenizer.json"))
+        self._stage("language", plan.work / "language.pt", self._language)
+        self._stage("encoder", plan.work / "encoder.done", self._encoder)
+        self._stage("generator", plan.work / "generator.done", self._generator)
+
+    def _stage(self, name: str, result: Path, work: Any) -> None:
+        if result.exists():
+            return
+        start = time.monotonic()
+        _tell(name)
+        work(result)
+        _tell(f"{name} took {(time.monotonic() - start) / 60:.1f} minutes")
+
+    def _features(self, done: Path) -> None:
+        """One process a core: each cache is one process's."""
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(multiprocessing.cpu_count(), mp_context=context) as pool:
+            for name in pool.map(_cache, *zip(*((self.plan, name) for name in views.CACHES), strict=True)):
+                _tell(f"  {name}")
+        done.touch()
+
+    def _tokenizer(self, path: Path) -> None:
+        rng = random.Random(SEED)
+        texts = [figure.text for figure in self.library.figures] + [text for _, text in self.library.passages]
+        chosen = rng.sample(range(len(self.library.views)), 6_000)
+        samples = list(image_samples([self.library.views[i] for i in chosen], self.library, rng))
+        samples += list(text_samples(self.library, 2_000, rng))
+        tokenizer.train(texts + [s.prompt + s.answer for s in samples]).save(str(path))
+
+    def _language(self, path: Path) -> None:
+        model = generator.build(self.spelling, self.trunk)
+        schedule = generator.Schedule(self.plan.language_steps, learning_rate=1.5e-3)
+        log = self.plan.work / "language.csv"
+        generator.fit(model, self._texts(), None, self.spelling, schedule, log, SEED)
+        torch.save(model.state_dict(), path)
+
+    def _texts(self) -> Iterator[list[Sample]]:
+        rng = random.Random(SEED + 1)
+        prose = answers(self.plan.data, 4_000)
+        while True:
+            samples = [Sample("", text) for text in rng.sample(prose, 500)]
+            samples += text_samples(self.library, EPOCH - 500, rng)
+            yield samples
+
+    def _encoder(self, done: Path) -> None:
+        folder = self.plan.out / "clip"
+        pooled = encoder.pooled(self.caches)
+        facts = [view.facts for view in self.library.views]
+        matrix, bias = encoder.whitening(pooled, encoder.kind_weights(facts))
+        model = encoder.build(self.trunk, matrix, bias, folder)
+        embeddings = encoder.project(pooled, matrix, bias)
+        log, told = self.plan.work / "encoder.csv", self.library.figures
+        encoder.fit_text(model, embeddings, facts, told, self.spelling, self.plan.encoder_steps, log, SEED)
+        encoder.save(model, self.spelling, folder)
+        done.touch()
+
+    def _vision(self, path: Path) -> None:
+        log = self.plan.work / "vision.csv"
+        vision.fit(self.trunk, self.caches, _weights(views.all_views(self.caches)), self.plan.vision_steps, log, SEED)
+        torch.save(self.trunk.state_dict(), path)
+
+    def _generator(self, done: Path) -> None:
+        self.trunk.load_state_dict(torch.load(self.plan.work / "trunk.pt", weights_only=True))
+        grids = self.plan.work / "grids"
+        grids.mkdir(exist_ok=True)
+        gather = Gatherer([vision.grids(self.trunk, cache, grids / f"{name}.npy")
+                           for name, cache in zip(views.CACHES, self.caches, strict=True)])  # fmt: skip
+        model = generator.build(self.spelling, self.trunk)
+        learned = torch.load(self.plan.work / "language.pt", weights_only=True)
+        model.load_state_dict({name: t for name, t in learned.items() if "vision_tower" not in name}, strict=False)
+        chosen = sorted(random.Random(SEED).sample(range(len(self.library.views)), PROJECTOR_SAMPLE))
+        generator.start_projector(model, gather(chosen)[:, ::12].reshape(-1, WIDTH))
+        schedule = generator.Schedule(self.plan.generator_steps, learning_rate=1.2e-3)
+        log = self.plan.work / "generator.csv"
+        generator.fit(model, self._samples(), gather, self.spelling, schedule, log, SEED)
+        generator.save(model, self.spelling, self.plan.out / "vlm")
+        done.touch()
+
+    def _samples(self) -> Iterator[list[Sample]]:
+        """Each epoch draws views anew, with new evidence and questions."""
+        rng = random.Random(SEED + 2)
+        library = self.library
+        weights = _weights(library.views)
+        while True:
+            chosen = rng.choices(range(len(library.views)), weights=weights, k=EPOCH)
+            made = image_samples([library.views[i] for i in chosen], library, rng)
+            samples = [Sample(s.prompt, s.answer, i) for s, i in zip(made, chosen, strict=True)]
+            yield samples + list(text_samples(library, round(TEXT_SHARE * EPOCH), rng, free=0.1))
+
+
+def _weights(shown: Sequence[View]) -> list[float]:
+    """How often a view is drawn: the kinds evenly, but the rarest are not repeated without end."""
+    weights = encoder.kind_weights([view.facts for view in shown])
+    return list(np.minimum(weights, 4 * weights.min()))
+
+
+def _cache(plan: Plan, name: str) -> str:
+    torch.set_num_threads(1)
     generator.keep_memory()
-    torch.manual_seed(SEED)
-    plan.work.mkdir(parents=True, exist_ok=True)
-    trunk = load_trunk()
-    _tell("features of every training view")
-    names = []
-    for name, jobs in views.training_jobs(plan.data, SEED):
-        build(plan.work / "features", name, jobs, trunk)
-        names.append(name)
-        _tell(f"  {name}")
-    caches = load(plan.work / "features", names)
-    library = Library(views.all_views(caches), figures(plan.data), passages(plan.data))
-    spelling = _tokenizer(plan, library)
-    _language(plan, library, spelling, trunk)
-    _encoder(plan, caches, library.figures, spelling, trunk)
-    _generator(plan, caches, library, spelling, trunk)
-    _refine(plan, names, spelling, trunk)
+    features.build(plan.work / "features", name, views.training_jobs(name, plan.data, SEED), load_trunk())
+    return name
 
 
 def passages(data: Path) -> list[tuple[str, str]]:
@@ -85,120 +189,18 @@ def passages(data: Path) -> list[tuple[str, str]]:
     return ours * 20 + [(" ".join(text.split()[:4]), text) for text in answers(data, 3_000)]
 
 
-def _tokenizer(plan: Plan, library: Library) -> Tokenizer:
-    path = plan.work / "tokenizer.json"
-    if not path.exists():
-        _tell("tokenizer")
-        samples = image_samples(library.views, library, random.Random(SEED))
-        texts = [figure.text for figure in library.figures] + [text for _, text in library.passages]
-        tokenizer.train(texts + [s.prompt + s.answer for s in samples]).save(str(path))
-    return Tokenizer.from_file(str(path))
-
-
-def _language(plan: Plan, library: Library, spelling: Tokenizer, trunk: nn.Module) -> None:
-    path = plan.work / "language.pt"
-    if path.exists():
-        return
-    _tell(f"language, {plan.language_minutes:g} minutes")
-    model = generator.build(spelling, trunk)
-    schedule = generator.Schedule(steps=10**6, minutes=plan.language_minutes, learning_rate=1.5e-3)
-    epochs = _text_epochs(plan, library)
-    generator.fit(model, epochs, None, spelling, schedule, plan.work / "language.csv", SEED)
-    torch.save(model.state_dict(), path)
-
-
-def _text_epochs(plan: Plan, library: Library) -> Iterator[list[Sample]]:
-    rng = random.Random(SEED + 1)
-    nearest = neighbours(list(library.figures), 3)
-    prose = answers(plan.data, 4_000)
-    while True:
-        samples = list(text_samples(library.figures, nearest, library, rng))
-        samples += [Sample("", text) for text in rng.sample(prose, 1_000)]
-        rng.shuffle(samples)
-        for start in range(0, len(samples), 2_000):
-            yield samples[start : start + 2_000]
-
-
-def _encoder(
-    plan: Plan, caches: Sequence[Cache], told: Sequence[Figure], spelling: Tokenizer, trunk: nn.Module
-) -> None:
-    folder = plan.out / "clip"
-    if (plan.work / "encoder.done").exists():
-        return
-    _tell(f"encoder, {plan.encoder_minutes:g} minutes")
-    pooled = encoder.pooled(caches)
-    facts = [view.facts for view in views.all_views(caches)]
-    matrix, bias = encoder.whitening(pooled, encoder.kind_weights(facts))
-    model = encoder.build(trunk, matrix, bias, folder)
-    embeddings = encoder.project(pooled, matrix, bias)
-    log = plan.work / "encoder.csv"
-    encoder.fit_text(model, embeddings, facts, told, spelling, plan.encoder_minutes, 10**6, log, SEED)
-    encoder.save(model, spelling, folder)
-    (plan.work / "encoder.done").touch()
-
-
-def _generator(plan: Plan, caches: Sequence[Cache], library: Library, spelling: Tokenizer, trunk: nn.Module) -> None:
-    if (plan.work / "generator.done").exists():
-        return
-    _tell(f"generator, {plan.generator_minutes:g} minutes")
-    model = generator.build(spelling, trunk)
-    model.load_state_dict(torch.load(plan.work / "language.pt", weights_only=True))
-    gather = Gatherer(caches)
-    chosen = sorted(random.Random(SEED).sample(range(len(library.views)), PROJECTOR_SAMPLE))
-    generator.start_projector(model, gather(chosen)[:, ::5].reshape(-1, WIDTH))
-    schedule = generator.Schedule(steps=10**6, minutes=plan.generator_minutes, learning_rate=1.2e-3)
-    generator.fit(model, _epochs(library), gather, spelling, schedule, plan.work / "generator.csv", SEED)
-    generator.save(model, spelling, plan.out / "vlm")
-    (plan.work / "generator.done").touch()
-
-
-def _refine(plan: Plan, names: Sequence[str], spelling: Tokenizer, trunk: nn.Module) -> None:
-    """A second, shorter pass at a third of the rate, with white cells close up among the views."""
-    if (plan.work / "refine.done").exists():
-        return
-    _tell(f"refine, {plan.refine_minutes:g} minutes")
-    build(plan.work / "features", "rendered-closeup", views.closeup_jobs(), trunk)
-    caches = load(plan.work / "features", [*names, "rendered-closeup"])
-    library = Library(views.all_views(caches), figures(plan.data), passages(plan.data))
-    model = generator.build(spelling, trunk)
-    model.load_state_dict(load_file(plan.out / "vlm" / "model.safetensors"), strict=False)  # the head is the embedding
-    schedule = generator.Schedule(steps=10**6, minutes=plan.refine_minutes, learning_rate=4e-4)
-    generator.fit(model, _epochs(library), Gatherer(caches), spelling, schedule, plan.work / "refine.csv", SEED + 3)
-    generator.save(model, spelling, plan.out / "vlm")
-    (plan.work / "refine.done").touch()
-
-
-def _epochs(library: Library) -> Iterator[list[Sample]]:
-    """Each epoch draws the kinds evenly, close-ups more often, and new evidence and questions for each view."""
-    rng = random.Random(SEED + 2)
-    weights = encoder.kind_weights([view.facts for view in library.views])
-    weights = np.minimum(weights, 4 * weights.min())  # the rarest kinds are not repeated without end
-    weights *= [4.0 if view.group.startswith("rendered/closeup/") else 1.0 for view in library.views]
-    told = [figure for figure in library.figures if figure.facts is not None]
-    while True:
-        chosen = rng.choices(range(len(library.views)), weights=weights.tolist(), k=3_000)
-        samples = []
-        for sample, position in zip(
-            image_samples([library.views[i] for i in chosen], library, rng), chosen, strict=True
-        ):
-            samples.append(Sample(sample.prompt, sample.answer, position))
-        part = rng.sample(told, 200)
-        samples += list(text_samples(part, [[] for _ in part], library, rng, free=0.0))
-        yield samples
-
-
 class Gatherer:
-    """Features `(n, 49, 1280)` of views by their position in all caches together."""
+    """Grids `(n, 144, 1280)` of views by their position in all caches together."""
 
-    def __init__(self, caches: Sequence[Cache]) -> None:
-        self._caches = caches
-        self._starts = np.cumsum([0] + [len(cache.views) for cache in caches])
+    def __init__(self, grids: Sequence[NDArray[np.float16]]) -> None:
+        self._grids = grids
+        self._starts = np.cumsum([0] + [len(grid) for grid in grids])
 
     def __call__(self, positions: Sequence[int]) -> NDArray[np.float16]:
         out = np.empty((len(positions), TOKENS, WIDTH), np.float16)
         for row, position in enumerate(positions):
             cache = int(np.searchsorted(self._starts, position, side="right")) - 1
-            out[row] = self._caches[cache].tokens[position - int(self._starts[cache])]
+            out[row] = self._grids[cache][position - int(self._starts[cache])]
         return out
 
 
