@@ -55,6 +55,50 @@ def test_open_clip_preprocesses_as_the_model_says(tiny_clip: Path, tmp_path: Pat
     np.testing.assert_allclose(embedder.embed_images([image]), expected, atol=1e-6)
 
 
+def test_batch_norms_are_folded_and_vectors_stay(tiny_clip: Path) -> None:
+    import open_clip
+    import torch
+    from torch import nn
+
+    from indexer.embedders.folding import fold_batch_norms
+
+    model = open_clip.create_model(f"local-dir:{tiny_clip}").eval()
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    torch.manual_seed(0)
+    for norm in norms:  # as if trained: with what an untrained norm holds, folding would change nothing
+        for values in (norm.running_mean, norm.running_var, norm.weight.data, norm.bias.data):
+            values.uniform_(0.5, 1.5)
+    pixels = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        before = model.encode_image(pixels, normalize=True)
+        assert fold_batch_norms(model.visual, pixels[:1]) == len(norms) > 5
+        after = model.encode_image(pixels, normalize=True)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+    assert float((before - after).abs().max()) < 1e-5
+
+
+def test_a_norm_that_no_convolution_feeds_alone_is_left() -> None:
+    import torch
+    from torch import nn
+
+    from indexer.embedders.folding import fold_batch_norms
+
+    shared = nn.Conv2d(3, 3, 1)
+    tower = nn.Sequential(nn.BatchNorm2d(3), shared, nn.BatchNorm2d(3), shared, nn.ReLU(), nn.BatchNorm2d(3)).eval()
+    pixels = torch.randn(1, 3, 4, 4)
+    with torch.inference_mode():
+        before = tower(pixels)
+        assert fold_batch_norms(tower, pixels) == 0
+        assert torch.equal(tower(pixels), before)
+
+
+def test_an_embedder_computes_with_folded_norms(tiny_clip: Path) -> None:
+    from torch import nn
+
+    model = load_embedder(OpenClipConfig(kind="open_clip", folder=str(tiny_clip))).load().model  # type: ignore[attr-defined]
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+
+
 def test_sentence_transformers_from_a_folder(tiny_sentences: Path) -> None:
     embedder = load_embedder(SentenceTransformersConfig(kind="sentence_transformers", folder=str(tiny_sentences)))
     vectors = embedder.embed_texts(["red cell", "white cell", "red cell"])

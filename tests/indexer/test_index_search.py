@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from index_makers import DIM, folder_config, index_config, text_config, unit_vector, write_images, write_jsonl
 
+import imaging
 from indexer import (
     EmbedderMismatchError,
     IndexCorruptError,
@@ -26,6 +29,9 @@ from indexer import (
     open_index,
     verify_index,
 )
+from indexer.database import connect
+from indexer.manifest import DATABASE
+from indexer.snapshot import Snapshot
 from indexer.vectors import VectorFile
 
 COUNT = 40
@@ -122,6 +128,35 @@ def test_ties_beyond_k_are_ordered_by_id() -> None:
     ((rows, scores),) = vectors.nearest(unit_vector("same")[None], [2])
     assert sorted(rows.tolist()) == list(range(500))
     assert set(scores.tolist()) == {1.0}
+
+
+def test_no_query_reads_through_all_records(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, dict[str, object]]] = []
+    select = Snapshot.select
+
+    def noted(snapshot: Snapshot, sql: str, values: dict[str, object]) -> list[sqlite3.Row]:
+        asked.append((sql, {"generation": 1, **values}))
+        return select(snapshot, sql, values)
+
+    monkeypatch.setattr(Snapshot, "select", noted)
+    with open_index(built) as index:
+        example = index.examples(["r7"])[0]
+        out = {"exclude_ids": frozenset({"r7"}), "exclude_articles": frozenset({"c2", "P1"})}
+        own = frozenset({example.image_sha256})
+        index.search([Query("images", unit_vector("x"), 3, exclude_sha256=own, **out)])
+        index.search([Query("passages", unit_vector("x"), 3, **out)])
+        image = imaging.load(built.parent / "pictures/images/7.png")
+        assert {"r6", "r7"} <= {copy.id for copy in index.copies_of([image])}
+    with closing(connect(built / DATABASE)) as database:
+        plans = {row[3] for sql, values in asked for row in database.execute(f"EXPLAIN QUERY PLAN {sql}", values)}
+    assert plans == {
+        "SEARCH records USING INDEX records_id (kind=? AND id=?)",
+        "SEARCH records USING INDEX records_source_id (source_id=?)",
+        "SEARCH records USING INDEX records_article (article=?)",
+        "SEARCH records USING INDEX records_image (image_sha256=?)",
+        "SEARCH records USING INDEX records_phash (phash=?)",
+        "SEARCH records USING INTEGER PRIMARY KEY (rowid=?)",
+    }
 
 
 def test_look_ups(built: Path) -> None:
