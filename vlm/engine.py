@@ -44,9 +44,9 @@ class TransformersEngine:
         self._loaded: Loaded | None = None
         self._lock = threading.Lock()
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """12 hex digits that change when the model's files do. See `vlm.weights.fingerprint`."""
+        """12 hex digits of the model's files, read once. See `vlm.weights.fingerprint`."""
         return fingerprint(self._folder)
 
     def load(self) -> Loaded:
