@@ -23,6 +23,7 @@ class ModelSettings(StrictModel):
     path: Path | None = None
     quantisation: Literal["none", "nf4", "int8"] | None = None
     dtype: Literal["auto", "bf16", "fp16", "fp32"] | None = None
+    vision_dtype: Literal["model", "bf16"] | None = None
 
 
 class RetrievalSettings(StrictModel):

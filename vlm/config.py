@@ -14,6 +14,7 @@ from vlm.families import FAMILIES, Family
 from vlm.types import GenerationParams
 
 Dtype = Literal["auto", "bf16", "fp16", "fp32"]
+VisionDtype = Literal["model", "bf16"]
 Quantisation = Literal["none", "nf4", "int8"]
 
 
@@ -37,8 +38,8 @@ class ModelConfig(StrictModel):
     """Folder with the model's files; absolute once loaded."""
     dtype: Dtype = "auto"
     """auto: bf16 on a GPU, fp32 on a CPU."""
-    vision_dtype: Literal["bf16"] | None = None
-    """Arithmetic of the vision tower alone, on hardware that has it; None is the model's own. Weights stay in dtype."""
+    vision_dtype: VisionDtype = "model"
+    """Arithmetic of the vision tower alone, on hardware that has it; model: as all the rest. Weights stay in dtype."""
     quantisation: Quantisation = "none"
     trust_remote_code: bool = False
     generation: GenerationDefaults = GenerationDefaults()
@@ -124,6 +125,7 @@ def load_model_config(
     path: Path | None = None,
     quantisation: Quantisation | None = None,
     dtype: Dtype | None = None,
+    vision_dtype: VisionDtype | None = None,
 ) -> ModelConfig:
     """The configuration of a named model, or of a YAML file given by path; what is given replaces its own values.
 
@@ -138,6 +140,11 @@ def load_model_config(
     data: dict[str, Any] = {"name": file.stem, **read_yaml(file)}
     if data.get("path") is not None:
         data["path"] = base / str(data["path"])
-    given = {"path": path and path.absolute(), "quantisation": quantisation, "dtype": dtype}
+    given = {
+        "path": path and path.absolute(),
+        "quantisation": quantisation,
+        "dtype": dtype,
+        "vision_dtype": vision_dtype,
+    }
     data.update({key: value for key, value in given.items() if value is not None})
     return parse(ModelConfig, data, file.name)

@@ -6,7 +6,11 @@ import pytest
 
 from configs import ConfigError, parse
 from indexer import IndexConfig
+from rag import open_pipeline
 from rag.config import resolve
+from rag.types import Request
+from vlm import ModelConfig
+from vlm.engine import TransformersEngine
 
 
 def test_the_order_is_defaults_then_file_then_set_then_option(tmp_path: Path) -> None:
@@ -18,6 +22,20 @@ def test_the_order_is_defaults_then_file_then_set_then_option(tmp_path: Path) ->
     assert resolve(file, ["retrieval.k=9"]).retrieval.k == 9
     assert resolve(file, ["retrieval.k=9"], retrieval__k=2).retrieval.k == 2
     assert resolve(file, [], retrieval__k=None).retrieval.k == 7
+
+
+def test_a_model_setting_overrides_the_models_own_config() -> None:
+    request = Request("r", ("r.png",))
+
+    def model(*assignments: str) -> ModelConfig:
+        settings = resolve(assignments=["retrieval.enabled=false", *assignments])
+        engine = open_pipeline(settings, [request]).speaker.engine
+        assert isinstance(engine, TransformersEngine)
+        return engine._config
+
+    assert model().vision_dtype == "bf16"
+    assert model("model.vision_dtype=model").vision_dtype == "model"
+    assert model("model.dtype=bf16").dtype == "bf16"
 
 
 @pytest.mark.parametrize(

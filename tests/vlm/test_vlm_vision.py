@@ -97,4 +97,5 @@ def test_a_cpu_without_the_instructions_is_told(monkeypatch: pytest.MonkeyPatch)
 
 def test_pocket_asks_for_it(tmp_path: Path) -> None:
     assert load_model_config("pocket").vision_dtype == "bf16"
-    assert load_model_config("smolvlm-256m", path=tmp_path).vision_dtype is None
+    assert load_model_config("smolvlm-256m", path=tmp_path).vision_dtype == "model"
+    assert load_model_config("pocket", vision_dtype="model").vision_dtype == "model"
