@@ -1,4 +1,8 @@
-"""What a measurement was made on and with; every result file carries it."""
+"""What a measurement was made on and with; every result file carries it.
+
+Scripts here import it before any package of the house, because it puts the root first on the path: Python puts the
+script's own folder there, where `pocket` is a script and not the package.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
 PACKAGES = ("torch", "transformers", "open-clip-torch", "sentence-transformers", "faiss-cpu", "langchain-core", "numpy")
 
 

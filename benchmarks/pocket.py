@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -23,10 +22,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # `pocket` is the package there, not this file
+from machine import ROOT, save
 
 from benchmarks import reliability
-from benchmarks.machine import ROOT, save
 from benchmarks.pocket_bench import Bench
 from benchmarks.pocket_conduct import CALIBRATION, calibration, speed, unrelated
 from benchmarks.pocket_house import House, tell
