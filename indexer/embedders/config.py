@@ -38,7 +38,8 @@ class OpenClipConfig(WeightsConfig):
     """An open_clip model: images and texts in one space.
 
     `text_hub` and `text_revision` pin the repository that a Hugging Face text tower reads its configuration from.
-    It computes in float32 alone: in bfloat16, pocket-clip finds another nearest neighbour for 6 % of MedPix's dev images.
+    It computes in float32 alone: in bfloat16 pocket-clip finds another nearest neighbour for 6 % of MedPix's dev
+    images.
     """
 
     kind: Literal["open_clip"]
