@@ -7,6 +7,7 @@ evidence settle together.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,6 +20,9 @@ from pocket.phrasing import WHITE_CELL_NAMES, cell_caption, cell_question, index
 
 NO_EVIDENCE, MISLED, STRAY = 0.4, 0.06, 0.12
 """Shares of prompts without evidence and with evidence of other kinds only; of stray captions among fitting ones."""
+DOUBT, ELSEWHERE = 0.12, 0.15
+"""Of people's questions: how often a yes or no is turned, and how often one about another body part is asked, whose
+findings are not there."""
 PASSAGES, PEOPLES_QUESTION, QUESTION, CELL_QUESTION = 0.1, 0.45, 0.35, 0.5
 TOLD_OTHERWISE, OFF = 0.45, 0.15
 """How often radiology evidence tells of another body part and plane than the image's own, as it must for the many
@@ -102,6 +106,15 @@ class Library:
                 captions.append(read(_cut(self.figures[self._figure(_strayed(facts, rng, off), rng)].text, rng)))
         rng.shuffle(captions)
         return captions
+
+    def peoples(self, view: View, rng: random.Random) -> tuple[str, str]:
+        """A person's question about this image, or now and then about an image of another body part, and the answer."""
+        if rng.random() < ELSEWHERE:
+            other = rng.choice([v for kind in RADIOLOGY for v in self.by_kind.get(kind, ()) if v.qa] or [view])
+            found = [question for question, _, _ in other.qa if _PRESENCE.search(question)]
+            if found and other.facts.organ and other.facts.organ != view.facts.organ:
+                return rng.choice(found), "No."
+        return _answered(rng.choice(view.qa), rng)
 
     def background(self, rng: random.Random) -> list[tuple[str, str]]:
         """None mostly; else one or two passages, cut short."""
@@ -195,7 +208,7 @@ def image_samples(views: Sequence[View], library: Library, rng: random.Random) -
         setting = library.setting(view, rng)
         question, answer = "", caption(setting.facts) + similar_words(setting.words)
         if view.qa and view.facts.organ and rng.random() < PEOPLES_QUESTION:
-            question, answer = _peoples(rng.choice(view.qa))
+            question, answer = library.peoples(view, rng)
         elif setting.facts.kind == "smear" and setting.facts.white == 1 and rng.random() < CELL_QUESTION / 3:
             question, answer = cell_question(setting.facts, rng)
         elif rng.random() < QUESTION:
@@ -223,13 +236,21 @@ def text_samples(library: Library, count: int, rng: random.Random, free: float =
             yield Sample(write(texts, [], "", rng, image=False), caption(settled) + similar_words(shared_words(texts)))
 
 
-def _peoples(asked: tuple[str, str, str]) -> tuple[str, str]:
-    """A person's question and the answer to learn: theirs if closed or of technique, else that it cannot be told."""
+def _answered(asked: tuple[str, str, str], rng: random.Random) -> tuple[str, str]:
+    """A person's question and the answer to learn: theirs if closed or of technique, else that it cannot be told.
+
+    Yes and no are turned now and then: what 200 images teach of disease is not to be said with certainty.
+    """
     question, answer, answer_type = asked
     technique = any(word in question.lower() for word in _TECHNIQUE)
-    if answer_type == "CLOSED" or technique:
-        return question, answer[:1].upper() + answer[1:].rstrip(".") + "."
-    return question, CANNOT_SAY
+    if answer_type != "CLOSED" and not technique:
+        return question, CANNOT_SAY
+    answer = answer[:1].upper() + answer[1:].rstrip(".") + "."
+    if answer in _TURNED and not technique and rng.random() < DOUBT:
+        answer = _TURNED[answer]
+    return question, answer
 
 
+_TURNED = {"Yes.": "No.", "No.": "Yes."}
+_PRESENCE = re.compile(r"^(is|are) there\b|\b(present|evidence of|visible)\b", re.IGNORECASE)
 _TECHNIQUE = ("modality", "plane", "scan is", "sequence", "part of the body", "organ system")

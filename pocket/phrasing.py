@@ -171,9 +171,17 @@ def _radiology_questions(facts: Facts, rng: random.Random) -> list[tuple[str, st
     pairs = []
     if facts.organ:
         asked = rng.choice(("What organ is this?", "What part of the body is shown?", "Which body part is this?",
-                            "What region of the body is this?", "Which organ system is shown?"))  # fmt: skip
+                            "What region of the body is this?", "Which organ system is shown?",
+                            "Which part of the body does this image show?", "What body part is imaged?"))  # fmt: skip
         pairs.append((asked, f"The {facts.organ}."))
+        named = facts.organ if rng.random() < 0.5 else rng.choice(("head", "chest", "abdomen", "spine", "knee"))
+        asked = rng.choice(("Is this the {}?", "Does this show the {}?", "Is this an image of the {}?"))
+        pairs.append((asked.format(named), "Yes." if named == facts.organ else "No."))
     if facts.plane:
         asked = rng.choice(("What plane is this?", "In what plane was this image taken?", "Which view is this?"))
         pairs.append((asked, facts.plane.capitalize() + "."))
+        named = facts.plane if rng.random() < 0.5 else rng.choice(("axial", "coronal", "sagittal"))
+        asked = rng.choice(("Is this {} image?", "Was this taken in {} plane?", "Is this {} view?"))
+        pairs.append((asked.format(f"an {named}" if named == "axial" else f"a {named}"),
+                      "Yes." if named == facts.plane else "No."))  # fmt: skip
     return pairs
