@@ -44,10 +44,10 @@ class Plan:
     data: Path
     out: Path
     work: Path
-    language_steps: int = 700
+    language_steps: int = 650
     encoder_steps: int = 300
     vision_steps: int = 1_100
-    generator_steps: int = 4_000
+    generator_steps: int = 2_800
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
