@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pocket.dialogue import write
-from pocket.evidence import OTHER_REGIONS, RADIOLOGY, Told, agreed, read, shared_words, templated, vote
-from pocket.facts import CANNOT_SAY, Facts, Kind, caption, similar_words
+from pocket.evidence import OTHER_REGIONS, RADIOLOGY, Told, agreed, read, templated, vote
+from pocket.facts import CANNOT_SAY, Facts, Kind, caption
 from pocket.features import View
 from pocket.language import Figure
 from pocket.phrasing import WHITE_CELL_NAMES, cell_caption, cell_question, index_caption, questions
@@ -43,11 +43,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a prompt shows beside the image, the facts that both settle, and words that its captions share."""
+    """What a prompt shows beside the image, and the facts that both settle."""
 
     examples: list[str]
     facts: Facts
-    words: tuple[str, ...] = ()
 
 
 @dataclass
@@ -133,7 +132,7 @@ class Library:
         captions = self.told(meant, count, rng)
         texts = [told.text for told in captions]
         settled = vote(facts, [told.facts for told in captions])
-        return Setting(texts, settled, shared_words(texts))
+        return Setting(texts, settled)
 
     def _named_cells(self, facts: Facts, count: int, rng: random.Random) -> Setting:
         """Captions that name a white cell's type: what most of them say is what a smear with one white cell takes."""
@@ -206,7 +205,7 @@ def image_samples(views: Sequence[View], library: Library, rng: random.Random) -
     """One sample for each view, in order: a caption or an answer, with or without evidence."""
     for position, view in enumerate(views):
         setting = library.setting(view, rng)
-        question, answer = "", caption(setting.facts) + similar_words(setting.words)
+        question, answer = "", caption(setting.facts)
         if view.qa and view.facts.organ and rng.random() < PEOPLES_QUESTION:
             question, answer = library.peoples(view, rng)
         elif setting.facts.kind == "smear" and setting.facts.white == 1 and rng.random() < CELL_QUESTION / 3:
@@ -233,7 +232,7 @@ def text_samples(library: Library, count: int, rng: random.Random, free: float =
             captions = library.told(figure.facts, rng.choice(_COUNTS), rng)
             texts = [told.text for told in captions]
             settled = vote(None, [told.facts for told in captions])
-            yield Sample(write(texts, [], "", rng, image=False), caption(settled) + similar_words(shared_words(texts)))
+            yield Sample(write(texts, [], "", rng, image=False), caption(settled))
 
 
 def _answered(asked: tuple[str, str, str], rng: random.Random) -> tuple[str, str]:

@@ -6,18 +6,14 @@ Reads captions by word lists; knows nothing of images or prompts.
 from __future__ import annotations
 
 import random
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS  # type: ignore[import-untyped]
 
 from pocket.facts import Facts, Kind
 from pocket.language import read_facts
 
 RADIOLOGY: tuple[Kind, ...] = ("ct", "mr", "xray")
-MOST_WORDS = 4
 _REGIONS: dict[str, tuple[str, ...]] = {
     "head": ("Head", "Brain", "Brain and Neuro", "Skull"),
     "chest": ("Chest", "Thorax", "Chest, Pulmonary", "Lungs"),
@@ -41,11 +37,6 @@ _FORMS = (
     "{region}: {plane} {kind}. {text}", "{kind}; {region}; {plane}. {text}", "{text} ({plane} {kind}, {region})",
     "Modality: {kind}. Plane: {plane}. Region: {region}. {text}",
 )  # fmt: skip
-_TECHNICAL = frozenset(
-    "ct mr mri axial coronal sagittal plane image images imaging scan scans computed tomography magnetic resonance "
-    "weighted contrast shows show showing demonstrates demonstrating demonstrated demonstrate reveals revealed seen "
-    "view views figure arrow arrows patient year old modality region case noted".split()
-)
 
 
 @dataclass(frozen=True)
@@ -101,12 +92,3 @@ def _most(image: str | None, told: Sequence[str | None]) -> str | None:
     if image:
         votes[image] += 1
     return max(votes, key=lambda name: votes[name]) if votes else None
-
-
-def shared_words(texts: Sequence[str]) -> tuple[str, ...]:
-    """Up to four telling words that two or more captions have in common, those of most captions first."""
-    seen: Counter[str] = Counter()
-    for text in texts:
-        words = re.findall(r"[a-z][a-z-]{3,}", text.lower())
-        seen.update(list(dict.fromkeys(w for w in words if w not in ENGLISH_STOP_WORDS and w not in _TECHNICAL)))
-    return tuple(word for word, count in seen.most_common(MOST_WORDS) if count > 1)

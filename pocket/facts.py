@@ -5,7 +5,6 @@ The one place where captions and questions are phrased; knows nothing of pixels,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -101,13 +100,6 @@ def caption(facts: Facts) -> str:
         return _radiology(facts)
     detail = _detail(facts)
     return kind_phrase(facts) + "." + (f" {_sentence(detail)}" if detail else "")
-
-
-def similar_words(words: Sequence[str]) -> str:
-    """The sentence that says what captions of similar images have in common, a space before it; '' for no words."""
-    if not words:
-        return ""
-    return " Similar images mention " + " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) + "."
 
 
 def _radiology(facts: Facts) -> str:

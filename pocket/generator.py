@@ -89,13 +89,24 @@ def build(tokenizer: Tokenizer, trunk: nn.Module) -> FastVlmForConditionalGenera
     return model
 
 
-def start_projector(model: FastVlmForConditionalGeneration, tokens: NDArray[np.float16]) -> None:
-    """Sets the projector's first layer to the whitened principal components of sample tokens `(n, 1280)`."""
+def start_projector(
+    model: FastVlmForConditionalGeneration, tokens: NDArray[np.float16], cells: NDArray[np.float32]
+) -> None:
+    """Sets the projector's first layer: readings of cells per token first, then whitened principal components.
+
+    `tokens` is `(n, 1280)` and `cells` `(n, c)`. The readings are ridge regressions in both signs: without them the
+    language model takes very long to find what it must count.
+    """
     sample = tokens.astype(np.float32)
     mean = sample.mean(axis=0)
-    values, vectors = np.linalg.eigh(np.cov(sample - mean, rowvar=False))
-    order = np.argsort(-values)[:HIDDEN]
-    matrix = (vectors[:, order] / np.sqrt(values[order] + 1e-3 * values.max())).T.astype(np.float32)
+    covariance = np.cov(sample - mean, rowvar=False)
+    values, vectors = np.linalg.eigh(covariance)
+    floor = 1e-3 * values.max()
+    readings = np.linalg.solve(covariance + floor * np.eye(WIDTH), (sample - mean).T @ (cells - cells.mean(axis=0))).T
+    readings *= 2 / np.sqrt(np.einsum("cw,wv,cv->c", readings, covariance, readings))[:, None]
+    order = np.argsort(-values)[: HIDDEN - 2 * len(readings)]
+    components = (vectors[:, order] / np.sqrt(values[order] + floor)).T
+    matrix = np.concatenate([readings, -readings, components]).astype(np.float32)
     with torch.no_grad():
         model.model.multi_modal_projector.linear_1.weight.copy_(torch.from_numpy(matrix))
         model.model.multi_modal_projector.linear_1.bias.copy_(torch.from_numpy(-matrix @ mean))

@@ -1,7 +1,7 @@
 """Trains both embedded models: `python -m pocket.train --data ../shared/data --out pocket/weights --work WORK`.
 
-Six stages: features, vision, tokenizer, language, encoder, generator. Each is skipped where its result is in the work
-folder already, and language and generator go on from their last checkpoint. Curves are CSV files there.
+Seven stages: features, vision, tokenizer, language, encoder, generator, refine. Each is skipped where its result is
+in the work folder already; language, generator and refine go on from their last checkpoint. Curves are CSV files there.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ from pocket.starter import PASSAGES
 from pocket.trunk import TOKENS, WIDTH, load_trunk
 
 SEED = 1
-PROJECTOR_SAMPLE = 1_500
+PROJECTOR_SAMPLE = 1_000
 EPOCH = 4_000
+REFINE_SMEARS = 4.0
 TEXT_SHARE = 0.06
 """Samples without an image among the generator's."""
 
@@ -47,7 +48,8 @@ class Plan:
     language_steps: int = 650
     encoder_steps: int = 300
     vision_steps: int = 1_100
-    generator_steps: int = 2_800
+    generator_steps: int = 3_000
+    refine_steps: int = 900
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with bccd, dsb2018, vqa_rad and text")
     parser.add_argument("--out", type=Path, required=True, help="folder that gets clip/ and vlm/")
     parser.add_argument("--work", type=Path, default=Path(".scratch/pocket"), help="folder for features and curves")
-    for stage in ("language", "encoder", "vision", "generator"):
+    for stage in ("language", "encoder", "vision", "generator", "refine"):
         parser.add_argument(f"--{stage}-steps", type=int, default=getattr(Plan, f"{stage}_steps"))
     Training(Plan(**vars(parser.parse_args(arguments)))).run()
 
@@ -83,7 +85,8 @@ class Training:
         self.spelling = Tokenizer.from_file(str(plan.work / "tokenizer.json"))
         self._stage("language", plan.work / "language.pt", self._language)
         self._stage("encoder", plan.work / "encoder.done", self._encoder)
-        self._stage("generator", plan.work / "generator.done", self._generator)
+        self._stage("generator", plan.work / "generator.pt", self._generator)
+        self._stage("refine", plan.work / "refine.done", self._refine)
 
     def _stage(self, name: str, result: Path, work: Any) -> None:
         if result.exists():
@@ -141,28 +144,45 @@ class Training:
         vision.fit(self.trunk, self.caches, _weights(views.all_views(self.caches)), self.plan.vision_steps, log, SEED)
         torch.save(self.trunk.state_dict(), path)
 
-    def _generator(self, done: Path) -> None:
-        self.trunk.load_state_dict(torch.load(self.plan.work / "trunk.pt", weights_only=True))
-        grids = self.plan.work / "grids"
-        grids.mkdir(exist_ok=True)
-        gather = Gatherer([vision.grids(self.trunk, cache, grids / f"{name}.npy")
-                           for name, cache in zip(views.CACHES, self.caches, strict=True)])  # fmt: skip
+    def _generator(self, path: Path) -> None:
+        gather = self._gatherer()
         model = generator.build(self.spelling, self.trunk)
         learned = torch.load(self.plan.work / "language.pt", weights_only=True)
         model.load_state_dict({name: t for name, t in learned.items() if "vision_tower" not in name}, strict=False)
-        chosen = sorted(random.Random(SEED).sample(range(len(self.library.views)), PROJECTOR_SAMPLE))
-        generator.start_projector(model, gather(chosen)[:, ::12].reshape(-1, WIDTH))
+        placed = [position for position, view in enumerate(self.library.views) if view.boxes]
+        chosen = sorted(random.Random(SEED).sample(placed, PROJECTOR_SAMPLE))
+        cells = np.concatenate([vision.density(self.library.views[i].boxes)[::3] for i in chosen])
+        generator.start_projector(model, gather(chosen)[:, ::3].reshape(-1, WIDTH), cells)
         schedule = generator.Schedule(self.plan.generator_steps, learning_rate=1.2e-3)
         log = self.plan.work / "generator.csv"
-        generator.fit(model, self._samples(), gather, self.spelling, schedule, log, SEED)
+        generator.fit(model, self._samples(SEED + 2), gather, self.spelling, schedule, log, SEED)
+        torch.save(model.state_dict(), path)
+
+    def _refine(self, done: Path) -> None:
+        """A second pass at less than half the rate, real smears more often: what is slowest to learn is to count."""
+        model = generator.build(self.spelling, self.trunk)
+        gather = self._gatherer()
+        model.load_state_dict(torch.load(self.plan.work / "generator.pt", weights_only=True))
+        schedule = generator.Schedule(self.plan.refine_steps, learning_rate=5e-4)
+        log = self.plan.work / "refine.csv"
+        samples = self._samples(SEED + 4, smears=REFINE_SMEARS)
+        generator.fit(model, samples, gather, self.spelling, schedule, log, SEED + 4)
         generator.save(model, self.spelling, self.plan.out / "vlm")
         done.touch()
 
-    def _samples(self) -> Iterator[list[Sample]]:
-        """Each epoch draws views anew, with new evidence and questions."""
-        rng = random.Random(SEED + 2)
+    def _gatherer(self) -> Gatherer:
+        self.trunk.load_state_dict(torch.load(self.plan.work / "trunk.pt", weights_only=True))
+        folder = self.plan.work / "grids"
+        folder.mkdir(exist_ok=True)
+        return Gatherer([vision.grids(self.trunk, cache, folder / f"{name}.npy")
+                         for name, cache in zip(views.CACHES, self.caches, strict=True)])  # fmt: skip
+
+    def _samples(self, seed: int, smears: float = 1.0) -> Iterator[list[Sample]]:
+        """Each epoch draws views anew, with new evidence and questions; real smears `smears` times as often."""
+        rng = random.Random(seed)
         library = self.library
-        weights = _weights(library.views)
+        more = [smears if view.group.startswith("bccd/") else 1.0 for view in library.views]
+        weights = [weight * often for weight, often in zip(_weights(library.views), more, strict=True)]
         while True:
             chosen = rng.choices(range(len(library.views)), weights=weights, k=EPOCH)
             made = image_samples([library.views[i] for i in chosen], library, rng)

@@ -3,8 +3,8 @@ import random
 import pytest
 
 from pocket.corpus import Library, image_samples, text_samples
-from pocket.evidence import Told, agreed, read, shared_words, templated, vote
-from pocket.facts import CANNOT_TELL, Facts, Kind, caption, similar_words
+from pocket.evidence import Told, agreed, read, templated, vote
+from pocket.facts import CANNOT_TELL, Facts, Kind, caption
 from pocket.features import View
 from pocket.language import Figure, read_facts
 
@@ -52,15 +52,6 @@ def test_only_the_image_says_what_is_an_x_ray() -> None:
 def test_of_names_given_equally_often_the_nearest_is_taken() -> None:
     assert agreed(["monocyte", "basophil"]) == "monocyte"
     assert agreed(["monocyte", "basophil", "basophil"]) == "basophil"
-
-
-def test_words_that_several_captions_share_are_told_in_order_of_their_number() -> None:
-    texts = ["CT shows an aneurysm with thrombus.", "Aneurysm of the aorta.", "The aorta, an aneurysm and thrombus."]
-    assert shared_words(texts) == ("aneurysm", "thrombus", "aorta")
-    assert shared_words(["A mass.", "No lesion."]) == ()
-    assert similar_words(("mass",)) == " Similar images mention mass."
-    assert similar_words(("mass", "lung", "left")) == " Similar images mention mass, lung and left."
-    assert similar_words(()) == ""
 
 
 def test_a_labelled_caption_settles_what_its_label_says() -> None:
