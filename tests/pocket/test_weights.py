@@ -63,14 +63,6 @@ def test_a_question_of_kind_is_answered(speaker: Speaker) -> None:
     assert answer == "Blood smear, light microscopy."
 
 
-def test_the_name_that_most_of_the_evidence_gives_a_white_cell_is_taken_and_no_other(speaker: Speaker) -> None:
-    made = [render("closeup", SEED + n).pixels for n in range(4)]
-    names = [["Eosinophil."] * 3, ["Blood smear, one white cell: monocyte."] * 3, ["Lymphocyte."] * 3, []]
-    texts = speaker.say(made, names)
-    found = [[name for name in ("eosinophil", "monocyte", "lymphocyte") if name in text.lower()] for text in texts]
-    assert found == [["eosinophil"], ["monocyte"], ["lymphocyte"], []]
-
-
 def test_with_other_evidence_or_another_image_another_caption(speaker: Speaker) -> None:
     slices = [render("slice", SEED + n).pixels for n in range(2)]
     head, spine = ["Axial CT of the head."] * 3, ["Sagittal MRI of the lumbar spine."] * 3
@@ -81,8 +73,15 @@ def test_with_other_evidence_or_another_image_another_caption(speaker: Speaker) 
     assert told[2].startswith("Blood smear")
 
 
-def test_whether_a_white_cell_shows_is_answered_with_a_probability(speaker: Speaker) -> None:
+def test_a_caption_says_whether_a_white_cell_shows(speaker: Speaker) -> None:
     with_one = [render("closeup", SEED + n).pixels for n in range(6)]
     without = [made.pixels for made in (render("smear", SEED + n) for n in range(60)) if made.facts.white == 0][:6]
-    present = speaker.sure_of("Is there a white blood cell in this image?", [*with_one, *without], ("Yes.", "No."))
-    assert min(np.mean(present[:6]), 1 - np.mean(present[6:])) > 0.8
+    texts = speaker.say([*with_one, *without])
+    assert sum("no white cell" not in text and "white cell" in text for text in texts[:6]) >= 5, texts
+    assert sum("no white cell" in text for text in texts[6:]) >= 5, texts
+
+
+def test_answers_have_probabilities(speaker: Speaker) -> None:
+    made = [render("closeup", SEED).pixels, render("radiograph", SEED).pixels]
+    sure = speaker.sure_of("Is this a blood smear?", made, ("Yes.", "No."))
+    assert 1 > sure[0] > sure[1] > 0
