@@ -16,7 +16,7 @@ from vlm.engine import TransformersEngine
 def test_the_order_is_defaults_then_file_then_set_then_option(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("prompt: {length: long}\nretrieval: {k: 7}\n")
-    assert resolve().retrieval.k == 3
+    assert resolve().retrieval.k == 5
     assert resolve(file).retrieval.k == 7
     assert resolve(file).prompt.language == "English"
     assert resolve(file, ["retrieval.k=9"]).retrieval.k == 9
