@@ -165,7 +165,7 @@ def test_unusual_images_are_described(run: Run, tmp_path: Path, smear: str, mode
         (["--adapter", "nowhere"], "nowhere"),
         (["--set", "model.path=nowhere"], "nowhere"),
         (["--prompt", "question"], "prompt question is for ask, not for caption"),
-        (["--set", "prompt.example_images=true"], "puts 4 images into a prompt, but pocket reads 1"),
+        (["--set", "prompt.example_images=true"], "puts 6 images into a prompt, but pocket reads 1"),
     ],
 )
 def test_a_wrong_request_is_one_line_and_exit_code_2(run: Run, smear: str, options: list[str], message: str) -> None:

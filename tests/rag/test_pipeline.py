@@ -125,7 +125,7 @@ def test_the_querys_own_image_is_never_its_evidence(pipeline: Pipeline, tmp_path
     (description,) = described(pipeline, Request("x", (str(copied),)))
     sha = description.images[0].sha256
     shown = [e.record.image_sha256 for e in description.evidence if e.kind == "example"]
-    assert len(shown) == 3
+    assert len(shown) == 5
     assert sha not in shown
     assert "holds this very image" in description.warnings[0]
 
@@ -137,7 +137,7 @@ def test_the_querys_article_is_never_its_evidence(pipeline: Pipeline, demo: Path
     article = sorted(articles)[0]
     (kept,) = described(pipeline, Request("x", (path,), article=article))
     assert article not in {e.record.article for e in kept.evidence if e.kind == "example"}
-    assert len([e for e in kept.evidence if e.kind == "example"]) == 3
+    assert len([e for e in kept.evidence if e.kind == "example"]) == 5
 
 
 def test_a_question_brings_passages_about_it(pipeline: Pipeline, demo: Path) -> None:

@@ -30,5 +30,5 @@ def test_no_evidence_is_of_the_querys_own_case(shared_data: Path, tmp_path: Path
     assert not prepared.failures
     for item in prepared.items:
         own = records[item.request.id.removeprefix("query ")]
-        assert len(item.prompt.evidence) == 3
+        assert len(item.prompt.evidence) == 5
         assert {e.record.article for e in item.prompt.evidence}.isdisjoint({own["case"]})
