@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pocket import render_slice_abdomen as abdomen
+from pocket import render_slice_chest as chest
 from pocket import render_slice_head as head
 from pocket import render_slice_limb as limb
-from pocket import render_slice_trunk as trunk
+from pocket import render_slice_pelvis as pelvis
 from pocket.facts import Facts
 from pocket.render_frame import Drawing, smooth
 from pocket.render_slice_contrast import as_ct, as_mr
@@ -19,13 +21,13 @@ SLICES: dict[tuple[str, str], Callable[[Painter], None]] = {
     ("head", "axial"): head.axial,
     ("head", "coronal"): head.coronal,
     ("head", "sagittal"): head.sagittal,
-    ("chest", "axial"): trunk.chest_axial,
-    ("chest", "coronal"): trunk.chest_coronal,
-    ("abdomen", "axial"): trunk.abdomen_axial,
-    ("abdomen", "coronal"): trunk.abdomen_coronal,
-    ("abdomen", "sagittal"): trunk.abdomen_sagittal,
-    ("pelvis", "axial"): trunk.pelvis_axial,
-    ("pelvis", "coronal"): trunk.pelvis_coronal,
+    ("chest", "axial"): chest.axial,
+    ("chest", "coronal"): chest.coronal,
+    ("abdomen", "axial"): abdomen.axial,
+    ("abdomen", "coronal"): abdomen.coronal,
+    ("abdomen", "sagittal"): abdomen.sagittal,
+    ("pelvis", "axial"): pelvis.axial,
+    ("pelvis", "coronal"): pelvis.coronal,
     ("spine", "sagittal"): limb.spine_sagittal,
     ("spine", "axial"): limb.spine_axial,
     ("knee", "sagittal"): limb.knee_sagittal,
