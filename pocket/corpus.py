@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from pocket.dialogue import write
+from pocket.dialogue import opening
 from pocket.evidence import OTHER_REGIONS, RADIOLOGY, Told, agreed, read, templated, vote
 from pocket.facts import CANNOT_SAY, Facts, Kind, caption
 from pocket.features import View
@@ -20,10 +20,13 @@ from pocket.phrasing import WHITE_CELL_NAMES, cell_caption, cell_question, index
 
 NO_EVIDENCE, MISLED, STRAY = 0.4, 0.06, 0.12
 """Shares of prompts without evidence and with evidence of other kinds only; of stray captions among fitting ones."""
-DOUBT, ELSEWHERE = 0.12, 0.15
-"""Of people's questions: how often a yes or no is turned, and how often one about another body part is asked, whose
-findings are not there."""
-PASSAGES, PEOPLES_QUESTION, QUESTION, CELL_QUESTION = 0.1, 0.45, 0.35, 0.5
+BORROWED, ELSEWHERE = 0.5, 0.12
+"""Of people's questions of findings: how often one of another image of the same body part is asked with that image's
+answer, since what 200 images teach of disease is not to be said with certainty; and how often one about another body
+part, whose findings are not there."""
+PASSAGES, CELL_QUESTION = 0.1, 0.5
+PEOPLES_QUESTIONS, QUESTIONS, QUESTIONS_OF_TEXT = 2, 4, 2
+"""How many questions are asked of one image beside its caption, and of captions without an image."""
 TOLD_OTHERWISE, OFF = 0.45, 0.15
 """How often radiology evidence tells of another body part and plane than the image's own, as it must for the many
 that no training image shows; and how often one caption strays from what the others tell."""
@@ -32,13 +35,33 @@ _SHOWN_WORDS = (8, 32)
 _COUNTS = (1, 2, 3, 3, 4, 5, 5, 5, 5, 6)
 
 
+Asked = tuple[str, str, str]
+"""A person's question, its answer and whether it is open or closed."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What is asked, up to where the answer starts, and the answer."""
+
+    asked: str
+    answer: str
+
+
 @dataclass(frozen=True)
 class Sample:
-    """A prompt and its answer; `view` is the position of the image's features, None for text alone."""
+    """The opening of a prompt and what is asked behind it, each turn as if it were the only one.
 
-    prompt: str
-    answer: str
+    `view` is the position of the image's features, None for text alone.
+    """
+
+    opening: str
+    turns: tuple[Turn, ...]
     view: int | None = None
+
+    @property
+    def text(self) -> str:
+        """All of it, for a tokenizer to learn from."""
+        return self.opening + "".join(turn.asked + turn.answer for turn in self.turns)
 
 
 @dataclass(frozen=True)
@@ -59,6 +82,7 @@ class Library:
     nearest: Sequence[Sequence[int]] = ()
     by_kind: dict[Kind, list[View]] = field(default_factory=dict)
     by_figure: dict[tuple[Kind, str | None], list[int]] = field(default_factory=dict)
+    asked_of: dict[str, list[Asked]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         seen = set()
@@ -66,13 +90,16 @@ class Library:
             if view.group not in seen:
                 seen.add(view.group)
                 self.by_kind.setdefault(view.facts.kind, []).append(view)
+                for asked in view.qa if view.facts.organ else ():
+                    if not _IN_THE_IMAGE.search(asked[0]):
+                        self.asked_of.setdefault(view.facts.organ or "", []).append(asked)
         for position, figure in enumerate(self.figures):
             if figure.facts is not None:
                 self.by_figure.setdefault((figure.facts.kind, figure.facts.organ), []).append(position)
 
     def setting(self, view: View, rng: random.Random) -> Setting:
         """Evidence for a view: none, misleading, or fitting with a stray now and then; and what it settles."""
-        facts, draw, count = view.facts, rng.random(), rng.choice(_COUNTS)
+        facts, draw, count = replace(view.facts, cell=None), rng.random(), rng.choice(_COUNTS)
         if draw < NO_EVIDENCE:
             return Setting([], facts)
         if draw < NO_EVIDENCE + MISLED or facts.kind == "unknown":
@@ -86,7 +113,7 @@ class Library:
         stray = [rng.random() < STRAY for _ in range(count)]
         return Setting([self._unlike(facts, rng) if s else self._like(facts, view.group, rng) for s in stray], facts)
 
-    def told(self, facts: Facts, count: int, rng: random.Random, off: float = OFF) -> list[Told]:
+    def told(self, facts: Facts, count: int, rng: random.Random) -> list[Told]:
         """`count` radiology captions that tell of `facts`, each part of them wrong or unsaid now and then."""
         captions: list[Told] = []
         label = rng.choice(("plain", "plain", "labelled"))
@@ -94,26 +121,36 @@ class Library:
         cluster = [seed, *self.nearest[seed]] if self.nearest and rng.random() < 0.7 else []
         for position in range(count):
             if label == "labelled":
-                meant = _strayed(facts, rng, off)
+                meant = _strayed(facts, rng)
                 text = self.figures[cluster[position % len(cluster)] if cluster else self._figure(meant, rng)].text
                 captions.append(templated(meant, _cut(text, rng), rng))
             elif cluster and position < len(cluster) and rng.random() < 0.8:
                 captions.append(read(_cut(self.figures[cluster[position]].text, rng)))
             elif rng.random() < 0.5:
-                captions.append(read(index_caption(_strayed(facts, rng, off), rng)))
+                captions.append(read(index_caption(_strayed(facts, rng), rng)))
             else:
-                captions.append(read(_cut(self.figures[self._figure(_strayed(facts, rng, off), rng)].text, rng)))
+                captions.append(read(_cut(self.figures[self._figure(_strayed(facts, rng), rng)].text, rng)))
         rng.shuffle(captions)
         return captions
 
-    def peoples(self, view: View, rng: random.Random) -> tuple[str, str]:
-        """A person's question about this image, or now and then about an image of another body part, and the answer."""
+    def asked(self, view: View, facts: Facts, rng: random.Random) -> list[tuple[str, str]]:
+        """Questions of an image, people's among them, and what evidence and image settle as their answers."""
+        pairs = [self._peoples(view, rng) for _ in range(PEOPLES_QUESTIONS if view.qa and view.facts.organ else 0)]
+        if facts.kind == "smear" and facts.white == 1 and rng.random() < CELL_QUESTION:
+            pairs.append(cell_question(facts, rng))
+        found = questions(facts, rng)
+        return pairs + rng.sample(found, min(QUESTIONS, len(found)))
+
+    def _peoples(self, view: View, rng: random.Random) -> tuple[str, str]:
+        """A person's question of this image, or of another image of the same body part or of another one."""
         if rng.random() < ELSEWHERE:
-            other = rng.choice([v for kind in RADIOLOGY for v in self.by_kind.get(kind, ()) if v.qa] or [view])
-            found = [question for question, _, _ in other.qa if _PRESENCE.search(question)]
-            if found and other.facts.organ and other.facts.organ != view.facts.organ:
-                return rng.choice(found), "No."
-        return _answered(rng.choice(view.qa), rng)
+            organ = rng.choice([organ for organ in self.asked_of if organ != view.facts.organ])
+            found = [question for question, _, _ in self.asked_of[organ] if _PRESENCE.search(question)]
+            return rng.choice(found), "No."
+        asked = rng.choice(view.qa)
+        if not _IN_THE_IMAGE.search(asked[0]) and rng.random() < BORROWED:
+            asked = rng.choice(self.asked_of[view.facts.organ or ""])
+        return _answered(asked)
 
     def background(self, rng: random.Random) -> list[tuple[str, str]]:
         """None mostly; else one or two passages, cut short."""
@@ -158,7 +195,7 @@ class Library:
         for _ in range(20):
             other = rng.choice(self.by_kind[facts.kind])
             if other.group != group:
-                return index_caption(other.facts, rng)
+                return index_caption(replace(other.facts, cell=None), rng)
         return index_caption(facts, rng)
 
     def _unlike(self, facts: Facts, rng: random.Random, kind: Kind | None = None) -> str:
@@ -168,7 +205,7 @@ class Library:
             return _cut(self.figures[rng.choice(self.by_figure[self._any_figure(kind, rng)])].text, rng)
         if kind == "smear" and rng.random() < 0.3:
             return cell_caption(rng.choice(WHITE_CELL_NAMES), rng)
-        return index_caption(rng.choice(self.by_kind[kind]).facts, rng)
+        return index_caption(replace(rng.choice(self.by_kind[kind]).facts, cell=None), rng)
 
     def _other(self, facts: Facts, rng: random.Random) -> Kind:
         """Another kind; for radiology none of radiology, where a caption would count as a vote and not mislead."""
@@ -179,13 +216,13 @@ class Library:
 _PLANES = ("axial", "axial", "coronal", "sagittal")
 
 
-def _strayed(facts: Facts, rng: random.Random, off: float) -> Facts:
-    """The same facts, each of them another one with a chance of `off`."""
-    if facts.kind in ("ct", "mr") and rng.random() < off:
+def _strayed(facts: Facts, rng: random.Random) -> Facts:
+    """The same facts, each of them another one with a chance of `OFF`."""
+    if facts.kind in ("ct", "mr") and rng.random() < OFF:
         facts = replace(facts, kind="mr" if facts.kind == "ct" else "ct")
-    if rng.random() < off:
+    if rng.random() < OFF:
         facts = replace(facts, plane=rng.choice(_PLANES))
-    if rng.random() < off:
+    if rng.random() < OFF:
         facts = replace(facts, organ=rng.choice(("head", "chest", "abdomen", "pelvis", "spine", "knee", "neck")))
     return facts
 
@@ -202,54 +239,50 @@ def _invented(rng: random.Random) -> str:
 
 
 def image_samples(views: Sequence[View], library: Library, rng: random.Random) -> Iterator[Sample]:
-    """One sample for each view, in order: a caption or an answer, with or without evidence."""
+    """One sample for each view, in order: its caption and answers, with or without evidence."""
     for position, view in enumerate(views):
         setting = library.setting(view, rng)
-        question, answer = "", caption(setting.facts)
-        if view.qa and view.facts.organ and rng.random() < PEOPLES_QUESTION:
-            question, answer = library.peoples(view, rng)
-        elif setting.facts.kind == "smear" and setting.facts.white == 1 and rng.random() < CELL_QUESTION / 3:
-            question, answer = cell_question(setting.facts, rng)
-        elif rng.random() < QUESTION:
-            question, answer = rng.choice(questions(setting.facts, rng))
-        passages = library.background(rng) if setting.examples else []
-        yield Sample(write(setting.examples, passages, question, rng), answer, position)
+        begun = opening(setting.examples, library.background(rng) if setting.examples else [], rng)
+        pairs = [("", caption(setting.facts)), *library.asked(view, setting.facts, rng)]
+        yield Sample(begun.text, tuple(Turn(begun.ask(question, rng), answer) for question, answer in pairs), position)
 
 
-def text_samples(library: Library, count: int, rng: random.Random, free: float = 0.4) -> Iterator[Sample]:
+def text_samples(library: Library, count: int, rng: random.Random, free: float) -> Iterator[Sample]:
     """Captions without images: what several tell together, or, in a share of `free`, a caption's own words."""
     for _ in range(count):
         position = rng.randrange(len(library.figures))
         figure = library.figures[position]
         if rng.random() < free:
             near = [library.figures[i].text for i in library.nearest[position]] if library.nearest else []
-            examples = [_cut(text, rng) for text in near[: rng.choice((0, 0, 2, 3))]]
-            yield Sample(write(examples, [], "", rng, image=False), figure.text)
-        elif rng.random() < 0.3:
+            begun = opening([_cut(text, rng) for text in near[: rng.choice((0, 0, 2, 3))]], [], rng, image=False)
+            yield Sample(begun.text, (Turn(begun.ask("", rng), figure.text),))
+            continue
+        if rng.random() < 0.3:
             setting = library.cells_alone(rng)
-            yield Sample(write(setting.examples, [], "", rng, image=False), caption(setting.facts))
+            pairs = [("", caption(setting.facts)), cell_question(setting.facts, rng)]
         elif figure.facts is not None:
             captions = library.told(figure.facts, rng.choice(_COUNTS), rng)
-            texts = [told.text for told in captions]
-            settled = vote(None, [told.facts for told in captions])
-            yield Sample(write(texts, [], "", rng, image=False), caption(settled))
+            setting = Setting([told.text for told in captions], vote(None, [told.facts for told in captions]))
+            pairs = [("", caption(setting.facts)), *rng.sample(questions(setting.facts, rng), QUESTIONS_OF_TEXT)]
+        else:
+            continue
+        begun = opening(setting.examples, [], rng, image=False)
+        yield Sample(begun.text, tuple(Turn(begun.ask(question, rng), answer) for question, answer in pairs))
 
 
-def _answered(asked: tuple[str, str, str], rng: random.Random) -> tuple[str, str]:
-    """A person's question and the answer to learn: theirs if closed or of technique, else that it cannot be told.
-
-    Yes and no are turned now and then: what 200 images teach of disease is not to be said with certainty.
-    """
+def _answered(asked: Asked) -> tuple[str, str]:
+    """A person's question and the answer to learn: theirs if closed or of technique, else that it cannot be told."""
     question, answer, answer_type = asked
-    technique = any(word in question.lower() for word in _TECHNIQUE)
-    if answer_type != "CLOSED" and not technique:
+    if answer_type != "CLOSED" and not any(word in question.lower() for word in _TECHNIQUE):
         return question, CANNOT_SAY
-    answer = answer[:1].upper() + answer[1:].rstrip(".") + "."
-    if answer in _TURNED and not technique and rng.random() < DOUBT:
-        answer = _TURNED[answer]
-    return question, answer
+    return question, answer[:1].upper() + answer[1:].rstrip(".") + "."
 
 
-_TURNED = {"Yes.": "No.", "No.": "Yes."}
 _PRESENCE = re.compile(r"^(is|are) there\b|\b(present|evidence of|visible)\b", re.IGNORECASE)
 _TECHNIQUE = ("modality", "plane", "scan is", "sequence", "part of the body", "organ system")
+_IN_THE_IMAGE = re.compile(
+    r"\b(modality|plane|scan|sequence|part of the body|organ|mri?|ct|x-?rays?|radiograph|axial|coronal|sagittal|t1|t2|"
+    r"flair|weighted|contrast|view|ap|pa|taken|image of|gender|male|female|man|woman)\b",
+    re.IGNORECASE,
+)
+"""Questions that the image itself settles, whatever its patient has."""

@@ -88,7 +88,7 @@ def _most(image: str | None, told: Sequence[str | None]) -> str | None:
     votes: Counter[str] = Counter()
     for rank, name in enumerate(told, start=1):
         if name:
-            votes[name] += rank**-0.3
+            votes[name] += rank**-0.5
     if image:
         votes[image] += 1
     return max(votes, key=lambda name: votes[name]) if votes else None

@@ -20,7 +20,7 @@ STAINS = {
     "ihc": "brown and blue stain, as in immunohistochemistry",
 }
 
-_STEPS = (*range(5, 31), *range(32, 51, 2), *range(55, 101, 5), *range(110, 201, 10))
+COUNTS = (*range(5, 31), *range(32, 51, 2), *range(55, 101, 5), *range(110, 201, 10))
 _SMALL = ("no", "one", "two", "three", "four")
 
 
@@ -46,7 +46,7 @@ def count_words(count: int) -> str:
         return _SMALL[count]
     if count > 220:
         return "more than 200"
-    return f"about {min(_STEPS, key=lambda step: abs(step - count))}"
+    return f"about {min(COUNTS, key=lambda step: abs(step - count))}"
 
 
 def things(count: int, one: str, many: str) -> str:

@@ -7,7 +7,7 @@ import ctypes
 import math
 import platform
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,12 +28,16 @@ from transformers import (
 )
 
 from pocket.corpus import Sample
-from pocket.tokenizer import CHAT_TEMPLATE, END, IMAGE, PAD, VOCAB_SIZE, save_for_generator, token_id
+from pocket.facts import COUNTS
+from pocket.tokenizer import CHAT_TEMPLATE, END, IMAGE, PAD, VOCAB_SIZE, number_ids, save_for_generator, token_id
 from pocket.trunk import ARCHITECTURE, FIELD_SIZE, GRID, MEAN, STD, TOKENS, WIDTH
 
 HIDDEN, LAYERS, HEADS, KV_HEADS, MLP = 256, 4, 4, 2, 768
 MAX_TOKENS = 640
+NUMBERS_SEED = 1
 _CHECKPOINT_STEPS = 250
+_NUMBER_SCALE, _COUNT_SPREAD = 0.2, 0.1
+"""How far apart numbers are alike, as a share of them; and how wide around a count its neighbours are wanted too."""
 Gather = Callable[[Sequence[int]], NDArray[np.float16]]
 
 
@@ -83,6 +87,7 @@ def build(tokenizer: Tokenizer, trunk: nn.Module) -> FastVlmForConditionalGenera
         eos_token_id=token_id(tokenizer, END),
     )
     model = FastVlmForConditionalGeneration(config)
+    start_numbers(model, number_ids(tokenizer), NUMBERS_SEED)
     tower = model.model.vision_tower.timm_model
     tower.load_state_dict(trunk.state_dict())
     model.model.vision_tower.requires_grad_(False)
@@ -90,26 +95,40 @@ def build(tokenizer: Tokenizer, trunk: nn.Module) -> FastVlmForConditionalGenera
 
 
 def start_projector(
-    model: FastVlmForConditionalGeneration, tokens: NDArray[np.float16], cells: NDArray[np.float32]
+    model: FastVlmForConditionalGeneration, tokens: NDArray[np.float16], readings: NDArray[np.float32]
 ) -> None:
-    """Sets the projector's first layer: readings of cells per token first, then whitened principal components.
+    """Sets the projector's first layer: readings of each token in both signs, then whitened principal components.
 
-    `tokens` is `(n, 1280)` and `cells` `(n, c)`. The readings are ridge regressions in both signs: without them the
-    language model takes very long to find what it must count.
+    `tokens` is `(n, 1280)` and `readings` `(r, 1280)`, the weights of linear heads. Without them the language model
+    takes very long to find what it must count.
     """
     sample = tokens.astype(np.float32)
     mean = sample.mean(axis=0)
     covariance = np.cov(sample - mean, rowvar=False)
     values, vectors = np.linalg.eigh(covariance)
     floor = 1e-3 * values.max()
-    readings = np.linalg.solve(covariance + floor * np.eye(WIDTH), (sample - mean).T @ (cells - cells.mean(axis=0))).T
-    readings *= 2 / np.sqrt(np.einsum("cw,wv,cv->c", readings, covariance, readings))[:, None]
-    order = np.argsort(-values)[: HIDDEN - 2 * len(readings)]
+    scaled = readings * (2 / np.sqrt(np.einsum("rw,wv,rv->r", readings, covariance, readings)))[:, None]
+    order = np.argsort(-values)[: HIDDEN - 2 * len(scaled)]
     components = (vectors[:, order] / np.sqrt(values[order] + floor)).T
-    matrix = np.concatenate([readings, -readings, components]).astype(np.float32)
+    matrix = np.concatenate([scaled, -scaled, components]).astype(np.float32)
     with torch.no_grad():
         model.model.multi_modal_projector.linear_1.weight.copy_(torch.from_numpy(matrix))
         model.model.multi_modal_projector.linear_1.bias.copy_(torch.from_numpy(-matrix @ mean))
+
+
+def start_numbers(model: FastVlmForConditionalGeneration, ids: Mapping[int, int], seed: int) -> None:
+    """Embeds numbers so that those close to each other are alike: what is learned of 14 then holds for 15.
+
+    Each dimension is a random wave over the logarithm of the number (random Fourier features of a Gaussian kernel).
+    """
+    source = torch.Generator().manual_seed(seed)
+    frequency = torch.randn(HIDDEN, generator=source) / _NUMBER_SCALE
+    phase = 2 * math.pi * torch.rand(HIDDEN, generator=source)
+    place = torch.tensor(list(ids)).float().log1p()
+    table = model.get_parameter("model.language_model.embed_tokens.weight")
+    with torch.no_grad():
+        waves = torch.cos(place[:, None] * frequency + phase)
+        table[list(ids.values())] = table.std() * math.sqrt(2) * waves
 
 
 def save(model: FastVlmForConditionalGeneration, tokenizer: Tokenizer, folder: Path) -> None:
@@ -147,20 +166,37 @@ def save(model: FastVlmForConditionalGeneration, tokenizer: Tokenizer, folder: P
 
 @dataclass(frozen=True, eq=False)
 class _Coded:
+    """Tokens of an opening and its turns, one behind the other. `turn` is 0 in the opening and counts from 1;
+    `place` goes on from the opening in each turn; `wanted` marks the answers."""
+
     ids: list[int]
-    answer_from: int
+    turn: list[int]
+    place: list[int]
+    wanted: list[bool]
     view: int | None
 
 
 def encode(samples: Sequence[Sample], tokenizer: Tokenizer) -> list[_Coded]:
-    """Token ids of prompt, answer and end; samples over `MAX_TOKENS` are left out."""
-    prompts = tokenizer.encode_batch([s.prompt for s in samples], add_special_tokens=False)
-    answers = tokenizer.encode_batch([s.answer + END for s in samples], add_special_tokens=False)
+    """Token ids of opening, turns and ends; turns past `MAX_TOKENS` are left out."""
+    openings = tokenizer.encode_batch([s.opening for s in samples], add_special_tokens=False)
+    turns = [turn for s in samples for turn in s.turns]
+    asked = iter(tokenizer.encode_batch([turn.asked for turn in turns], add_special_tokens=False))
+    answers = iter(tokenizer.encode_batch([turn.answer + END for turn in turns], add_special_tokens=False))
     coded = []
-    for sample, prompt, answer in zip(samples, prompts, answers, strict=True):
-        ids = prompt.ids + answer.ids
-        if len(ids) <= MAX_TOKENS:
-            coded.append(_Coded(ids, len(prompt.ids), sample.view))
+    for sample, begun in zip(samples, openings, strict=True):
+        ids, start = list(begun.ids), len(begun.ids)
+        made = _Coded(ids, [0] * start, list(range(start)), [False] * start, sample.view)
+        for number, _ in enumerate(sample.turns, start=1):
+            question, answer = next(asked).ids, next(answers).ids
+            if len(ids) + len(question) + len(answer) > MAX_TOKENS:
+                continue
+            length = len(question) + len(answer)
+            ids += question + answer
+            made.turn.extend([number] * length)
+            made.place.extend(range(start, start + length))
+            made.wanted.extend([False] * len(question) + [True] * len(answer))
+        if any(made.wanted):
+            coded.append(made)
     return coded
 
 
@@ -181,24 +217,62 @@ def batches(coded: list[_Coded], batch_tokens: int, rng: random.Random) -> Itera
     yield from made
 
 
-def loss_of(model: FastVlmForConditionalGeneration, batch: list[_Coded], gather: Gather | None) -> torch.Tensor:
-    """Mean cross-entropy of the answers' tokens; the prompt, the image and the padding are not trained on."""
-    longest = max(len(c.ids) for c in batch)
-    ids = torch.zeros(len(batch), longest, dtype=torch.long)
-    wanted = torch.zeros(len(batch), longest, dtype=torch.bool)
-    for row, item in enumerate(batch):
-        ids[row, : len(item.ids)] = torch.tensor(item.ids)
-        wanted[row, item.answer_from : len(item.ids)] = True
-    views = [c.view for c in batch if c.view is not None]
-    with torch.autocast("cpu", torch.bfloat16):
-        embedded = model.get_input_embeddings()(ids)
-        if views and gather is not None:
-            projected = model.model.multi_modal_projector(torch.from_numpy(gather(views)).to(torch.bfloat16))
-            mask = (ids == model.config.image_token_id).unsqueeze(-1)
-            embedded = embedded.masked_scatter(mask, projected.to(embedded.dtype))
-        hidden = model.model.language_model(inputs_embeds=embedded, use_cache=False).last_hidden_state
-        logits = model.lm_head(hidden[:, :-1][wanted[:, 1:]])
-    return nn.functional.cross_entropy(logits.float(), ids[:, 1:][wanted[:, 1:]])
+class Objective:
+    """Mean cross-entropy of the answers' tokens; the prompt, the image and the padding are not trained on.
+
+    A count's own token is wanted most and its neighbours' somewhat, within about a tenth of it: the greedy answer is
+    then the middle of what is likely, and not the count most often seen.
+    """
+
+    def __init__(self, numbers: Mapping[int, int]) -> None:
+        values = torch.tensor(COUNTS).float()
+        width = (_COUNT_SPREAD * values).clamp(min=0.5)
+        near = torch.exp(-((values[None, :] - values[:, None]) ** 2) / (2 * width[:, None] ** 2))
+        self._near = near / near.sum(dim=1, keepdim=True)
+        self._ids = torch.tensor([numbers[count] for count in COUNTS])
+        self._row = torch.full((VOCAB_SIZE,), -1)
+        self._row[self._ids] = torch.arange(len(COUNTS))
+
+    def loss(self, model: FastVlmForConditionalGeneration, batch: list[_Coded], gather: Gather | None) -> torch.Tensor:
+        """The loss of a batch; `gather` gives the grids of its views."""
+        ids, turn, place, wanted = (_padded([getattr(c, name) for c in batch]) for name in _FIELDS)
+        seen = (turn[:, None, :] == turn[:, :, None]) | (turn[:, None, :] == 0)
+        seen &= torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool).tril()
+        views = [c.view for c in batch if c.view is not None]
+        with torch.autocast("cpu", torch.bfloat16):
+            embedded = model.get_input_embeddings()(ids.clamp(min=0))
+            if views and gather is not None:
+                projected = model.model.multi_modal_projector(torch.from_numpy(gather(views)).to(torch.bfloat16))
+                mask = (ids == model.config.image_token_id).unsqueeze(-1)
+                embedded = embedded.masked_scatter(mask, projected.to(embedded.dtype))
+            hidden = model.model.language_model(
+                inputs_embeds=embedded,
+                attention_mask=seen[:, None],
+                position_ids=place.clamp(min=0),
+                use_cache=False,
+            ).last_hidden_state
+            chosen = wanted[:, 1:] == 1
+            logits = model.lm_head(hidden[:, :-1][chosen])
+        return self._cross_entropy(logits.float(), ids[:, 1:][chosen])
+
+    def _cross_entropy(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        rows = self._row[targets]
+        counts = rows >= 0
+        plain = nn.functional.cross_entropy(logits[~counts], targets[~counts], reduction="sum")
+        if not counts.any():
+            return plain / len(targets)
+        spoken = logits[counts].log_softmax(dim=1)[:, self._ids]
+        wanted = self._near[rows[counts]]
+        return (plain + nn.functional.kl_div(spoken, wanted, reduction="sum")) / len(targets)
+
+
+_FIELDS = ("ids", "turn", "place", "wanted")
+
+
+def _padded(rows: list[list[int]]) -> torch.Tensor:
+    """Rows of one length, -1 behind the shorter ones."""
+    longest = max(len(row) for row in rows)
+    return torch.tensor([row + [-1] * (longest - len(row)) for row in rows])
 
 
 def fit(
@@ -210,18 +284,19 @@ def fit(
     log: Path,
     seed: int,
 ) -> None:
-    """Trains all but the vision tower with AdamW and cosine decay; goes on from the checkpoint beside `log`, if any.
+    """Trains all but the vision tower with cosine decay; goes on from the checkpoint beside `log`, if any.
 
     A batch is the same whatever was trained before, so a run that was stopped ends where an unbroken one does.
     """
     rng = random.Random(seed)
+    objective = Objective(number_ids(tokenizer))
     trained = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(trained, lr=schedule.learning_rate, betas=(0.9, 0.95), weight_decay=0.05, fused=True)
+    optimisers = _optimisers(model, schedule.learning_rate)
     model.train()
     model.model.vision_tower.eval()
     log.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = log.with_suffix(".checkpoint")
-    seen, recent, begun = 0, 0.0, _resume(checkpoint, model, optimiser)
+    seen, recent, begun = 0, 0.0, _resume(checkpoint, model, optimisers)
     stream = (batch for samples in epochs for batch in batches(encode(samples, tokenizer), schedule.batch_tokens, rng))
     with log.open("a" if begun else "w", newline="") as file:
         writer = csv.writer(file)
@@ -234,29 +309,45 @@ def fit(
             rate = min(1.0, (step + 1) / schedule.warmup) * (
                 0.03 + 0.97 * (1 + math.cos(math.pi * step / schedule.steps)) / 2
             )
-            for group in optimiser.param_groups:
+            for group in (group for optimiser in optimisers for group in optimiser.param_groups):
                 group["lr"] = schedule.learning_rate * rate
-            loss = loss_of(model, batch, gather)
-            optimiser.zero_grad(set_to_none=True)
+            loss = objective.loss(model, batch, gather)
+            model.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(trained, 1.0)
-            optimiser.step()
+            for optimiser in optimisers:
+                optimiser.step()
             recent = 0.95 * recent + 0.05 * loss.item() if recent else loss.item()
             if (step + 1) % 20 == 0:
                 writer.writerow((step + 1, seen, round(recent, 4)))
                 file.flush()
             if (step + 1) % _CHECKPOINT_STEPS == 0:
                 part = checkpoint.with_suffix(".part")
-                torch.save({"step": step + 1, "model": model.state_dict(), "optimiser": optimiser.state_dict()}, part)
+                states = [optimiser.state_dict() for optimiser in optimisers]
+                torch.save({"step": step + 1, "model": model.state_dict(), "optimisers": states}, part)
                 part.rename(checkpoint)
     checkpoint.unlink(missing_ok=True)
 
 
-def _resume(checkpoint: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> int:
+def _optimisers(model: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the layers, AdamW for embeddings, projector and norms: a quarter fewer steps."""
+    matrices: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            (matrices if ".layers." in name and parameter.ndim == 2 else rest).append(parameter)
+    return [
+        torch.optim.Muon(matrices, lr=learning_rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(rest, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.05, fused=True),
+    ]
+
+
+def _resume(checkpoint: Path, model: nn.Module, optimisers: Sequence[torch.optim.Optimizer]) -> int:
     """The number of steps that the checkpoint has behind it, its state restored; 0 where there is none."""
     if not checkpoint.exists():
         return 0
     state = torch.load(checkpoint, weights_only=True)
     model.load_state_dict(state["model"])
-    optimiser.load_state_dict(state["optimiser"])
+    for optimiser, held in zip(optimisers, state["optimisers"], strict=True):
+        optimiser.load_state_dict(held)
     return int(state["step"])

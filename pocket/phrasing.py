@@ -74,6 +74,9 @@ _CELL_CAPTIONS = (
     "{name}, Wright stain.", "A {name} from peripheral blood.", "White blood cell of class {name}.", "cell: {name}",
     "Peripheral blood film showing one {name} among red cells.", "White cell type: {name}.", "One {name}, x1000.",
     "Giemsa-stained smear. {name}.", "Leukocyte: {name}", "Image of a {name} in a blood film.",
+    "Blood smear, light microscopy. One white cell ({name}).",
+    "Blood smear, light microscopy. About 14 red cells, one white cell ({name}) and no platelets.",
+    "Blood smear, light microscopy. About 9 red cells, one white cell ({name}) and two platelets.",
 )  # fmt: skip
 _CELL_QUESTIONS = (
     "What type of white cell is this?", "Which white cell is this?", "What kind of leukocyte is shown?",
@@ -129,7 +132,8 @@ def _radiology_caption(facts: Facts, name: str, rng: random.Random) -> str:
 def questions(facts: Facts, rng: random.Random) -> list[tuple[str, str]]:
     """Question and short answer pairs that the facts settle."""
     pairs = [(rng.choice(_KIND_QUESTIONS), _ANSWERS[facts.kind])]
-    pairs.append((rng.choice(_IS_IT[facts.kind]), "Yes."))
+    if facts.kind != "unknown":
+        pairs.append((rng.choice(_IS_IT[facts.kind]), "Yes."))
     other = rng.choice([kind for kind in _IS_IT if kind != facts.kind])
     pairs.append((rng.choice(_IS_IT[other]), "No."))
     if facts.kind == "smear":
@@ -153,7 +157,7 @@ def _smear_questions(facts: Facts, rng: random.Random) -> list[tuple[str, str]]:
         asked = rng.choice(("Is there a white cell?", "Is there a white blood cell?", "Are there any leukocytes?",
                             "Is a white cell present?", "Does this show a white blood cell?", "Any white cells?",
                             "Is there a white blood cell in this image?", "Do you see a white cell?"))  # fmt: skip
-        pairs += 2 * [(asked, "Yes." if facts.white else "No.")]
+        pairs.append((asked, "Yes." if facts.white else "No."))
         pairs.append(
             ("How many white cells are there?", things(facts.white, "white cell", "white cells").capitalize() + ".")
         )

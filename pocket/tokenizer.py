@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 VOCAB_SIZE = 6_000
 CONTEXT = 64
 """Tokens the text tower reads, start and end included."""
+NUMBERS = range(10, 221)
+"""Numbers that are one token each, as every digit is: a count is then said at once and not digit by digit."""
 
 PAD, SYSTEM, USER, ASSISTANT, IMAGE, START, END = (
     "<pad>", "<|system|>", "<|user|>", "<|assistant|>", "<image>", "<s>", "</s>",
@@ -32,7 +34,10 @@ CHAT_TEMPLATE = (
 
 
 def train(texts: Iterable[str]) -> Tokenizer:
-    """A byte-level BPE of `VOCAB_SIZE` pieces. The end token has the highest id: open_clip pools the text there."""
+    """A byte-level BPE of `VOCAB_SIZE` pieces, `NUMBERS` among them.
+
+    The end token has the highest id: open_clip pools the text there.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex(r"\d"), behavior="isolated"),
@@ -41,13 +46,14 @@ def train(texts: Iterable[str]) -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     first = [PAD, SYSTEM, USER, ASSISTANT, IMAGE, START]
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCAB_SIZE - 1,
+        vocab_size=VOCAB_SIZE - 1 - len(NUMBERS),
         special_tokens=first,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         min_frequency=2,
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_tokens([AddedToken(str(number), normalized=False) for number in NUMBERS])
     tokenizer.add_special_tokens([END])
     return tokenizer
 
@@ -58,6 +64,11 @@ def token_id(tokenizer: Tokenizer, token: str) -> int:
     if found is None:
         raise KeyError(token)
     return int(found)
+
+
+def number_ids(tokenizer: Tokenizer) -> dict[int, int]:
+    """The token id of every number that is one token, by the number."""
+    return {number: token_id(tokenizer, str(number)) for number in (*range(10), *NUMBERS)}
 
 
 def save_for_generator(tokenizer: Tokenizer, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Trains both embedded models: `python -m pocket.train --data ../shared/data --out pocket/weights --work WORK`.
 
-Seven stages: features, vision, tokenizer, language, encoder, generator, refine. Each is skipped where its result is
-in the work folder already; language, generator and refine go on from their last checkpoint. Curves are CSV files there.
+Six stages: features, vision, tokenizer, language, encoder, generator. Each is skipped where its result is in the work
+folder already; language and generator go on from their last checkpoint. Curves are CSV files there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,18 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from pocket import encoder, features, generator, tokenizer, views, vision
-from pocket.corpus import Library, Sample, image_samples, text_samples
+from pocket.corpus import Library, Sample, Turn, image_samples, text_samples
 from pocket.features import Cache, View
 from pocket.language import answers, figures, neighbours
 from pocket.starter import PASSAGES
+from pocket.tokenizer import ASSISTANT
 from pocket.trunk import TOKENS, WIDTH, load_trunk
 
 SEED = 1
 PROJECTOR_SAMPLE = 1_000
-EPOCH = 4_000
-REFINE_SMEARS = 4.0
+EPOCH, PROSE = 4_000, 100
+REAL_SMEARS = 2.0
+"""How much more often a real smear is drawn than a rendered one: what is slowest to learn is to count."""
 TEXT_SHARE = 0.06
 """Samples without an image among the generator's."""
 
@@ -45,11 +47,10 @@ class Plan:
     data: Path
     out: Path
     work: Path
-    language_steps: int = 650
+    language_steps: int = 500
     encoder_steps: int = 300
-    vision_steps: int = 1_100
-    generator_steps: int = 3_000
-    refine_steps: int = 900
+    vision_steps: int = 1_200
+    generator_steps: int = 5_500
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with bccd, dsb2018, vqa_rad and text")
     parser.add_argument("--out", type=Path, required=True, help="folder that gets clip/ and vlm/")
     parser.add_argument("--work", type=Path, default=Path(".scratch/pocket"), help="folder for features and curves")
-    for stage in ("language", "encoder", "vision", "generator", "refine"):
+    for stage in ("language", "encoder", "vision", "generator"):
         parser.add_argument(f"--{stage}-steps", type=int, default=getattr(Plan, f"{stage}_steps"))
     Training(Plan(**vars(parser.parse_args(arguments)))).run()
 
@@ -86,7 +87,6 @@ class Training:
         self._stage("language", plan.work / "language.pt", self._language)
         self._stage("encoder", plan.work / "encoder.done", self._encoder)
         self._stage("generator", plan.work / "generator.pt", self._generator)
-        self._stage("refine", plan.work / "refine.done", self._refine)
 
     def _stage(self, name: str, result: Path, work: Any) -> None:
         if result.exists():
@@ -109,12 +109,12 @@ class Training:
         texts = [figure.text for figure in self.library.figures] + [text for _, text in self.library.passages]
         chosen = rng.sample(range(len(self.library.views)), 6_000)
         samples = list(image_samples([self.library.views[i] for i in chosen], self.library, rng))
-        samples += list(text_samples(self.library, 2_000, rng))
-        tokenizer.train(texts + [s.prompt + s.answer for s in samples]).save(str(path))
+        samples += list(text_samples(self.library, 2_000, rng, free=0.4))
+        tokenizer.train(texts + [sample.text for sample in samples]).save(str(path))
 
     def _language(self, path: Path) -> None:
         model = generator.build(self.spelling, self.trunk)
-        schedule = generator.Schedule(self.plan.language_steps, learning_rate=1.5e-3)
+        schedule = generator.Schedule(self.plan.language_steps, learning_rate=2e-3)
         log = self.plan.work / "language.csv"
         generator.fit(model, self._texts(), None, self.spelling, schedule, log, SEED)
         torch.save(model.state_dict(), path)
@@ -123,8 +123,8 @@ class Training:
         rng = random.Random(SEED + 1)
         prose = answers(self.plan.data, 4_000)
         while True:
-            samples = [Sample("", text) for text in rng.sample(prose, 500)]
-            samples += text_samples(self.library, EPOCH - 500, rng)
+            samples = [Sample("", (Turn(ASSISTANT, text),)) for text in rng.sample(prose, PROSE)]
+            samples += text_samples(self.library, EPOCH - PROSE, rng, free=0.05)
             yield samples
 
     def _encoder(self, done: Path) -> None:
@@ -140,8 +140,10 @@ class Training:
         done.touch()
 
     def _vision(self, path: Path) -> None:
-        log = self.plan.work / "vision.csv"
-        vision.fit(self.trunk, self.caches, _weights(views.all_views(self.caches)), self.plan.vision_steps, log, SEED)
+        log, shown = self.plan.work / "vision.csv", views.all_views(self.caches)
+        weights = _weights(shown)
+        heads = vision.fit(self.trunk, self.caches, weights, self.plan.vision_steps, log, SEED)
+        torch.save(heads.state_dict(), self.plan.work / "heads.pt")
         torch.save(self.trunk.state_dict(), path)
 
     def _generator(self, path: Path) -> None:
@@ -149,26 +151,14 @@ class Training:
         model = generator.build(self.spelling, self.trunk)
         learned = torch.load(self.plan.work / "language.pt", weights_only=True)
         model.load_state_dict({name: t for name, t in learned.items() if "vision_tower" not in name}, strict=False)
-        placed = [position for position, view in enumerate(self.library.views) if view.boxes]
-        chosen = sorted(random.Random(SEED).sample(placed, PROJECTOR_SAMPLE))
-        cells = np.concatenate([vision.density(self.library.views[i].boxes)[::3] for i in chosen])
-        generator.start_projector(model, gather(chosen)[:, ::3].reshape(-1, WIDTH), cells)
-        schedule = generator.Schedule(self.plan.generator_steps, learning_rate=1.2e-3)
+        chosen = random.Random(SEED).sample(range(len(self.library.views)), PROJECTOR_SAMPLE)
+        readings = vision.readings(torch.load(self.plan.work / "heads.pt", weights_only=True))
+        generator.start_projector(model, gather(chosen)[:, ::3].reshape(-1, WIDTH), readings)
+        schedule = generator.Schedule(self.plan.generator_steps, learning_rate=1.5e-3)
         log = self.plan.work / "generator.csv"
         generator.fit(model, self._samples(SEED + 2), gather, self.spelling, schedule, log, SEED)
-        torch.save(model.state_dict(), path)
-
-    def _refine(self, done: Path) -> None:
-        """A second pass at less than half the rate, real smears more often: what is slowest to learn is to count."""
-        model = generator.build(self.spelling, self.trunk)
-        gather = self._gatherer()
-        model.load_state_dict(torch.load(self.plan.work / "generator.pt", weights_only=True))
-        schedule = generator.Schedule(self.plan.refine_steps, learning_rate=5e-4)
-        log = self.plan.work / "refine.csv"
-        samples = self._samples(SEED + 4, smears=REFINE_SMEARS)
-        generator.fit(model, samples, gather, self.spelling, schedule, log, SEED + 4)
         generator.save(model, self.spelling, self.plan.out / "vlm")
-        done.touch()
+        torch.save(model.state_dict(), path)
 
     def _gatherer(self) -> Gatherer:
         self.trunk.load_state_dict(torch.load(self.plan.work / "trunk.pt", weights_only=True))
@@ -177,23 +167,24 @@ class Training:
         return Gatherer([vision.grids(self.trunk, cache, folder / f"{name}.npy")
                          for name, cache in zip(views.CACHES, self.caches, strict=True)])  # fmt: skip
 
-    def _samples(self, seed: int, smears: float = 1.0) -> Iterator[list[Sample]]:
-        """Each epoch draws views anew, with new evidence and questions; real smears `smears` times as often."""
+    def _samples(self, seed: int) -> Iterator[list[Sample]]:
+        """Each epoch draws views anew, with new evidence and questions."""
         rng = random.Random(seed)
         library = self.library
-        more = [smears if view.group.startswith("bccd/") else 1.0 for view in library.views]
-        weights = [weight * often for weight, often in zip(_weights(library.views), more, strict=True)]
+        weights = _weights(library.views)
         while True:
             chosen = rng.choices(range(len(library.views)), weights=weights, k=EPOCH)
             made = image_samples([library.views[i] for i in chosen], library, rng)
-            samples = [Sample(s.prompt, s.answer, i) for s, i in zip(made, chosen, strict=True)]
+            samples = [replace(sample, view=view) for sample, view in zip(made, chosen, strict=True)]
             yield samples + list(text_samples(library, round(TEXT_SHARE * EPOCH), rng, free=0.1))
 
 
 def _weights(shown: Sequence[View]) -> list[float]:
-    """How often a view is drawn: the kinds evenly, but the rarest are not repeated without end."""
+    """How often a view is drawn: the kinds evenly, but the rarest are not repeated without end; real smears more."""
     weights = encoder.kind_weights([view.facts for view in shown])
-    return list(np.minimum(weights, 4 * weights.min()))
+    capped = np.minimum(weights, 4 * weights.min())
+    real = np.array([view.group.startswith("bccd/") for view in shown])
+    return list(np.where(real, REAL_SMEARS, 1.0) * capped)
 
 
 def _cache(plan: Plan, name: str) -> str:

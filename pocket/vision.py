@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ ORGANS = ("head", "chest", "abdomen", "pelvis", "spine", "knee")
 PLANES = ("axial", "coronal", "sagittal", "frontal")
 _IGNORED = -100
 _BATCH = 24
+_PLACES = 0.15
+"""Weight of where cells lie beside how many they are."""
 _ANCHOR = 2e-2
 """Pull of the upper blocks to the ImageNet weights they start from, so that they keep seeing what no view showed."""
 
@@ -45,6 +47,11 @@ class Heads(nn.Module):
         """`(n, 144, 1280)` to cells per token `(n, 144, 4)`, and logits `(n, 8)`, `(n, 6)`, `(n, 4)`."""
         pooled = grid.mean(dim=1)
         return nn.functional.softplus(self.density(grid)), [head(pooled) for head in self.classes]
+
+
+def readings(state: Mapping[str, torch.Tensor]) -> NDArray[np.float32]:
+    """The weights `(22, 1280)` of saved heads, each a linear reading of a token."""
+    return np.concatenate([tensor.numpy() for name, tensor in state.items() if name.endswith("weight")])
 
 
 def density(boxes: Sequence[Box]) -> NDArray[np.float32]:
@@ -107,20 +114,23 @@ def _losses(heads: Heads, grid: torch.Tensor, views: Sequence[View]) -> dict[str
     cells, logits = heads(grid)
     placed = torch.tensor([[_placed(view, fact) for fact in CELLS.values()] for view in views])
     target = torch.from_numpy(np.stack([density(view.boxes) for view in views]))
-    losses = {"density": 12 * ((cells - target).abs() * placed[:, None]).sum((1, 2)).mean() / TOKENS}
     counts = torch.tensor([[_count(view.facts, fact) for fact in CELLS.values()] for view in views])
-    known = counts >= 0
-    off = (
-        nn.functional.smooth_l1_loss(cells.sum(1), counts, reduction="none", beta=1.0)
-        / (1 + counts.clamp(min=0)) ** 0.5
-    )
-    losses["count"] = 0.5 * (off * known).sum() / len(views)
+    total = _deviance(cells.sum(1), counts.clamp(min=0)) * (counts >= 0) / (1 + counts.clamp(min=0) / 10).sqrt()
+    losses = {
+        "density": _PLACES * (_deviance(cells, target).sum(1) * placed).sum(1).mean(),
+        "count": total.sum() / len(views),
+    }
     told = ([KINDS.index(v.facts.kind) for v in views], _labels([v.facts.organ for v in views], ORGANS),
             _labels([v.facts.plane for v in views], PLANES))  # fmt: skip
     for name, logit, label in zip(("kind", "organ", "plane"), logits, told, strict=True):
         every = nn.functional.cross_entropy(logit, torch.tensor(label), ignore_index=_IGNORED, reduction="sum")
         losses[name] = every / len(views)
     return losses
+
+
+def _deviance(rate: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
+    """Poisson deviance, zero where they agree. An absolute error would let what is rare, as platelets, go unseen."""
+    return rate - count + torch.xlogy(count, count) - torch.xlogy(count, rate.clamp(min=1e-6))
 
 
 def _placed(view: View, fact: str) -> float:

