@@ -7,7 +7,8 @@
 set), "without" is `--no-rag`; all else is what a user gets by default. What a text says is read from it by
 `pocket_words.py`; both or none counts as wrong. Class figures are means over classes, plain accuracy in brackets;
 intervals are 95 % bootstrap by article (`intervals.py`). Foils (`foils.py`) see the encoder's vectors of the same
-train split. A full run writes `pocket.json` and `pocket_reliability.png`; any other leaves them in the work folder.
+train split. A full run writes `pocket.json`, `pocket_reliability.png` and the table of
+`pocket/README.md`; any other leaves the first two in the work folder.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from benchmarks.pocket_conduct import CALIBRATION, calibration, speed, unrelated
 from benchmarks.pocket_house import House, tell
 from benchmarks.pocket_microscopy import bccd, dsb2018, wbc
 from benchmarks.pocket_radiology import medpix, vqa_rad
-from benchmarks.pocket_table import Row, markdown
+from benchmarks.pocket_table import Row, fill, markdown
 
 SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {
     "bccd": bccd,
@@ -89,6 +90,7 @@ def write(rows: Sequence[Row], run: Mapping[str, Any], work: Path | None) -> Non
     }
     if work is None:
         tell(str(save("pocket", results)))
+        fill(ROOT / "pocket" / "README.md", markdown(rows))
     else:
         (work / "pocket.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         tell(f"{work}/pocket.json; benchmarks/pocket.json is left as it is: not all was run as by default")

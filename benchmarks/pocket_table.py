@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from benchmarks.intervals import Estimate
 from benchmarks.reliability import Bin
 
+START, END = "<!-- the table of benchmarks/pocket.py -->", "<!-- end of the table -->"
 _HEAD = ("set", "figure", "n", "without", "with", "bar (without; with)", "met", "foils", "note")
 
 
@@ -54,6 +56,15 @@ def markdown(rows: Sequence[Row]) -> str:
     """The table, a line a figure."""
     lines = [_HEAD, ("---",) * len(_HEAD), *(_cells(row) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def fill(page: Path, table: str) -> None:
+    """Puts the table between a page's two marks. Raises ValueError where it has none."""
+    text = page.read_text(encoding="utf-8")
+    if START not in text or END not in text:
+        raise ValueError(f"{page} has no {START} and {END}")
+    before, after = text.split(START, 1)[0], text.split(END, 1)[1]
+    page.write_text(f"{before}{START}\n{table}\n{END}{after}", encoding="utf-8")
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The two saved models at work, through the house: embed images, find neighbours, write captions.
+"""The two saved models at work, through the house: embed images and texts, write captions and answers.
 
 For measuring and for tests, where captions of evidence are given and not retrieved.
 """

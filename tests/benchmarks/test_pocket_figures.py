@@ -1,11 +1,13 @@
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import foils, pocket_sets, rouge
 from benchmarks.intervals import draws, estimate
-from benchmarks.pocket_table import Bar, Row, markdown
+from benchmarks.pocket_table import END, START, Bar, Row, fill, markdown
 from benchmarks.reliability import calibration_error
 
 
@@ -113,3 +115,23 @@ def test_a_bar_with_p_needs_both() -> None:
     unsure = estimate([-0.1, 0.11] * 10, range(20), test=True)
     assert unsure.value > 0
     assert not Bar(">", 0.0).met(unsure)
+
+
+def test_a_table_takes_the_place_of_the_last_one(tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text(f"Before\n{START}\nold\n{END}\nAfter\n")
+    fill(page, "| new |")
+    assert page.read_text() == f"Before\n{START}\n| new |\n{END}\nAfter\n"
+    page.write_text("No marks")
+    with pytest.raises(ValueError, match="has no"):
+        fill(page, "| new |")
+
+
+def test_the_model_card_holds_every_figure_of_the_last_run() -> None:
+    root = Path(__file__).parents[2]
+    rows = json.loads((root / "benchmarks" / "pocket.json").read_text())["rows"]
+    card = (root / "pocket" / "README.md").read_text().split(START)[1].split(END)[0]
+    shown = [line.strip("| ").split(" | ")[:3] for line in card.strip().splitlines()[2:]]
+    assert shown == [[row["set"], row["figure"], str(row["n"])] for row in rows]
+    for row, line in zip(rows, card.strip().splitlines()[2:], strict=True):
+        assert all(f"{row[key]['value']:.3f}" in line for key in ("without", "with_") if row[key])
