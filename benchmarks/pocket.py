@@ -27,7 +27,7 @@ from machine import ROOT, save
 
 from benchmarks import reliability
 from benchmarks.pocket_bench import Bench
-from benchmarks.pocket_conduct import CALIBRATION, calibration, speed, unrelated
+from benchmarks.pocket_conduct import CALIBRATION, calibration, misled, speed, unrelated
 from benchmarks.pocket_house import House, tell
 from benchmarks.pocket_microscopy import bccd, dsb2018, wbc
 from benchmarks.pocket_radiology import medpix, vqa_rad
@@ -40,6 +40,7 @@ SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {
     "medpix": medpix,
     "wbc": wbc,
     "unrelated": unrelated,
+    "misled": misled,
     "calibration": calibration,
     "speed": speed,
 }

@@ -1,4 +1,4 @@
-"""Whether the model says what it cannot tell, whether its probabilities are true, and how fast it is."""
+"""How the model behaves: says what it cannot tell, is not misled, knows how sure it may be; and how fast it is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks import pocket_sets, reliability
 from benchmarks import pocket_words as words
 from benchmarks.intervals import Estimate
-from benchmarks.pocket_bench import Bench, figure, requests
+from benchmarks.pocket_bench import Bench, figure, reading, requests, same
 from benchmarks.pocket_house import BATCH
 from benchmarks.pocket_microscopy import WHITE_CELL, smear_crops, smear_index
 from benchmarks.pocket_radiology import closed_dev, medpix_index, radiology_index
@@ -59,6 +59,34 @@ def unrelated(bench: Bench) -> list[Row]:
             note="mean over the kinds below; with: the starter set's captions" if kind == "all" else "",
         ))  # fmt: skip
     return rows
+
+
+def misled(bench: Bench) -> list[Row]:
+    """Evidence of images of another kind, from another set's index: what is right without it must stay right."""
+    crops, (_, nuclei), (_, slices) = (
+        smear_crops(bench, bench.splits[-1]),
+        bench.parts("dsb2018"),
+        bench.parts("medpix"),
+    )
+    radiology, smears = medpix_index(bench), smear_index(bench)
+    white = [crop.truth for crop in crops]
+    cases = (
+        (f"white cell present/absent, {pocket_sets.CROP} px crops; evidence of radiology", radiology,
+         [crop.path for crop in crops], white, [crop.field for crop in crops], _white_cell),
+        ("fluorescence / stained tissue / bright-field; evidence of radiology", radiology,
+         nuclei.images, nuclei["look"], nuclei["id"], lambda text: words.said(text, words.LOOKS)),
+        ("CT or MR; evidence of blood smears", smears,
+         slices.images, slices["kind"], slices["case"], lambda text: words.said(text, words.MODALITIES)),
+    )  # fmt: skip
+    return [
+        figure("misleading evidence", name, reading(bench.captions(images, index), read_), truth, groups, same, {},
+               classes=truth)
+        for name, index, images, truth, groups, read_ in cases
+    ]  # fmt: skip
+
+
+def _white_cell(text: str) -> str | None:
+    return words.presence_said(text, words.WHITE_CELLS)
 
 
 def calibration(bench: Bench) -> list[Row]:
