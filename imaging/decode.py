@@ -1,69 +1,63 @@
-"""Bytes of an image file -> upright 8-bit RGB, or an ImageError that says why not.
+"""An image file of any kind -> upright 8-bit RGB, or an ImageError that says why not.
 
-Pillow decodes; the limits hold on the header, before a pixel is decoded.
+The one decoder of the program. Which reader takes a file is told by its bytes; the limits hold on its header, before
+a pixel is decoded. `scan.dcm#frame=3` names a frame of a file of several, or a slice of a volume, counted from 1.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import warnings
+import re
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from imaging.dicom import decode_dicom, is_dicom
 from imaging.errors import ImageError
+from imaging.limits import MAX_BYTES
+from imaging.nifti import decode_nifti, is_nifti
+from imaging.raster import decode_raster
 from imaging.types import LoadedImage, Pixels
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
-MAX_PIXELS = 100_000_000
-MAX_BYTES = 1 << 30
-SCALE_PERCENTILES = (0.5, 99.5)
-"""16-bit, 32-bit and float values between these percentiles are spread over 0-255; the rest is clipped."""
+_FRAME = re.compile(r"#frame=([0-9]{1,9})$")
 
 
 def load(path: str | Path) -> LoadedImage:
-    """Reads and decodes one image file. Raises ImageError."""
-    path = Path(path)
+    """Reads and decodes one image file, or the frame that the name ends with (`#frame=3`). Raises ImageError."""
+    asked = _FRAME.search(str(path))
+    frame = int(asked[1]) if asked else None
+    file = Path(str(path)[: asked.start()]) if asked else Path(path)
     try:
-        size = path.stat().st_size
-        if path.is_dir():
-            raise ImageError(f"{path}: is a folder, not an image; name the files in it")
+        size = file.stat().st_size
+        if file.is_dir():
+            raise ImageError(f"{file}: is a folder, not an image; name the files in it")
         if size > MAX_BYTES:
-            raise ImageError(f"{path}: {size:,} bytes, over the limit of {MAX_BYTES:,}")
-        data = path.read_bytes()
+            raise ImageError(f"{file}: {size:,} bytes, over the limit of {MAX_BYTES:,}")
+        data = file.read_bytes()
     except FileNotFoundError:
-        raise ImageError(f"{path}: no such file") from None
+        raise ImageError(f"{file}: no such file") from None
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read: {error.strerror}") from error
-    return decode(data, str(path))
+        raise ImageError(f"{file}: cannot be read: {error.strerror}") from error
+    return decode(data, str(path), frame)
 
 
-def decode(data: bytes, name: str) -> LoadedImage:
+def decode(data: bytes, name: str, frame: int | None = None) -> LoadedImage:
     """Decodes the bytes of an image file; `name` stands in errors and in the record. Raises ImageError."""
     if not data:
         raise ImageError(f"{name}: the file is empty")
-    if data[128:132] == b"DICM":
-        raise ImageError(f"{name}: DICOM cannot be read in this version; export the slice as PNG")
-    Image.MAX_IMAGE_PIXELS = None  # Pillow only warns between its limits; ours is checked below, on the header
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged headers, which fail or do not matter
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-            if opened.width * opened.height > MAX_PIXELS:
-                raise ImageError(
-                    f"{name}: {opened.width} x {opened.height} is over the limit of {MAX_PIXELS // 10**6} million "
-                    "pixels; crop or downsample it"
-                )
-            pixels, notes = _to_rgb(opened)
-    except UnidentifiedImageError:
-        raise ImageError(f"{name}: not an image in a format read here ({', '.join(FORMATS)})") from None
-    except ImageError:
-        raise
-    except Exception as error:  # Pillow's plugins raise almost anything on damaged bytes
-        raise ImageError(f"{name}: damaged image: {' '.join(str(error).split()) or type(error).__name__}") from error
-    return LoadedImage(name, pixels, hashlib.sha256(data).hexdigest(), perceptual_hash(pixels), notes=notes)
+    file_name = _FRAME.sub("", name)
+    if is_dicom(data, file_name):
+        made = decode_dicom(data, name, frame)
+    elif is_nifti(data):
+        made = decode_nifti(data, name, frame)
+    else:
+        made = decode_raster(data, name, frame)
+    sha256 = hashlib.sha256(data)
+    if frame is not None:
+        sha256.update(f"#frame={frame}".encode())
+    phash = perceptual_hash(made.pixels)
+    return LoadedImage(name, made.pixels, sha256.hexdigest(), phash, made.acquisition, made.notes)
 
 
 def perceptual_hash(pixels: Pixels) -> str:
@@ -80,34 +74,3 @@ def thumbnail(pixels: Pixels, side: int = 224) -> bytes:
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
-
-
-def _to_rgb(opened: Image.Image) -> tuple[Pixels, tuple[str, ...]]:
-    """Upright uint8 `(h, w, 3)` of the first frame, and notes on what had to change."""
-    notes: list[str] = []
-    frames = getattr(opened, "n_frames", 1)
-    if frames > 1:
-        notes.append(f"first of {frames} frames")
-    image: Image.Image = ImageOps.exif_transpose(opened)
-    if image.mode.startswith("I") or image.mode == "F":
-        notes.append(f"{'float' if image.mode == 'F' else '16- or 32-bit'} values scaled to 8 bits by percentile")
-        gray = scale_to_uint8(np.asarray(image, dtype=np.float32))
-        return np.repeat(gray[:, :, None], 3, axis=2), tuple(notes)
-    if image.has_transparency_data:
-        notes.append("transparency laid over white")
-        layered = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered)
-    return np.array(image.convert("RGB"), dtype=np.uint8), tuple(notes)
-
-
-def scale_to_uint8(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Spreads `(h, w)` values of any range over 0-255, clipped at SCALE_PERCENTILES. NaN becomes 0."""
-    finite = values[np.isfinite(values)]
-    if finite.size == 0:
-        return np.zeros(values.shape, np.uint8)
-    low, high = np.percentile(finite, SCALE_PERCENTILES)
-    if high <= low:
-        low, high = float(finite.min()), float(finite.max())
-    scaled = (np.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) / max(high - low, 1e-12)
-    gray: NDArray[np.uint8] = (np.clip(scaled, 0, 1) * 255).round().astype(np.uint8)
-    return gray

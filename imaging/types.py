@@ -23,10 +23,20 @@ class Acquisition:
 
 
 @dataclass(frozen=True, eq=False)
+class Decoded:
+    """What a reader of a format makes of a file: pixels, how they were taken, what had to change."""
+
+    pixels: Pixels
+    acquisition: Acquisition = field(default_factory=Acquisition)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
 class LoadedImage:
     """A decoded image file.
 
-    `sha256` is of the file's bytes, `phash` a 64-bit perceptual hash of the pixels (both lower-case hex).
+    `sha256` is of the file's bytes (and of the frame's number, where one was named), `phash` a 64-bit perceptual hash
+    of the pixels (both lower-case hex).
     `notes` says in words what decoding had to change ("16-bit values scaled to 8 bits").
     """
 

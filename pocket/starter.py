@@ -1,13 +1,12 @@
 """What a first run needs: a small captioned set and passages of our own, and the demo's two images.
 
 `write_starter` draws on rendered images and on images that scikit-image and pydicom carry; it reads no network
-and nothing of the house but `pocket.render`.
+and nothing of the house but `imaging` and `pocket.render`.
 """
 
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +15,8 @@ import pydicom
 import skimage
 from numpy.typing import NDArray
 from PIL import Image
-from pydicom.pixels.processing import apply_color_lut
 
+from imaging import load
 from pocket.render import RenderKind, render
 
 SEEDS: dict[RenderKind, range] = {
@@ -251,24 +250,8 @@ def _rendered() -> Iterator[tuple[dict[str, str], NDArray[np.uint8]]]:
 def _dicom() -> Iterator[tuple[dict[str, str], NDArray[np.uint8]]]:
     folder = Path(pydicom.__file__).parent / "data" / "test_files"
     for file, caption in PYDICOM_IMAGES:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # some of these files are there because they break a rule
-            data = pydicom.dcmread(folder / file)
-            values = np.asarray(data.pixel_array)
-            if data.PhotometricInterpretation == "PALETTE COLOR":
-                values = np.asarray(apply_color_lut(values, data)) / 257
         name = f"pydicom-{Path(file).stem}"
-        yield _row(name, caption, "pydicom", _PYDICOM_LICENSE, _PYDICOM_BY, name), _to_rgb(values)
-
-
-def _to_rgb(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Colour as it is; grey stretched from its 1st to its 99.5th percentile."""
-    field = values.astype(np.float32)
-    if field.ndim == 3:
-        return np.clip(field, 0, 255).astype(np.uint8)
-    low, high = np.percentile(field, (1, 99.5))
-    grey = np.clip((field - low) / max(float(high - low), 1.0) * 255, 0, 255).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
+        yield _row(name, caption, "pydicom", _PYDICOM_LICENSE, _PYDICOM_BY, name), load(folder / file).pixels
 
 
 def _micrographs() -> Iterator[tuple[dict[str, str], NDArray[np.uint8]]]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imaging import ImageError, decode, load, thumbnail
-from imaging.decode import scale_to_uint8
+from imaging.scale import scale_to_uint8
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -62,8 +62,20 @@ def test_a_rotated_photo_is_set_upright(ramp: Image.Image) -> None:
 def test_the_first_frame_of_an_animation_is_taken_and_said(ramp: Image.Image) -> None:
     data = encoded(ramp, "GIF", save_all=True, append_images=[Image.new("RGB", ramp.size, "black")])
     loaded = decode(data, "x")
-    assert loaded.notes == ("first of 2 frames",)
+    assert loaded.notes == ("frame 1 of 2",)
     assert loaded.pixels.mean() > 50
+
+
+def test_a_frame_can_be_named_behind_the_file(ramp: Image.Image, tmp_path: Path) -> None:
+    file = tmp_path / "two.gif"
+    file.write_bytes(encoded(ramp, "GIF", save_all=True, append_images=[Image.new("RGB", ramp.size, "black")]))
+    first, second = load(f"{file}#frame=1"), load(f"{file}#frame=2")
+    assert second.notes == ("frame 2 of 2",)
+    assert first.pixels.mean() > 50 > second.pixels.mean()
+    assert len({first.sha256, second.sha256, load(file).sha256}) == 3
+    for wrong in (0, 3):
+        with pytest.raises(ImageError, match=f"has no frame {wrong}; it has 2"):
+            load(f"{file}#frame={wrong}")
 
 
 @pytest.mark.parametrize("low", [0, 30_000])
@@ -88,7 +100,8 @@ def test_float_values_survive_nan_and_infinity() -> None:
 BAD = {
     "empty": (b"", "the file is empty"),
     "text": (b"hello, this is no image" * 20, "not an image in a format read here"),
-    "dicom": (b"\0" * 128 + b"DICM" + b"\0" * 64, "DICOM cannot be read"),
+    "dicom": (b"\0" * 128 + b"DICM" + b"\0" * 64, "damaged DICOM|without an image"),
+    "gzip": (b"\x1f\x8b" + b"\0" * 64, "not an image in a format read here"),
 }
 
 
