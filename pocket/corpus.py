@@ -20,10 +20,12 @@ from pocket.phrasing import WHITE_CELL_NAMES, cell_caption, cell_question, index
 
 NO_EVIDENCE, MISLED, STRAY = 0.4, 0.06, 0.12
 """Shares of prompts without evidence and with evidence of other kinds only; of stray captions among fitting ones."""
-BORROWED, ELSEWHERE = 0.5, 0.12
+BORROWED, ELSEWHERE, DOUBT = 0.5, 0.12, 0.3
 """Of people's questions of findings: how often one of another image of the same body part is asked with that image's
-answer, since what 200 images teach of disease is not to be said with certainty; and how often one about another body
-part, whose findings are not there."""
+answer; how often one about another body part, whose findings are not there; and how often a yes or no is turned, since
+what 200 images teach of disease is not to be said with certainty."""
+NAMED_CELLS = 0.4
+"""How often a smear's evidence names white cells, whether the smear has one or not: else the evidence would tell."""
 PASSAGES, CELL_QUESTION = 0.1, 0.5
 PEOPLES_QUESTIONS, QUESTIONS, QUESTIONS_OF_TEXT = 2, 4, 2
 """How many questions are asked of one image beside its caption, and of captions without an image."""
@@ -108,7 +110,7 @@ class Library:
             return Setting([self._unlike(facts, rng, same) for _ in range(count)], facts)
         if facts.kind in RADIOLOGY:
             return self._radiology(facts, count, rng)
-        if facts.kind == "smear" and rng.random() < (0.75 if facts.white == 1 else 0.15):
+        if facts.kind == "smear" and rng.random() < NAMED_CELLS:
             return self._named_cells(facts, count, rng)
         stray = [rng.random() < STRAY for _ in range(count)]
         return Setting([self._unlike(facts, rng) if s else self._like(facts, view.group, rng) for s in stray], facts)
@@ -150,7 +152,9 @@ class Library:
         asked = rng.choice(view.qa)
         if not _IN_THE_IMAGE.search(asked[0]) and rng.random() < BORROWED:
             asked = rng.choice(self.asked_of[view.facts.organ or ""])
-        return _answered(asked)
+        question, answer = _answered(asked)
+        turned = not _IN_THE_IMAGE.search(question) and rng.random() < DOUBT
+        return question, _TURNED.get(answer, answer) if turned else answer
 
     def background(self, rng: random.Random) -> list[tuple[str, str]]:
         """None mostly; else one or two passages, cut short."""
@@ -278,6 +282,7 @@ def _answered(asked: Asked) -> tuple[str, str]:
     return question, answer[:1].upper() + answer[1:].rstrip(".") + "."
 
 
+_TURNED = {"Yes.": "No.", "No.": "Yes."}
 _PRESENCE = re.compile(r"^(is|are) there\b|\b(present|evidence of|visible)\b", re.IGNORECASE)
 _TECHNIQUE = ("modality", "plane", "scan is", "sequence", "part of the body", "organ system")
 _IN_THE_IMAGE = re.compile(

@@ -1,0 +1,49 @@
+"""Runs every command of docs/walkthrough.md again, in its order, and puts in what it prints.
+
+    python docs/rerun.py
+
+Needs ../shared/data. The two indexes that the walk-through builds are removed first.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "walkthrough.md"
+SMEAR = ROOT / "data" / "demo" / "smear.png"
+TORN = ROOT / "data" / "torn.jpg"
+_BLOCK = re.compile(r"```console\n\$ (.+?)\n(.*?)```", re.DOTALL)
+
+
+def main() -> None:
+    """Runs all, from the repository root."""
+    for index in ("medpix", "bccd"):
+        shutil.rmtree(ROOT / "data" / "indexes" / index, ignore_errors=True)
+    from PIL import Image
+
+    with Image.open(SMEAR) as smear:
+        smear.convert("RGB").save(TORN)
+    TORN.write_bytes(TORN.read_bytes()[:-20_000])
+    text = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(
+        _BLOCK.sub(lambda block: f"```console\n$ {block[1]}\n{_printed(block[1])}```", text), encoding="utf-8"
+    )
+
+
+def _printed(command: str) -> str:
+    """What the command writes on stderr, then on stdout, then its exit code where it is not 0."""
+    print(command, file=sys.stderr, flush=True)
+    program = [sys.executable, *shlex.split(command)[1:]]
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - the page's own
+    ending = f"(exit code {done.returncode})\n" if done.returncode else ""
+    return (done.stderr + done.stdout).replace(str(Path.home()), "~") + ending
+
+
+if __name__ == "__main__":
+    main()
