@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ class Training:
         pooled = encoder.pooled(self.caches)
         facts = [view.facts for view in self.library.views]
         matrix, bias = encoder.whitening(pooled, encoder.kind_weights(facts))
-        model = encoder.build(self.trunk, matrix, bias, folder)
+        model = encoder.build(load_trunk(), matrix, bias, folder)  # never the tuned one
         embeddings = encoder.project(pooled, matrix, bias)
         log, told = self.plan.work / "encoder.csv", self.library.figures
         encoder.fit_text(model, embeddings, facts, told, self.spelling, self.plan.encoder_steps, log, SEED)
@@ -150,7 +151,7 @@ class Training:
         torch.save(self.trunk.state_dict(), path)
 
     def _generator(self, path: Path) -> None:
-        gather = self._gatherer()
+        gather = self._gather
         model = generator.build(self.spelling, self.trunk)
         learned = torch.load(self.plan.work / "language.pt", weights_only=True)
         model.load_state_dict({name: t for name, t in learned.items() if "vision_tower" not in name}, strict=False)
@@ -164,8 +165,8 @@ class Training:
 
     def _refine(self, done: Path) -> None:
         """A second pass at a third of the rate, on other draws."""
+        gather = self._gather
         model = generator.build(self.spelling, self.trunk)
-        gather = self._gatherer()
         model.load_state_dict(torch.load(self.plan.work / "generator.pt", weights_only=True))
         schedule = generator.Schedule(self.plan.refine_steps, learning_rate=5e-4)
         log = self.plan.work / "refine.csv"
@@ -173,7 +174,9 @@ class Training:
         generator.save(model, self.spelling, self.plan.out / "vlm")
         done.touch()
 
-    def _gatherer(self) -> Gatherer:
+    @cached_property
+    def _gather(self) -> Gatherer:
+        """The tuned trunk's grids, read once; the trunk is the tuned one from here on."""
         self.trunk.load_state_dict(torch.load(self.plan.work / "trunk.pt", weights_only=True))
         folder = self.plan.work / "grids"
         folder.mkdir(exist_ok=True)
