@@ -72,12 +72,21 @@ def test_a_record_has_every_key_and_adds_up(pipeline: Pipeline, demo: Path) -> N
         assert {"text", "citations", "support"} <= set(sentence)
 
 
-@pytest.mark.parametrize(("image", "word"), [("smear.png", "smear"), ("ihc.png", "tissue")])
-def test_of_the_demo_images_no_other_kind_is_said_and_their_evidence_is_of_it(
+ABSTAINS = "pocket cannot tell what this real immunohistochemistry shows; its weights before took it for H&E"
+
+
+@pytest.mark.parametrize(
+    ("image", "word"),
+    [
+        ("smear.png", "smear"),
+        pytest.param("ihc.png", "tissue", marks=pytest.mark.xfail(reason=ABSTAINS, strict=True)),
+    ],
+)
+def test_the_demo_images_are_right_in_kind_and_so_is_their_evidence(
     pipeline: Pipeline, demo: Path, image: str, word: str
 ) -> None:
     (description,) = described(pipeline, Request("x", (str(demo / image),)))
-    assert word in description.text.lower() or description.abstained
+    assert word in description.text.lower()
     first = next(e for e in description.evidence if e.kind == "example")
     assert word in first.text.lower()
 
