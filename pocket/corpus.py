@@ -76,7 +76,10 @@ class Setting:
 
 @dataclass
 class Library:
-    """Where evidence is drawn from: views' facts by kind, radiology captions by kind and part, passages."""
+    """Where evidence is drawn from: views' facts by kind, radiology captions by kind and part, passages.
+
+    What type a drawn white cell is of is taken from the views: only evidence may name it.
+    """
 
     views: Sequence[View]
     figures: Sequence[Figure]
@@ -87,6 +90,7 @@ class Library:
     asked_of: dict[str, list[Asked]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.views = [replace(view, facts=replace(view.facts, cell=None)) for view in self.views]
         seen = set()
         for view in self.views:
             if view.group not in seen:
@@ -101,7 +105,7 @@ class Library:
 
     def setting(self, view: View, rng: random.Random) -> Setting:
         """Evidence for a view: none, misleading, or fitting with a stray now and then; and what it settles."""
-        facts, draw, count = replace(view.facts, cell=None), rng.random(), rng.choice(_COUNTS)
+        facts, draw, count = view.facts, rng.random(), rng.choice(_COUNTS)
         if draw < NO_EVIDENCE:
             return Setting([], facts)
         if draw < NO_EVIDENCE + MISLED or facts.kind == "unknown":
@@ -199,7 +203,7 @@ class Library:
         for _ in range(20):
             other = rng.choice(self.by_kind[facts.kind])
             if other.group != group:
-                return index_caption(replace(other.facts, cell=None), rng)
+                return index_caption(other.facts, rng)
         return index_caption(facts, rng)
 
     def _unlike(self, facts: Facts, rng: random.Random, kind: Kind | None = None) -> str:
@@ -209,7 +213,7 @@ class Library:
             return _cut(self.figures[rng.choice(self.by_figure[self._any_figure(kind, rng)])].text, rng)
         if kind == "smear" and rng.random() < 0.3:
             return cell_caption(rng.choice(WHITE_CELL_NAMES), rng)
-        return index_caption(replace(rng.choice(self.by_kind[kind]).facts, cell=None), rng)
+        return index_caption(rng.choice(self.by_kind[kind]).facts, rng)
 
     def _other(self, facts: Facts, rng: random.Random) -> Kind:
         """Another kind; for radiology none of radiology, where a caption would count as a vote and not mislead."""
