@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from indexer.config import FolderConfig, IndexConfig, JsonlConfig, load_config
+from indexer.config import IndexConfig, SourceConfig, load_config
 from indexer.database import connect
 from indexer.errors import (
     EmbedderMismatchError,
@@ -48,7 +48,7 @@ def build_index(
 
 def add_to_index(
     path: str | Path,
-    sources: IndexConfig | str | Path | Sequence[FolderConfig | JsonlConfig],
+    sources: IndexConfig | str | Path | Sequence[SourceConfig],
     *,
     progress: bool | None = None,
 ) -> BuildReport:
@@ -85,7 +85,7 @@ class _Builder:
         self._rebuild = rebuild
         self._adding = adding
 
-    def build(self, progress: bool | None, sources: Sequence[FolderConfig | JsonlConfig] | None = None) -> BuildReport:
+    def build(self, progress: bool | None, sources: Sequence[SourceConfig] | None = None) -> BuildReport:
         started = time.monotonic()
         opened = [open_source(source) for source in (self._config.sources if sources is None else sources)]
         total = sum(len(source) for source in opened)
@@ -159,12 +159,11 @@ class _Builder:
             return None, int(connection.execute(finished).fetchone()[0])
         return manifest, manifest.generation
 
-    def _embedders(self, sources: Sequence[FolderConfig | JsonlConfig]) -> dict[str, SpaceEmbedder]:
+    def _embedders(self, sources: Sequence[SourceConfig]) -> dict[str, SpaceEmbedder]:
         """By space, the embedder of the kinds of source there are; the others need not even be installed."""
-        kinds = {source.kind for source in sources}
-        names = {"images": self._config.image_embedder} if "folder" in kinds else {}
-        names |= {"passages": self._config.text_embedder} if "jsonl" in kinds else {}
-        return {space: SpaceEmbedder.load(name) for space, name in names.items()}
+        names = {"images": self._config.image_embedder, "passages": self._config.text_embedder}
+        held = {source.holds for source in sources}
+        return {space: SpaceEmbedder.load(name) for space, name in names.items() if space in held}
 
     def _refuse_mixing(self, before: Manifest | None, ledger: Ledger, spaces: dict[str, SpaceEmbedder]) -> None:
         """Vectors of different embedders never meet: neither in the index nor in a build that goes on."""

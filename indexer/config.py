@@ -6,12 +6,14 @@ Relative paths are relative to the folder the command is run in.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 import configs
 
+Space = Literal["images", "passages"]
+"""The vector space that a source's records are embedded in."""
 Scalar = str | int | float | bool
 Where = dict[str, Scalar | list[Scalar]]
 """Field name to the value a record must have there, or to a list of which it must have one."""
@@ -40,6 +42,7 @@ class JsonlFields(configs.StrictModel):
     title: str | None = None
     article: str | None = None
     license: str | None = None
+    attribution: str | None = None
     url: str | None = None
     year: str | None = None
 
@@ -49,6 +52,8 @@ class FolderConfig(configs.StrictModel):
 
     `license`, `attribution` and `url` hold for every record that has none of its own.
     """
+
+    holds: ClassVar[Space] = "images"
 
     kind: Literal["folder"]
     path: str
@@ -74,7 +79,12 @@ class FolderConfig(configs.StrictModel):
 
 
 class JsonlConfig(configs.StrictModel):
-    """A JSONL file of texts, cut into passages. `license` and `url` hold where a record has none of its own."""
+    """A JSONL file of texts, cut into passages.
+
+    `license`, `attribution` and `url` hold for every record that has none of its own.
+    """
+
+    holds: ClassVar[Space] = "passages"
 
     kind: Literal["jsonl"]
     path: str
@@ -82,6 +92,7 @@ class JsonlConfig(configs.StrictModel):
     where: Where = Field(default_factory=dict)
     source: str | None = None
     license: str | None = None
+    attribution: str | None = None
     url: str | None = None
 
     @property

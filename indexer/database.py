@@ -123,7 +123,7 @@ def to_columns(record: Example | Passage, image_path: str, content_hash_: str) -
         words: tuple[Any, ...] = ("example", r.id, r.source, r.caption, None, None, r.article, r.license, r.attribution)
         facts = (r.url, json.dumps(r.concepts, ensure_ascii=False), r.modality, r.year, r.image_sha256, r.phash)
         return (*words, *facts, image_path, content_hash_, r.thumbnail)
-    words = ("passage", r.id, r.source, r.text, r.source_id, r.title, r.article, r.license, None)
+    words = ("passage", r.id, r.source, r.text, r.source_id, r.title, r.article, r.license, r.attribution)
     return (*words, r.url, "[]", None, r.year, "", "", "", content_hash_, b"")
 
 
@@ -153,6 +153,7 @@ def from_columns(values: sqlite3.Row) -> Example | Passage:
         source_id=v["source_id"],
         title=v["title"],
         license=v["license"],
+        attribution=v["attribution"],
         url=v["url"],
         year=v["year"],
         article=v["article"],

@@ -48,6 +48,7 @@ class Passage:
     source_id: str
     title: str | None = None
     license: str | None = None
+    attribution: str | None = None
     url: str | None = None
     year: int | None = None
     article: str | None = None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from indexer.config import FolderConfig, JsonlConfig
+from indexer.config import FolderConfig, JsonlConfig, SourceConfig
 from indexer.sources.folder import FolderSource
 from indexer.sources.jsonl import JsonlSource
 from indexer.types import Source
 
 
-def open_source(config: FolderConfig | JsonlConfig) -> Source:
+def open_source(config: SourceConfig) -> Source:
     """The source a configuration describes. Raises SourceError where its caption template is malformed."""
     match config:
         case FolderConfig():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from indexer.config import JsonlConfig
-from indexer.sources.chunking import chunk
+from indexer.sources.documents import Document, passages_of
 from indexer.sources.rows import BadRow, Row
 from indexer.sources.table import Table, text_of, year_of
 from indexer.types import Passage, SourceFailure
@@ -41,16 +41,14 @@ class JsonlSource:
         except ValueError as error:
             yield SourceFailure(self.name, identity or row.place, str(error))
             return
-        title = text_of(values, fields.title)
-        for number, piece in enumerate(chunk(text, title)):
-            yield Passage(
-                id=f"{identity}#{number}",
-                text=piece,
-                source=self.name,
-                source_id=identity,
-                title=title,
-                license=text_of(values, fields.license) or self._config.license,
-                url=text_of(values, fields.url) or self._config.url,
-                year=year,
-                article=text_of(values, fields.article),
-            )
+        document = Document(
+            id=identity,
+            text=text,
+            title=text_of(values, fields.title),
+            license=text_of(values, fields.license) or self._config.license,
+            attribution=text_of(values, fields.attribution) or self._config.attribution,
+            url=text_of(values, fields.url) or self._config.url,
+            year=year,
+            article=text_of(values, fields.article),
+        )
+        yield from passages_of(document, self.name)
