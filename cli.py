@@ -165,6 +165,36 @@ def index_add(folder: Path, config: str) -> None:
     _report_build(add_to_index(folder, config))
 
 
+@index.command("remove")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--source", "sources", multiple=True, help="All of this source; may be repeated.")
+@click.option("--id", "ids", multiple=True, help="This record, or document; may be repeated.")
+@click.option("--article", "articles", multiple=True, help="All of this article or case; may be repeated.")
+def index_remove(folder: Path, sources: tuple[str, ...], ids: tuple[str, ...], articles: tuple[str, ...]) -> None:
+    """Take records out of an index. Building from a configuration that has them brings them back.
+
+    \b
+    python cli.py index remove data/indexes/rocov2 --article PMC1234567
+    python cli.py index remove data/indexes/rocov2 --source pubmed
+    """
+    from indexer import remove_from_index
+
+    click.echo(remove_from_index(folder, sources=sources, ids=ids, articles=articles).line())
+
+
+@index.command("compact")
+@click.argument("folder", type=click.Path(path_type=Path))
+def index_compact(folder: Path) -> None:
+    """Give back the disk space of records that were removed or replaced.
+
+    \b
+    python cli.py index compact data/indexes/rocov2
+    """
+    from indexer import compact_index
+
+    click.echo(compact_index(folder).line())
+
+
 @index.command("info")
 @which_index
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
@@ -186,23 +216,32 @@ def index_info(folder: str | None, named: str | None, as_json: bool) -> None:
 @click.option("--image", metavar="FILE", help="Nearest examples to this image.")
 @click.option("--text", help="Nearest passages, and nearest examples, to this text.")
 @click.option("--k", type=click.IntRange(1, 1000), default=5, show_default=True, help="How many of each kind.")
+@click.option("--source", "sources", multiple=True, help="Only of this source; may be repeated.")
+@click.option("--license", "licenses", multiple=True, help="Only under this licence; may be repeated.")
+@click.option("--without-license", "without_licenses", multiple=True, help="Of no licence with this in its name: NC.")
+@click.option("--modality", "modalities", multiple=True, help="Only of this modality; may be repeated.")
+@click.option("--year-from", type=int, help="Only of this year and later ones.")
+@click.option("--year-to", type=int, help="Only of this year and earlier ones.")
 @click.option("--json", "as_json", is_flag=True, help="One record a line, as JSON.")
 def index_search(
-    folder: str | None, named: str | None, image: str | None, text: str | None, k: int, as_json: bool
+    folder: str | None, named: str | None, image: str | None, text: str | None, k: int, as_json: bool, **only: Any
 ) -> None:
-    """Search an index by image or by text.
+    """Search an index by image, or by text: its meaning and its words.
 
     \b
     python cli.py index search data/indexes/medpix --image ct.png
-    python cli.py index search data/indexes/medpix --text "renal mass"
+    python cli.py index search data/indexes/medpix --text "renal mass" --modality CT
+    python cli.py index search data/indexes/rocov2 --text "pleural effusion" --without-license NC
     """
     if (image is None) == (text is None):
         raise click.UsageError("give either --image or --text")
+    from rag.config import EvidenceFilter
     from rag.retrieve import search
     from rag.show import evidence_table
     from rag.types import evidence_json
 
-    found = search(_index_folder(folder, named), image=image, text=text, k=k)
+    wanted = EvidenceFilter(**only).filter()
+    found = search(_index_folder(folder, named), image=image, text=text, k=k, only=wanted)
     if as_json:
         for evidence in found:
             click.echo(json.dumps(evidence_json(evidence), ensure_ascii=False))
@@ -223,6 +262,51 @@ def index_verify(folder: str | None, named: str | None) -> None:
     report = verify_index(_index_folder(folder, named))
     click.echo("\n".join(report.lines()))
     sys.exit(0 if report.ok else SOME_FAILED)
+
+
+@main.group()
+def data() -> None:
+    """Fetch public data sets of images, questions and reports."""
+
+
+@data.command("list")
+def data_list() -> None:
+    """Name, contents and licence of each set that can be fetched.
+
+    \b
+    python cli.py data list
+    """
+    from indexer.datasets.registry import SETS
+
+    for found in SETS.values():
+        click.echo(found.notice())
+
+
+@data.command("pull")
+@click.argument("name")
+@click.option("--out", type=click.Path(path_type=Path), help="The folder to put it in; data/sets/NAME where not given.")
+@click.option("--url", help="Another address of the hub or archive: a mirror.")
+@click.option("--yes", is_flag=True, help="Take the licence as read, and do not ask.")
+def data_pull(name: str, out: Path | None, url: str | None, yes: bool) -> None:
+    """Fetch a data set, its checksums compared. A fetch that was stopped goes on where it was.
+
+    \b
+    python cli.py data pull vqa-rad
+    python cli.py data pull rocov2 --out /data/rocov2 --yes
+    """
+    from indexer.datasets.pull import plan
+    from indexer.datasets.registry import find_set
+
+    found = find_set(name)
+    click.echo(found.notice(), err=True)
+    if not (yes or sys.stdin.isatty()):
+        raise click.UsageError("nobody to ask whether the licence is agreed to: add --yes")
+    planned = plan(found, out or Path(found.folder), url)
+    click.echo(planned.summary(), err=True)
+    if not yes:
+        click.confirm("Fetch it under this licence?", abort=True, err=True)
+    for line in planned.fetch():
+        click.echo(line)
 
 
 @main.group()

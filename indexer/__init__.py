@@ -4,6 +4,7 @@ Importing this package imports neither torch nor FAISS nor any model library; us
 """
 
 from indexer.build import add_to_index, build_index
+from indexer.change import CompactReport, RemoveReport, compact_index, remove_from_index
 from indexer.config import FolderConfig, IndexConfig, JsonlConfig, load_config
 from indexer.embedders import load_embedder
 from indexer.errors import (
@@ -26,6 +27,7 @@ from indexer.types import (
     Embedder,
     Evidence,
     Example,
+    Filter,
     Kind,
     Passage,
     Query,
@@ -38,12 +40,14 @@ from indexer.verify import VerifyReport, verify_index
 
 __all__ = [
     "BuildReport",
+    "CompactReport",
     "Embedder",
     "EmbedderMismatchError",
     "EmbedderUnavailableError",
     "EmbedderUnsuitableError",
     "Evidence",
     "Example",
+    "Filter",
     "FolderConfig",
     "Index",
     "IndexBusyError",
@@ -60,6 +64,7 @@ __all__ = [
     "Query",
     "QueryError",
     "RecordNotFoundError",
+    "RemoveReport",
     "Source",
     "SourceError",
     "SourceFailure",
@@ -69,8 +74,10 @@ __all__ = [
     "VerifyReport",
     "add_to_index",
     "build_index",
+    "compact_index",
     "load_config",
     "load_embedder",
     "open_index",
+    "remove_from_index",
     "verify_index",
 ]

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from indexer.config import IndexConfig, SourceConfig, load_config
 from indexer.database import connect
 from indexer.errors import (
     EmbedderMismatchError,
-    IndexBusyError,
     IndexCorruptError,
     IndexerError,
     IndexNotFoundError,
     NothingIndexedError,
 )
 from indexer.ledger import Ledger
+from indexer.lock import LOCK, locked
 from indexer.manifest import DATABASE, MANIFEST, Manifest, build_command, describe, read_manifest
 from indexer.publish import SPACES, SpaceEmbedder, clear_up, publish, save_config
 from indexer.report import BuildReport
 from indexer.run import Run
 from indexer.sources import open_source
-
-LOCK = "build.lock"
 
 
 def build_index(
@@ -91,7 +89,7 @@ class _Builder:
         total = sum(len(source) for source in opened)
         spaces = self._embedders(self._config.sources if sources is None else sources)
         self._prepare_folder()
-        with self._locked(), closing(self._database()) as connection:
+        with locked(self._path, self._config_file, rebuild=self._rebuild), closing(self._database()) as connection:
             before, generation = self._current(connection)
             ledger = Ledger(connection, generation, from_scratch=self._rebuild, keep_others=self._adding)
             if before is not None and before.database_sha256 is None:
@@ -196,22 +194,3 @@ class _Builder:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise IndexerError(f"index {path}: the folder cannot be made: {error.strerror}") from error
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Holds the index for this build alone, and says of a disk that fails what is left and what to do."""
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self._path / LOCK, timeout=0)
-        try:
-            with lock:
-                yield
-        except Timeout:
-            raise IndexBusyError(
-                f"index {self._path}: another build is writing to it ({self._path / LOCK} is held). Wait for its end"
-            ) from None
-        except (OSError, sqlite3.Error) as error:
-            raise IndexerError(
-                f"index {self._path}: the build stopped: {error}. What was done is kept; mend it and go on: "
-                f"{build_command(self._config_file, rebuild=self._rebuild)}"
-            ) from error

@@ -17,6 +17,7 @@ from typing import Any
 
 from indexer.errors import IndexCorruptError
 from indexer.types import Example, Passage
+from indexer.words import schema_sql
 
 SCHEMA_SQL = """
 PRAGMA auto_vacuum = INCREMENTAL;
@@ -90,7 +91,7 @@ def connect(file: Path, *, create: bool = False) -> sqlite3.Connection:
             f"{file.absolute().as_uri()}?mode={mode}", uri=True, timeout=_BUSY_TIMEOUT_S, check_same_thread=False
         )
         if create:
-            connection.executescript(SCHEMA_SQL)
+            connection.executescript(SCHEMA_SQL + schema_sql())
         else:
             # A reader opens the file for writing where it may, so that SQLite can undo what a killed build left.
             connection.execute("PRAGMA query_only = ON")

@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class SpaceInfo:
-    """A vector space: what embedded it, how many vectors of which dimension, in which file."""
+    """A vector space: what embedded it, how many vectors of which dimension, in which file; how it is searched."""
 
     name: str
     kind: Kind
@@ -33,11 +33,13 @@ class SpaceInfo:
     metric: str
     count: int
     file: str
+    search: str
 
 
 @dataclass(frozen=True)
 class IndexInfo:
-    """What an index holds, counted in records, and its size on disk. A missing licence counts as "unknown"."""
+    """What an index holds, counted in records, and its size on disk. A missing licence counts as "unknown", and so
+    does an example's missing modality."""
 
     path: str
     schema_version: int
@@ -48,6 +50,7 @@ class IndexInfo:
     kinds: dict[str, int]
     sources: dict[str, int]
     licenses: dict[str, int]
+    modalities: dict[str, int]
     failures: int
     spaces: tuple[SpaceInfo, ...]
     size_bytes: int
@@ -107,9 +110,11 @@ class Index:
         return described.count if described is not None else 0
 
     def search(self, queries: Sequence[Query]) -> list[list[Evidence]]:
-        """For each query its nearest records, ranked from 1; exact, by cosine similarity in the query's space.
+        """For each query its nearest records, ranked from 1, by cosine similarity in the query's space.
 
-        There are `k` wherever that many are not excluded. Equal scores (to six decimals) are in the order of
+        A query with a text is also searched for by words (BM25), and both results are fused by reciprocal rank.
+        Exact, but for spaces so large that they have lists: there a neighbour may be missing, as often as the manifest
+        says. There are `k` wherever that many are not excluded. Equal scores (to six decimals) are in the order of
         their ids. Raises QueryError (unknown space, wrong dimension), IndexCorruptError.
         """
         return self._read(lambda snapshot: snapshot.search(queries))
@@ -139,7 +144,7 @@ class Index:
         return self._embedders[space]
 
     def info(self) -> IndexInfo:
-        """Counts by kind, source and licence; spaces; size."""
+        """Counts by kind, source, licence and modality; spaces; size."""
         manifest = self.manifest
         failures = "SELECT count(*) AS n FROM failures WHERE generation = :generation"
         return IndexInfo(
@@ -152,6 +157,7 @@ class Index:
             kinds=self._counts("kind"),
             sources=self._counts("source"),
             licenses=self._counts("coalesce(license, 'unknown')"),
+            modalities=self._counts("coalesce(modality, 'unknown')", of="kind = 'example'"),
             failures=self._read(lambda snapshot: int(snapshot.select(failures, {})[0]["n"])),
             spaces=tuple(
                 SpaceInfo(
@@ -164,14 +170,17 @@ class Index:
                     metric=space.metric,
                     count=space.count,
                     file=space.file,
+                    search=space.search,
                 )
                 for name, space in manifest.spaces.items()
             ),
             size_bytes=sum(file.stat().st_size for file in self.path.iterdir() if file.is_file()),
         )
 
-    def _counts(self, what: str) -> dict[str, int]:
-        sql = f"SELECT {what} AS what, count(*) AS n FROM records WHERE {VISIBLE} GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608
+    def _counts(self, what: str, of: str = "1") -> dict[str, int]:
+        sql = (
+            f"SELECT {what} AS what, count(*) AS n FROM records WHERE {VISIBLE} AND {of} GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608
+        )
         return {row["what"]: row["n"] for row in self._read(lambda snapshot: snapshot.select(sql, {}))}
 
     def _present(self, found: dict[str, Example | Passage], id_: str) -> Example | Passage:

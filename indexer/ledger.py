@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from indexer.database import COLUMNS, VISIBLE, checksum, to_columns
-from indexer.types import Example, Kind, Passage, SourceFailure, Vectors
-from indexer.vectors import Rows
+from indexer.types import Example, Kind, Passage, Rows, SourceFailure, Vectors
+from indexer.words import optimize_sql
 
 _VECTORS_A_BATCH = 4096
 
@@ -120,6 +120,39 @@ class Ledger:
                 row = cursor.lastrowid or 0
                 self._db.execute("INSERT INTO vectors VALUES (?, ?)", (row, vector.astype("<f4").tobytes()))
                 self.keep(row)
+
+    def drop(self, sources: Sequence[str], ids: Sequence[str], articles: Sequence[str]) -> int:
+        """Leaves records of these sources, ids or articles out of the next generation; returns how many.
+
+        An id may be a record's or that of the document that passages were cut from.
+        """
+        for column, values in (("source", sources), ("id", ids), ("source_id", ids), ("article", articles)):
+            self._db.executemany(
+                f"INSERT OR IGNORE INTO gone SELECT row FROM records WHERE {column} = :value AND {_LIVE}",  # noqa: S608
+                [{"value": value, "now": self._now} for value in values],
+            )
+        self._db.commit()
+        return self._count("SELECT count(*) FROM gone")
+
+    def keep_all(self, config_file: str | None) -> None:
+        """Begins a generation that nothing is added to: the failures of the current one stay what they are."""
+        with self._db:
+            self._db.execute(
+                "INSERT OR IGNORE INTO builds VALUES (?, '{}', ?, ?, NULL)", (self.target, config_file, _now())
+            )
+            self._execute("DELETE FROM failures WHERE generation = :target")
+            self._execute(
+                "INSERT INTO failures SELECT :target, source, id, reason FROM failures WHERE generation = :now"
+            )
+            self._execute("UPDATE records SET retired = NULL WHERE retired = :target")  # of one that was killed
+            self._execute("UPDATE records SET retired = :target WHERE row IN (SELECT row FROM gone)")
+
+    def compact(self) -> None:
+        """Gives back what deleted rows took, in the records and in their words. Not inside a transaction."""
+        for kind in ("example", "passage"):
+            with self._db:
+                self._db.execute(optimize_sql(kind))
+        self._db.execute("VACUUM")
 
     def changes(self) -> Changes:
         """What the next generation will have over the current one, after everything has been come across."""

@@ -11,12 +11,13 @@ from typing import Any
 from pydantic import ValidationError
 
 import configs
+from indexer.approximate import ApproximateSearch
 from indexer.database import half_built_from
 from indexer.embedders.config import EmbedderConfig
 from indexer.errors import IndexCorruptError, IndexIncompleteError, IndexNotFoundError
 from indexer.types import Embedder
 
-SCHEMA = 1
+SCHEMA = 2
 MANIFEST = "manifest.json"
 DATABASE = "records.sqlite"
 METRIC = "inner_product"
@@ -44,7 +45,10 @@ class EmbedderRecord(configs.StrictModel):
 
 
 class Space(configs.StrictModel):
-    """A vector space of the index: `count` vectors of `dim` in one FAISS file, compared by `metric`."""
+    """A vector space of the index: `count` vectors of `dim` in one FAISS file, compared by `metric`.
+
+    All of them for each query, or, with `approximate`, those that its lists name.
+    """
 
     embedder: EmbedderRecord
     dim: int
@@ -52,6 +56,20 @@ class Space(configs.StrictModel):
     count: int
     file: str
     sha256: str
+    approximate: ApproximateSearch | None = None
+
+    @property
+    def search(self) -> str:
+        """How it is searched, for people: "exact", or by how many lists and with which recall."""
+        by = self.approximate
+        if by is None:
+            return "exact"
+        return f"{by.kind}, {by.probes} of {by.lists} lists, recall@10 {by.recall_at_10:.3f} (of {by.sample} vectors)"
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Its files, and the SHA-256 of each."""
+        return {part.file: part.sha256 for part in (self, self.approximate) if part is not None}
 
 
 class Manifest(configs.StrictModel):

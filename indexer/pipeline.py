@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import imaging
 from indexer.database import content_hash
@@ -91,16 +89,16 @@ def _prepare_passage(passage: Passage, known: Known | None) -> Ready | Unchanged
 
 
 def _prepare_image(item: SourceImage, known: Known | None) -> Prepared:
-    path, example = Path(item.image_path), item.example
+    example = item.example
     try:
-        if known is not None and known.content_hash == content_hash(_with_bytes(item, _sha256(path)).example):
+        if known is not None and known.content_hash == content_hash(_with_bytes(item, item.image.sha256()).example):
             return Unchanged(known.row)
-        image = imaging.load(path)
+        image = item.image.load()
         thumbnail = imaging.thumbnail(image.pixels, THUMBNAIL_SIDE_PX)
     except imaging.ImageError as error:
         return SourceFailure(example.source, example.id, str(error))
     except OSError as error:
-        return SourceFailure(example.source, example.id, f"{path}: cannot be read: {error.strerror or error}")
+        return SourceFailure(example.source, example.id, f"{item.image}: cannot be read: {error.strerror or error}")
     said = content_hash(_with_bytes(item, image.sha256).example)
     complete = dataclasses.replace(
         example,
@@ -109,13 +107,8 @@ def _prepare_image(item: SourceImage, known: Known | None) -> Prepared:
         phash=image.phash,
         thumbnail=thumbnail,
     )
-    return Ready(Staged(complete, item.image_path, said), image)
+    return Ready(Staged(complete, str(item.image), said), image)
 
 
 def _with_bytes(item: SourceImage, sha256: str) -> SourceImage:
     return dataclasses.replace(item, example=dataclasses.replace(item.example, image_sha256=sha256))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

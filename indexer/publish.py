@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from indexer.config import IndexConfig
 from indexer.embedders import create_embedder, read_embedder
 from indexer.embedders.files import sha256_of
 from indexer.errors import IndexCorruptError
@@ -28,7 +29,7 @@ from indexer.vectors import VectorFile
 SPACES: dict[str, Kind] = {"images": "example", "passages": "passage"}
 """The vector spaces, and the kind of record each holds."""
 
-_VECTOR_FILE = re.compile(r"(images|passages)-\d{6}\.faiss")
+_VECTOR_FILE = re.compile(r"(images|passages)-\d{6}\.(faiss|lists)")
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def publish(
     `before` is the generation whose vectors are carried over, None to carry none. Killed at any moment, the
     index is the old generation or the new one.
     """
-    written = {name: _write_space(path, name, ledger, before, spaces.get(name)) for name in SPACES}
+    exact_up_to = IndexConfig.model_validate(config).exact_up_to
+    written = {name: _write_space(path, name, ledger, before, spaces.get(name), exact_up_to) for name in SPACES}
     sync_folder(path)
     manifest = Manifest(
         generation=ledger.target,
@@ -82,7 +84,7 @@ def publish(
 def clear_up(path: Path, ledger: Ledger, manifest: Manifest) -> Manifest:
     """Removes what the current generation no longer needs, and writes down what its database is then."""
     ledger.tidy(manifest.generation)
-    current = {space.file for space in manifest.spaces.values()}
+    current = {file for space in manifest.spaces.values() for file in space.files}
     for file in path.iterdir():
         if _VECTOR_FILE.fullmatch(file.name) and file.name not in current:
             file.unlink()
@@ -100,7 +102,7 @@ def save_config(path: Path, manifest: Manifest, config: dict[str, Any], config_f
 
 
 def _write_space(
-    path: Path, name: str, ledger: Ledger, before: Manifest | None, embedder: SpaceEmbedder | None
+    path: Path, name: str, ledger: Ledger, before: Manifest | None, embedder: SpaceEmbedder | None, exact_up_to: int
 ) -> Space | None:
     """The space in the settled generation, None where it is empty; a new file only where it has changed."""
     kind = SPACES[name]
@@ -125,4 +127,11 @@ def _write_space(
         raise IndexCorruptError(f"{reason}. Build it again with --rebuild")
     file = path / f"{name}-{ledger.target:06d}.faiss"
     vectors.write(file)
-    return Space(embedder=record, dim=dim, count=len(vectors), file=file.name, sha256=sha256_of(file))
+    return Space(
+        embedder=record,
+        dim=dim,
+        count=len(vectors),
+        file=file.name,
+        sha256=sha256_of(file),
+        approximate=vectors.write_lists(file.with_suffix(".lists")) if len(vectors) > exact_up_to else None,
+    )

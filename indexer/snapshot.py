@@ -10,14 +10,22 @@ from pathlib import Path
 import numpy as np
 
 from imaging import LoadedImage
-from indexer.database import COLUMNS, VISIBLE, connect, from_columns
+from indexer.approximate import ListFile
+from indexer.database import COLUMNS, VISIBLE, checksum, connect, from_columns
+from indexer.embedders.files import sha256_of
 from indexer.errors import IndexCorruptError, QueryError
+from indexer.filters import condition, marks_of
+from indexer.fusion import Hits
 from indexer.manifest import DATABASE, Manifest
 from indexer.publish import SPACES
-from indexer.types import Evidence, Example, Kind, Passage, Query
-from indexer.vectors import Rows, VectorFile
+from indexer.types import Evidence, Example, Filter, Kind, Passage, Query, Rows
+from indexer.vectors import VectorFile
+from indexer.words import Stemmer, known_sql, matching_sql, query_of
 
 _IDS_A_STATEMENT = 500
+_POOL = 50
+"""How many of the nearest, and of the best by words, are fused."""
+_FILTERS_KEPT = 8
 
 
 class Snapshot:
@@ -30,6 +38,8 @@ class Snapshot:
         self._db.row_factory = sqlite3.Row
         self._lock = threading.Lock()
         self._files: dict[str, VectorFile] = {}
+        self._filtered: dict[tuple[Kind, Filter], Rows] = {}
+        self._stemmer = Stemmer()
 
     def close(self) -> None:
         """Closes the database."""
@@ -57,21 +67,21 @@ class Snapshot:
 
     def search(self, queries: Sequence[Query]) -> list[list[Evidence]]:
         """See `Index.search`."""
-        found: dict[int, list[tuple[int, float]]] = {}
-        for space in {query.space: None for query in queries}:
-            places = [place for place, query in enumerate(queries) if query.space == space]
-            found.update(zip(places, self._nearest(space, [queries[place] for place in places]), strict=True))
-        records = self.by_row({row for pairs in found.values() for row, _ in pairs})
-        return [_ranked(found[place], records, query.k) for place, query in enumerate(queries)]
+        found: dict[int, Hits] = {}
+        for space, only in {(query.space, query.only): None for query in queries}:
+            places = [place for place, query in enumerate(queries) if (query.space, query.only) == (space, only)]
+            found.update(zip(places, self._hits(space, only, [queries[place] for place in places]), strict=True))
+        records = self.by_row({row for hits in found.values() for row in hits.scores})
+        return [found[place].ranked(records, query.k) for place, query in enumerate(queries)]
 
     def by_row(self, rows: Iterable[int]) -> dict[int, Example | Passage]:
         """The records of row numbers. Raises IndexCorruptError where one is missing."""
         wanted = sorted(rows)
         records: dict[int, Example | Passage] = {}
         for start in range(0, len(wanted), _IDS_A_STATEMENT):
-            marks, values = _marks("row", wanted[start : start + _IDS_A_STATEMENT])
-            sql = f"SELECT row, {COLUMNS} FROM records WHERE row IN ({marks}) AND {VISIBLE}"  # noqa: S608
-            records.update({found["row"]: from_columns(found) for found in self.select(sql, values)})
+            marks, values = marks_of("row", wanted[start : start + _IDS_A_STATEMENT])
+            sql = f"SELECT row, checksum, {COLUMNS} FROM records WHERE row IN ({marks}) AND {VISIBLE}"  # noqa: S608
+            records.update({found["row"]: self._sound(found) for found in self.select(sql, values)})
         if len(records) < len(wanted):
             raise IndexCorruptError(
                 f"index {self.path}: damaged: {len(wanted) - len(records)} vectors have no record. "
@@ -83,7 +93,7 @@ class Snapshot:
         """The records of a kind that have one of these ids."""
         records: dict[str, Example | Passage] = {}
         for start in range(0, len(ids), _IDS_A_STATEMENT):
-            marks, values = _marks("id", ids[start : start + _IDS_A_STATEMENT])
+            marks, values = marks_of("id", ids[start : start + _IDS_A_STATEMENT])
             sql = f"SELECT {COLUMNS} FROM records WHERE kind = :kind AND id IN ({marks}) AND {VISIBLE}"  # noqa: S608
             records.update({found["id"]: from_columns(found) for found in self.select(sql, {**values, "kind": kind})})
         return records
@@ -95,19 +105,34 @@ class Snapshot:
             "image_sha256": {image.sha256 for image in images},
             "phash": {image.phash for image in images},
         }.items():
-            marks, named = _marks("v", sorted(values - {""}))
+            marks, named = marks_of("v", sorted(values - {""}))
             sql = f"SELECT {COLUMNS} FROM records WHERE {_among(column, marks)} AND +kind = 'example' AND {VISIBLE}"  # noqa: S608
             found = (from_columns(row) for row in self.select(sql, named))
             copies.update({record.id: record for record in found if isinstance(record, Example)})
         return [copies[id_] for id_ in sorted(copies)]
+
+    def _sound(self, found: sqlite3.Row) -> Example | Passage:
+        """The record of a row, its own checksum held against it. Raises IndexCorruptError."""
+        if checksum(tuple(found)[2:]) != found["checksum"]:
+            raise IndexCorruptError(
+                f"{self.path / DATABASE}: damaged: record {found['id']!r} is not what was written. "
+                f"Build the index again with --rebuild"
+            )
+        return from_columns(found)
 
     def _read(self, space: str) -> VectorFile:
         described = self.manifest.spaces.get(space)
         if described is None:
             raise QueryError(f"index {self.path} has no space {space!r}; it has {', '.join(self.manifest.spaces)}")
         file = self.path / described.file
+        about = described.approximate
+        lists = ListFile.read(self.path / about.file, about) if about is not None else None
         try:
-            vectors = VectorFile.read(file)
+            if lists is None and sha256_of(file) != described.sha256:
+                raise IndexCorruptError(
+                    f"{file}: damaged: its SHA-256 is not the manifest's. Build the index again with --rebuild"
+                )
+            vectors = VectorFile.read(file, lists)
         except FileNotFoundError:
             raise IndexCorruptError(f"{file}: missing. Build the index again with --rebuild") from None
         if (len(vectors), vectors.dim) != (described.count, described.dim):
@@ -117,8 +142,11 @@ class Snapshot:
             )
         return vectors
 
-    def _nearest(self, space: str, queries: Sequence[Query]) -> list[list[tuple[int, float]]]:
-        """For each query rows and scores: its `k` best that are not excluded, and what ties with the last."""
+    def _hits(self, space: str, only: Filter, queries: Sequence[Query]) -> list[Hits]:
+        """For each query of a space and filter what was found: its `k` best by vector, and what ties with the last.
+
+        For a query with text a deeper pool, and as many by words.
+        """
         vectors = self.vectors(space)
         for query in queries:
             if query.vector.shape != (vectors.dim,):
@@ -126,10 +154,61 @@ class Snapshot:
                     f"index {self.path}: space {space!r} holds {vectors.dim}-d vectors, the query's is "
                     f"{query.vector.shape}. Embed it by the index's own embedder"
                 )
+        among = self._among(SPACES[space], only)
         excluded = [self._excluded(space, query) for query in queries]
-        wanted = [query.k + len(rows) if query.k > 0 else 0 for query, rows in zip(queries, excluded, strict=True)]
-        candidates = vectors.nearest(np.stack([query.vector for query in queries]), wanted)
-        return [_without(rows, scores, out) for (rows, scores), out in zip(candidates, excluded, strict=True)]
+        pools = [max(_POOL, query.k) if query.text and query.k > 0 else query.k for query in queries]
+        wanted = [pool + len(rows) if pool > 0 else 0 for pool, rows in zip(pools, excluded, strict=True)]
+        near = vectors.nearest(np.stack([query.vector for query in queries]), wanted, among)
+        hits = []
+        for query, pool, (rows, scores), out in zip(queries, pools, near, excluded, strict=True):
+            pairs = zip(rows.tolist(), scores.tolist(), strict=True)
+            by_vector = {row: score for row, score in pairs if row not in out}
+            if not query.text or pool == 0:
+                hits.append(Hits(by_vector))
+                continue
+            worded = self._worded(SPACES[space], query.text, pool, out, among)
+            missing = np.array([row for row in worded if row not in by_vector], np.int64)
+            more = dict(zip(missing.tolist(), vectors.scores(query.vector, missing).tolist(), strict=True))
+            hits.append(Hits({**by_vector, **more}, (list(by_vector)[:pool], worded)))
+        return hits
+
+    def _worded(self, kind: Kind, text: str, pool: int, excluded: set[int], among: Rows | None) -> list[int]:
+        """The rows of a kind that say most of a text's words, best first, at most `pool`."""
+        stems = self._stemmer.words(text)
+        known: dict[str, int] = {}
+        for start in range(0, len(stems), _IDS_A_STATEMENT):
+            marks, named = marks_of("t", list(stems)[start : start + _IDS_A_STATEMENT])
+            known |= {row["term"]: row["doc"] for row in self.select(known_sql(kind, marks), named)}
+        match = query_of(stems, known)
+        allowed = None if among is None else set(among.tolist())
+        most = pool + len(excluded)
+        while match:
+            found = [row["row"] for row in self.select(matching_sql(kind), {"match": match, "most": most})]
+            marks, named = marks_of("row", found)
+            sql = f"SELECT row FROM records WHERE row IN ({marks}) AND {VISIBLE}"  # noqa: S608
+            visible = {row["row"] for row in self.select(sql, named)}
+            kept = [r for r in found if r in visible and r not in excluded and (allowed is None or r in allowed)]
+            if len(kept) >= pool or len(found) < most:
+                return kept[:pool]
+            most *= 4
+        return []
+
+    def _among(self, kind: Kind, only: Filter) -> Rows | None:
+        """The rows that a filter lets through, None for all; the last filters' rows are kept."""
+        if not only:
+            return None
+        with self._lock:
+            cached = self._filtered.get((kind, only))
+        if cached is None:
+            passes, named = condition(only)
+            sql = f"SELECT row FROM records WHERE kind = :kind AND {VISIBLE} AND {passes}"  # noqa: S608
+            rows = self.select(sql, {**named, "kind": kind})
+            cached = np.array([row["row"] for row in rows], np.int64)
+            with self._lock:
+                while len(self._filtered) >= _FILTERS_KEPT:
+                    self._filtered.pop(next(iter(self._filtered)))
+                self._filtered[kind, only] = cached
+        return cached
 
     def _excluded(self, space: str, query: Query) -> set[int]:
         """The rows of a space that must not come back for a query."""
@@ -143,17 +222,11 @@ class Snapshot:
         for column, values in columns.items():
             wanted = sorted(values - {""})
             for start in range(0, len(wanted), _IDS_A_STATEMENT):
-                marks, named = _marks("v", wanted[start : start + _IDS_A_STATEMENT])
+                marks, named = marks_of("v", wanted[start : start + _IDS_A_STATEMENT])
                 kind = "kind" if column == "id" else "+kind"
                 sql = f"SELECT row FROM records WHERE {_among(column, marks)} AND {kind} = :kind AND {VISIBLE}"  # noqa: S608
                 rows |= {row["row"] for row in self.select(sql, {**named, "kind": SPACES[space]})}
         return rows
-
-
-def _marks(name: str, values: Sequence[object]) -> tuple[str, dict[str, object]]:
-    """Named placeholders for a list in SQL, and what they stand for."""
-    named: dict[str, object] = {f"{name}_{number}": value for number, value in enumerate(values)}
-    return ", ".join(f":{key}" for key in named), named
 
 
 def _among(column: str, marks: str) -> str:
@@ -163,16 +236,3 @@ def _among(column: str, marks: str) -> str:
     by which it would read every record of the kind.
     """
     return f"{column} IN ({marks}) AND {column} != ''"
-
-
-def _without(
-    rows: Rows, scores: np.ndarray[tuple[int], np.dtype[np.float64]], excluded: set[int]
-) -> list[tuple[int, float]]:
-    pairs = zip(rows.tolist(), scores.tolist(), strict=True)
-    return [(row, score) for row, score in pairs if row not in excluded]
-
-
-def _ranked(pairs: list[tuple[int, float]], records: dict[int, Example | Passage], k: int) -> list[Evidence]:
-    """The best `k` as evidence, by score and, among equals, by id."""
-    best = sorted(((records[row], score) for row, score in pairs), key=lambda pair: (-pair[1], pair[0].id))[:k]
-    return [Evidence(record, score, rank) for rank, (record, score) in enumerate(best, start=1)]

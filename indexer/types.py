@@ -10,9 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging import LoadedImage
+from indexer.images import ImageRef
 
 Vectors = NDArray[np.float32]
 """float32 `(n, dim)`, rows of unit length."""
+
+Rows = NDArray[np.int64]
+"""int64 `(n,)`, row numbers of the records."""
 
 Kind = Literal["example", "passage"]
 
@@ -55,11 +59,30 @@ class Passage:
 
 
 @dataclass(frozen=True)
+class Filter:
+    """What records a search may find; empty is no restriction. Names are compared without regard to case.
+
+    `licenses` are whole names ("CC BY 4.0"); `without_licenses` are parts of names that must not stand in a licence
+    ("NC"), a record without a licence passing neither. A record without a year or modality passes no filter of it.
+    """
+
+    sources: frozenset[str] = frozenset()
+    licenses: frozenset[str] = frozenset()
+    without_licenses: frozenset[str] = frozenset()
+    modalities: frozenset[str] = frozenset()
+    year_from: int | None = None
+    year_to: int | None = None
+
+    def __bool__(self) -> bool:
+        return self != Filter()
+
+
+@dataclass(frozen=True)
 class Query:
     """One search: a unit vector `(dim,)` in a named space, how many, and what must not come back.
 
-    `exclude_ids` are ids of examples, passages or the documents passages were cut from; `exclude_articles`
-    are articles of either.
+    With `text` its words are searched for as well, and both results fused. `exclude_ids` are ids of examples,
+    passages or the documents passages were cut from; `exclude_articles` are articles of either.
     """
 
     space: str
@@ -68,6 +91,8 @@ class Query:
     exclude_ids: frozenset[str] = frozenset()
     exclude_sha256: frozenset[str] = frozenset()
     exclude_articles: frozenset[str] = frozenset()
+    text: str = ""
+    only: Filter = Filter()
 
 
 @dataclass(frozen=True)
@@ -103,7 +128,7 @@ class SourceImage:
     """An Example on its way into the index, with the image it describes still to be decoded."""
 
     example: Example
-    image_path: str
+    image: ImageRef
 
 
 @dataclass(frozen=True)

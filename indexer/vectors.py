@@ -10,21 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.approximate import CANDIDATES, ApproximateSearch, ListFile, write_lists
 from indexer.errors import IndexCorruptError
-from indexer.types import Vectors
-
-Rows = NDArray[np.int64]
-"""int64 `(n,)`, row numbers of the records."""
+from indexer.types import Rows, Vectors
 
 # Scores of one pair differ by this much at most between FAISS's ways of computing them.
 _SCORE_NOISE = 1e-5
 
 
-class VectorFile:
-    """One exact FAISS index by inner product over unit vectors, in memory."""
+EXACT_AMONG = 50_000
+"""Up to so many rows that a filter lets through, they are compared one by one even where there are lists."""
 
-    def __init__(self, index: Any) -> None:
+
+class VectorFile:
+    """An exact FAISS index by inner product over unit vectors; with `lists` beside it, they choose what is compared."""
+
+    def __init__(self, index: Any, lists: ListFile | None = None) -> None:
         self._index = index
+        self._lists = lists
 
     @classmethod
     def empty(cls, dim: int) -> VectorFile:
@@ -34,20 +37,27 @@ class VectorFile:
         return cls(faiss.IndexIDMap2(faiss.IndexFlatIP(dim)))
 
     @classmethod
-    def read(cls, path: Path) -> VectorFile:
-        """Reads a file. Raises FileNotFoundError, and IndexCorruptError where it is not one of ours."""
+    def read(cls, path: Path, lists: ListFile | None = None) -> VectorFile:
+        """Reads a file; with `lists` it stays on disk but for what is compared.
+
+        Raises FileNotFoundError, and IndexCorruptError where it is not one of ours.
+        """
         import faiss
 
         if not path.is_file():
             raise FileNotFoundError(path)
         try:
-            index = faiss.read_index(str(path))
+            index = faiss.read_index(str(path), 0 if lists is None else faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
             reason = f"{path}: damaged: FAISS cannot read it"
             raise IndexCorruptError(f"{reason}. Build the index again with --rebuild") from error
         if not isinstance(index, faiss.IndexIDMap2):
             raise IndexCorruptError(f"{path}: damaged: a {type(index).__name__}. Build the index again with --rebuild")
-        return cls(index)
+        return cls(index, lists)
+
+    def write_lists(self, path: Path) -> ApproximateSearch:
+        """Writes lists of these vectors, for searches that do not compare all of them."""
+        return write_lists(path, self._index)
 
     def write(self, path: Path) -> None:
         """Writes the file and makes it durable."""
@@ -86,28 +96,71 @@ class VectorFile:
             part = rows[start : start + size]
             yield part, self.get(part)
 
-    def nearest(self, queries: Vectors, wanted: list[int]) -> list[tuple[Rows, NDArray[np.float64]]]:
+    def nearest(
+        self, queries: Vectors, wanted: list[int], among: Rows | None = None
+    ) -> list[tuple[Rows, NDArray[np.float64]]]:
         """For each query `(n, dim)` at least its `wanted` nearest rows, with scores in float64, to six decimals.
 
-        Everything that ties with the last of them is there too, so that the caller's order among equals does
-        not depend on the order of the vectors or on how many queries are asked at once.
+        With `among` only of those rows. Everything that ties with the last of them is there too, so that the
+        caller's order among equals does not depend on the order of the vectors or on how many queries are asked at
+        once.
         """
-        ask = min(max(wanted, default=0) + 1, len(self))
+        if self._lists is not None and (among is None or len(among) > EXACT_AMONG):
+            return self._listed(queries, wanted, among, self._lists)
+        most = len(self) if among is None else len(among)
+        if most == 0:
+            return [(np.empty(0, np.int64), np.empty(0)) for _ in queries]
+        ask = min(max(wanted, default=0) + 1, most)
+        only = None if among is None else _parameters(among)
         while True:
-            scores, rows = self._index.search(np.ascontiguousarray(queries, np.float32), ask)
+            scores, rows = self._index.search(np.ascontiguousarray(queries, np.float32), ask, params=only)
             ends = [min(want, ask) - 1 for want in wanted]
             tied = (end >= 0 and row[end] - row[-1] <= _SCORE_NOISE for row, end in zip(scores, ends, strict=True))
-            if ask == len(self) or not any(tied):
+            if ask == most or not any(tied):
                 break
-            ask = min(2 * ask, len(self))
+            ask = min(2 * ask, most)
         kept = [
             found[row >= row[end] - _SCORE_NOISE] if end >= 0 else found[:0]
             for row, found, end in zip(scores, rows, ends, strict=True)
         ]
-        return [(rows, self._scores(query, rows)) for query, rows in zip(queries, kept, strict=True)]
+        return [(rows, self.scores(query, rows)) for query, rows in zip(queries, kept, strict=True)]
 
-    def _scores(self, query: NDArray[np.float32], rows: Rows) -> NDArray[np.float64]:
+    def _listed(
+        self, queries: Vectors, wanted: list[int], among: Rows | None, lists: ListFile
+    ) -> list[tuple[Rows, NDArray[np.float64]]]:
+        """As `nearest`, of what the lists name; all of it, best first."""
+        count = CANDIDATES * max(max(wanted, default=0) + 1, 16)
+        named = lists.candidates(queries, count, None if among is None else _selector(among))
+        found = []
+        for query, rows, want in zip(queries, named, wanted, strict=True):
+            scores = self.scores(query, rows)
+            order = np.argsort(-scores, kind="stable")
+            end = min(want, len(rows)) - 1
+            kept = order[scores[order] >= scores[order[end]]] if end >= 0 else order[:0]
+            found.append((rows[kept], scores[kept]))
+        return found
+
+    def scores(self, query: NDArray[np.float32], rows: Rows) -> NDArray[np.float64]:
+        """Cosine similarities of a query `(dim,)` and rows it has, to six decimals."""
         return np.round(self.get(rows).astype(np.float64) @ query.astype(np.float64), 6)
 
     def _none(self) -> Vectors:
         return np.empty((0, self.dim), np.float32)
+
+
+def _selector(rows: Rows) -> Any:
+    """A FAISS selector of these rows."""
+    import faiss
+
+    module: Any = faiss  # its Python wrappers take arrays that its type hints do not know
+    allowed = np.zeros(int(rows.max()) + 1, np.bool_)
+    allowed[rows] = True
+    return module.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
+
+
+def _parameters(rows: Rows) -> Any:
+    """FAISS search parameters that let only these rows be found."""
+    import faiss
+
+    module: Any = faiss
+    return module.SearchParameters(sel=_selector(rows))

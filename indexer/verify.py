@@ -14,6 +14,7 @@ import imaging
 from indexer.database import COLUMNS, VISIBLE, checksum
 from indexer.embedders.files import sha256_of
 from indexer.errors import IndexCorruptError
+from indexer.images import image_ref
 from indexer.index import Index
 from indexer.manifest import DATABASE
 from indexer.publish import SPACES
@@ -127,8 +128,9 @@ class _Check:
         described = self._index.manifest.spaces[space]
         file = self._index.path / described.file
         try:
-            if sha256_of(file) != described.sha256:
-                self.problems.append(f"{file}: SHA-256 is not the manifest's")
+            for name, written in described.files.items():
+                if sha256_of(self._index.path / name) != written:
+                    self.problems.append(f"{self._index.path / name}: SHA-256 is not the manifest's")
             vectors = self._snapshot.vectors(space)
             sql = f"SELECT row FROM records WHERE kind = :kind AND {VISIBLE}"  # noqa: S608
             rows = {row["row"] for row in self._snapshot.select(sql, {"kind": SPACES[space]})}
@@ -145,7 +147,7 @@ class _Check:
             bad = numbers[np.abs(np.linalg.norm(batch, axis=1) - 1) > 1 - MIN_COSINE]
             if len(bad):
                 self.problems.append(f"{file}: {len(bad)} vectors are not of unit length, the first of row {bad[0]}")
-        self.checked.append(f"{described.file}: {described.count:,} vectors: SHA-256, rows, lengths")
+        self.checked.append(f"{', '.join(described.files)}: {described.count:,} vectors: SHA-256, rows, lengths")
 
     def sample(self, space: str) -> None:
         """Some records embedded again, against what is stored."""
@@ -170,7 +172,7 @@ class _Check:
             sql = "SELECT image_path, image_sha256 FROM records WHERE row = :row"
             where = self._snapshot.select(sql, {"row": row})[0]
             try:
-                image = imaging.load(where["image_path"])
+                image = image_ref(where["image_path"]).load()
             except imaging.ImageError as error:
                 self.skipped.append(f"embedding {records[row].id} again: {error}")
                 continue

@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field
 
 from configs import ROOT, ConfigError, StrictModel, parse, read_yaml
+from indexer.types import Filter
 from rag.prompts import Length
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -26,12 +27,35 @@ class ModelSettings(StrictModel):
     vision_dtype: Literal["model", "bf16"] | None = None
 
 
+class EvidenceFilter(StrictModel):
+    """What evidence may be, as `indexer.Filter` says; empty lists and null are no restriction."""
+
+    sources: list[str]
+    licenses: list[str]
+    without_licenses: list[str]
+    modalities: list[str]
+    year_from: int | None
+    year_to: int | None
+
+    def filter(self) -> Filter:
+        """As a search takes it."""
+        return Filter(
+            frozenset(self.sources),
+            frozenset(self.licenses),
+            frozenset(self.without_licenses),
+            frozenset(self.modalities),
+            self.year_from,
+            self.year_to,
+        )
+
+
 class RetrievalSettings(StrictModel):
-    """Where evidence comes from, and how many examples and passages there are of it."""
+    """Where evidence comes from, how many examples and passages there are of it, and what it may be."""
 
     enabled: bool
     index: str
     k: Annotated[int, Field(ge=1, le=50)]
+    only: EvidenceFilter
 
 
 class PromptSettings(StrictModel):

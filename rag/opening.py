@@ -67,4 +67,5 @@ def _check_example_images(settings: Settings, engine: Engine) -> None:
 
 
 def _retriever(settings: Settings, tell: Tell) -> Retriever:
-    return Retriever(open_index(index_folder(settings.retrieval.index, tell)), settings.retrieval.k)
+    asked = settings.retrieval
+    return Retriever(open_index(index_folder(asked.index, tell)), asked.k, asked.only.filter())

@@ -1,7 +1,7 @@
 """Images and questions in, numbered evidence out; what the query itself brought into the index left out.
 
-Examples come by image. Passages come by the captions of those examples and by the question, fused by
-reciprocal rank.
+Examples come by image. Passages come by the captions of those examples and by the question, each by vector and by
+words, all fused by reciprocal rank.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ import numpy as np
 
 from imaging import LoadedImage, load
 from indexer import Index, open_index
-from indexer.types import Evidence, Query, Vectors
+from indexer.fusion import reciprocal_ranks
+from indexer.types import Evidence, Filter, Query, Vectors
 from rag.types import Request, Stopwatch
 
 IMAGES, PASSAGES = "images", "passages"
 """The vector spaces searched here."""
 
+NO_FILTER = Filter()
 T = TypeVar("T")
-
-RRF_CONSTANT = 60
-"""Cormack, Clarke and Buettcher, SIGIR 2009: a document at rank r of a list adds 1 / (RRF_CONSTANT + r)."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,10 @@ class Left:
 class Retriever:
     """Searches one index for batches of requests. Embedders are loaded when first needed."""
 
-    def __init__(self, index: Index, k: int) -> None:
+    def __init__(self, index: Index, k: int, only: Filter = NO_FILTER) -> None:
         self.index = index
         self.k = k
+        self.only = only
 
     def retrieve(
         self, requests: Sequence[Request], images: Sequence[tuple[LoadedImage, ...]], kinds: set[str], clock: Stopwatch
@@ -94,7 +94,7 @@ class Retriever:
         with clock.measure("retrieve"):
             owners = [position for position, several in enumerate(images) for _ in several]
             queries = [
-                Query(IMAGES, vector, self.k, left[o].ids, left[o].sha256, left[o].articles)
+                Query(IMAGES, vector, self.k, left[o].ids, left[o].sha256, left[o].articles, only=self.only)
                 for vector, o in zip(vectors, owners, strict=True)
             ]
             lists = _by_owner(self.index.search(queries), owners, len(images))
@@ -118,8 +118,8 @@ class Retriever:
             vectors = self._embed_once([text for _, _, text in asked])
         with clock.measure("retrieve"):
             queries = [
-                Query(PASSAGES, vector, self.k, exclude_articles=left[owner].articles)
-                for vector, (owner, _, _) in zip(vectors, asked, strict=True)
+                Query(PASSAGES, vector, self.k, exclude_articles=left[owner].articles, text=text, only=self.only)
+                for vector, (owner, _, text) in zip(vectors, asked, strict=True)
             ]
             found = self.index.search(queries)
             named = [(why, hits) for (_, why, _), hits in zip(asked, found, strict=True)]
@@ -134,18 +134,22 @@ class Retriever:
         return np.ascontiguousarray(vectors[[place[text] for text in texts]])
 
 
-def search(folder: Path, *, image: str | None = None, text: str | None = None, k: int) -> list[Evidence]:
-    """The `k` nearest examples to an image; or the `k` nearest passages, and the `k` nearest examples, to a text.
+def search(
+    folder: Path, *, image: str | None = None, text: str | None = None, k: int, only: Filter = NO_FILTER
+) -> list[Evidence]:
+    """The `k` nearest examples to an image; or the `k` best passages, and the `k` best examples, for a text.
 
-    Raises ImageError and IndexerError.
+    A text is searched for by its vector and by its words. Raises ImageError and IndexerError.
     """
     index = open_index(folder)
     queries = []
     if image is not None:
-        queries = [Query(IMAGES, index.embedder_for(IMAGES).embed_images([load(image)])[0], k)]
+        queries = [Query(IMAGES, index.embedder_for(IMAGES).embed_images([load(image)])[0], k, only=only)]
     elif text is not None:
         spaces = [space for space in (PASSAGES, IMAGES) if space in index.spaces]
-        queries = [Query(space, index.embedder_for(space).embed_texts([text])[0], k) for space in spaces]
+        queries = [
+            Query(space, index.embedder_for(space).embed_texts([text])[0], k, text=text, only=only) for space in spaces
+        ]
     return [evidence for found in index.search(queries) for evidence in found]
 
 
@@ -154,12 +158,12 @@ def fuse(lists: Iterable[tuple[str, Sequence[Evidence]]], k: int) -> list[Eviden
 
     A record's score stays its best cosine similarity; ties go to the higher score, then the id.
     """
-    weight: dict[str, float] = {}
+    named = [(name, hits) for name, hits in lists]
+    weight = reciprocal_ranks([hit.id for hit in hits] for _, hits in named)
     best: dict[str, Evidence] = {}
     names: dict[str, set[str]] = {}
-    for name, hits in lists:
+    for name, hits in named:
         for hit in hits:
-            weight[hit.id] = weight.get(hit.id, 0.0) + 1.0 / (RRF_CONSTANT + hit.rank)
             names.setdefault(hit.id, set()).add(name)
             if hit.id not in best or hit.score > best[hit.id].score:
                 best[hit.id] = hit

@@ -53,10 +53,11 @@ def evidence_table(evidence: Sequence[Evidence]) -> str:
 def index_text(info: IndexInfo) -> str:
     """What an index holds, a line each."""
     lines = [f"{info.path}  generation {info.generation}, {info.size_bytes / 2**20:.1f} MiB, {info.created_at}"]
-    for title, counts in (("records", info.kinds), ("source", info.sources), ("licence", info.licenses)):
+    counted = {"records": info.kinds, "source": info.sources, "licence": info.licenses, "modality": info.modalities}
+    for title, counts in counted.items():
         lines += [f"  {title:<8} {name:<40} {count:>9,}" for name, count in counts.items()]
     for space in info.spaces:
-        what = f"{space.embedder}@{space.fingerprint[:8]}, {space.dim}-d, {space.metric}"
+        what = f"{space.embedder}@{space.fingerprint[:8]}, {space.dim}-d, {space.metric}, {space.search}"
         lines.append(f"  space    {space.name + ': ' + what:<40} {space.count:>9,}")
     if info.failures:
         lines.append(f"  {info.failures:,} records of the sources could not be used; building again names them")

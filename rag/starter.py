@@ -11,6 +11,7 @@ from typing import Any
 from configs import ROOT, parse
 from indexer import build_index, load_embedder
 from indexer.config import IndexConfig
+from indexer.manifest import SCHEMA
 
 Tell = Callable[[str], None]
 STARTER = "starter"
@@ -75,7 +76,7 @@ def _from_home(path: Path) -> Path:
 
 
 def _version() -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(f"schema {SCHEMA}".encode())
     for file in sorted(path for pattern in RECIPE for path in (ROOT.parent / "pocket").glob(pattern)):
         digest.update(file.read_bytes())
     for name in (IMAGE_EMBEDDER, TEXT_EMBEDDER):

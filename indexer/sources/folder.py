@@ -9,6 +9,7 @@ from typing import Any
 
 from indexer.config import FolderConfig
 from indexer.errors import SourceError
+from indexer.images import FileImage
 from indexer.sources.rows import BadRow, Row
 from indexer.sources.table import Table, text_of, year_of
 from indexer.types import Example, SourceFailure, SourceImage
@@ -67,7 +68,7 @@ class FolderSource:
             )
         except ValueError as error:
             return SourceFailure(self.name, identity or row.place, str(error))
-        return SourceImage(example, str(self._root / image))
+        return SourceImage(example, FileImage(str(self._root / image)))
 
     def _caption(self, values: Mapping[str, Any]) -> str:
         template = self._config.caption_template

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from indexer.config import Scalar, Where
+from indexer.config.files import Scalar, Where
 from indexer.errors import SourceError
 from indexer.sources.rows import BadRow, Row, declared_columns, read_rows
 

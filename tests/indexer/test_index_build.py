@@ -377,7 +377,7 @@ def test_a_full_disk_says_so(folder: Path, tmp_path: Path, hashes: Embedders, mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("indexer.vectors.VectorFile.write", full)
-    with pytest.raises(IndexerError, match=r"the build stopped: .*No space left.*What was done is kept"):
+    with pytest.raises(IndexerError, match=r"writing stopped: .*No space left.*What was done is kept"):
         build_index(index_config(tmp_path / "ix", folder_config(folder), **hashes.names), progress=False)
 
 

@@ -39,7 +39,7 @@ def test_folder_maps_fields_and_constants(folder: Path) -> None:
     example = found[4].example
     assert (example.id, example.caption, example.article, example.source) == ("r4", "caption 4", "c1", "pictures")
     assert (example.license, example.attribution) == ("CC0", "someone")
-    assert found[4].image_path == str(folder / "images/4.png")
+    assert str(found[4].image) == str(folder / "images/4.png")
 
 
 def test_folder_reads_the_same_from_csv_and_parquet(folder: Path) -> None:

@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indexer.fusion import RRF_CONSTANT
 from indexer.types import Evidence, Passage
-from rag.retrieve import RRF_CONSTANT, fuse
+from rag.retrieve import fuse
 
 
 def hits(*ids: str) -> list[Evidence]:

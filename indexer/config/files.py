@@ -1,19 +1,14 @@
-"""What an index is made of: the YAML of `configs/indexes/`, as types.
-
-Relative paths are relative to the folder the command is run in.
-"""
+"""Sources that are files of one's own: images with a record file, texts."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 import configs
 
-Space = Literal["images", "passages"]
-"""The vector space that a source's records are embedded in."""
 Scalar = str | int | float | bool
 Where = dict[str, Scalar | list[Scalar]]
 """Field name to the value a record must have there, or to a list of which it must have one."""
@@ -53,7 +48,7 @@ class FolderConfig(configs.StrictModel):
     `license`, `attribution` and `url` hold for every record that has none of its own.
     """
 
-    holds: ClassVar[Space] = "images"
+    holds: ClassVar[Literal["images", "passages"]] = "images"
 
     kind: Literal["folder"]
     path: str
@@ -84,7 +79,7 @@ class JsonlConfig(configs.StrictModel):
     `license`, `attribution` and `url` hold for every record that has none of its own.
     """
 
-    holds: ClassVar[Space] = "passages"
+    holds: ClassVar[Literal["images", "passages"]] = "passages"
 
     kind: Literal["jsonl"]
     path: str
@@ -99,28 +94,3 @@ class JsonlConfig(configs.StrictModel):
     def name(self) -> str:
         """The source's name: `source`, or the file's without its ending."""
         return self.source or Path(self.path).stem
-
-
-SourceConfig = Annotated[FolderConfig | JsonlConfig, Field(discriminator="kind")]
-
-
-class IndexConfig(configs.StrictModel):
-    """An index: where it goes, what it is made of, and what embeds it.
-
-    `image_embedder` and `text_embedder` are names in `configs/embedders/` or paths of such files;
-    `batch_size` is how many records are embedded and committed at a time.
-    """
-
-    out: str
-    sources: list[SourceConfig] = Field(min_length=1)
-    image_embedder: str = "pocket-clip"
-    text_embedder: str = "minilm"
-    batch_size: int = Field(default=32, ge=1, le=4096)
-
-
-def load_config(name: str) -> IndexConfig:
-    """The index configuration of that name in `configs/indexes/`, or in the file of that path.
-
-    Raises configs.ConfigError, which names the key and the near one.
-    """
-    return configs.load(IndexConfig, configs.find("indexes", name))

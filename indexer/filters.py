@@ -1,0 +1,34 @@
+"""What a search may find, as SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from indexer.types import Filter
+
+
+def marks_of(name: str, values: Sequence[object]) -> tuple[str, dict[str, object]]:
+    """Named placeholders for a list in SQL, and what they stand for."""
+    named: dict[str, object] = {f"{name}_{number}": value for number, value in enumerate(values)}
+    return ", ".join(f":{key}" for key in named), named
+
+
+def condition(only: Filter) -> tuple[str, dict[str, object]]:
+    """A filter as SQL, and the values it names."""
+    parts: list[str] = []
+    named: dict[str, object] = {}
+    for column, values in (("source", only.sources), ("license", only.licenses), ("modality", only.modalities)):
+        if values:
+            marks, some = marks_of(column, sorted(value.lower() for value in values))
+            parts.append(f"lower({column}) IN ({marks})")
+            named |= some
+    for number, part in enumerate(sorted(only.without_licenses)):
+        parts.append(f"license IS NOT NULL AND instr(lower(license), :without_{number}) = 0")
+        named[f"without_{number}"] = part.lower()
+    if only.year_from is not None:
+        parts.append("year >= :year_from")
+        named["year_from"] = only.year_from
+    if only.year_to is not None:
+        parts.append("year <= :year_to")
+        named["year_to"] = only.year_to
+    return " AND ".join(parts), named

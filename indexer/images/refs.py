@@ -1,0 +1,113 @@
+"""Where an image lies, so that a worker thread can read it when its turn comes: a file, a zip's member, a Parquet row.
+
+A reference holds no pixels and may be read again. `str` of it is what the index keeps: it lets a person find the
+image, and `image_ref` reads it back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import imaging
+from indexer.images.parquet import read_image, row_place
+from indexer.images.zips import read_member
+
+_FRAME = "#frame="
+
+
+class ImageRef(Protocol):
+    """An image still to be read. Both methods raise imaging.ImageError or OSError and may be called in any thread."""
+
+    def load(self) -> imaging.LoadedImage: ...
+
+    def sha256(self) -> str:
+        """What `load().sha256` is, without decoding."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileImage:
+    """A file, or one frame of it where `path` ends in `#frame=3`."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return self.path
+
+    def load(self) -> imaging.LoadedImage:
+        return imaging.load(self.path)
+
+    def sha256(self) -> str:
+        file, frame = _file_and_frame(self.path)
+        with Path(file).open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256")
+        if frame is not None:
+            digest.update(f"{_FRAME}{frame}".encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class ZipImage:
+    """A member of a zip that stays packed."""
+
+    path: str
+    member: str
+
+    def __str__(self) -> str:
+        return f"{self.path}!{self.member}"
+
+    def load(self) -> imaging.LoadedImage:
+        return imaging.decode(read_member(self.path, self.member), str(self))
+
+    def sha256(self) -> str:
+        return hashlib.sha256(read_member(self.path, self.member)).hexdigest()
+
+
+@dataclass(frozen=True)
+class ParquetImage:
+    """The image of one row of a Parquet file, in the hub's form (bytes and path) or as bytes.
+
+    `row` counts from 0 in the file; it is row `offset` of row group `row_group`, both counted from 0.
+    """
+
+    path: str
+    row: int
+    row_group: int
+    offset: int
+    column: str = "image"
+
+    def __str__(self) -> str:
+        return f"{self.path}!{self.row}"
+
+    def load(self) -> imaging.LoadedImage:
+        return imaging.decode(self._read(), str(self))
+
+    def sha256(self) -> str:
+        return hashlib.sha256(self._read()).hexdigest()
+
+    def _read(self) -> bytes:
+        return read_image(self.path, self.row_group, self.offset, self.column, str(self))
+
+
+def image_ref(text: str, column: str = "image") -> ImageRef:
+    """The reference that `str` gave `text`; `column` is where a Parquet file keeps its images.
+
+    Raises ImageError where it names a row that the Parquet file does not have.
+    """
+    packed, found, member = text.partition(".zip!")
+    if found:
+        return ZipImage(f"{packed}.zip", member)
+    packed, found, row = text.rpartition(".parquet!")
+    if found and row.isdigit():
+        path = f"{packed}.parquet"
+        return ParquetImage(path, int(row), *row_place(path, int(row)), column)
+    return FileImage(text)
+
+
+def _file_and_frame(path: str) -> tuple[str, int | None]:
+    """A path as imaging.load takes it, in its parts."""
+    file, found, frame = path.rpartition(_FRAME)
+    return (file, int(frame)) if found and frame.isdecimal() and len(frame) < 10 else (path, None)

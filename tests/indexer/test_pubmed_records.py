@@ -1,0 +1,185 @@
+"""PubMed records: what of one becomes a document, and what XML is not read. Layouts: see pubmed_makers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pubmed_makers import HEAD, article, article_set, efetch_error
+
+from indexer.sources.pubmed_records import NO_LICENSE, Record, deleted_pmids, record_of
+from indexer.sources.pubmed_xml import PubmedXmlError, elements, parse
+
+
+def record(*made: str) -> Record:
+    (found,) = [record_of(element) for element in elements([article_set(*made)])]
+    return found
+
+
+def test_a_structured_abstract_keeps_its_labels_and_loses_its_markup() -> None:
+    abstract = (
+        '<AbstractText Label="BACKGROUND" NlmCategory="BACKGROUND">Air &lt; 2 cm in <i>vivo</i>,\n   10<sup>-3</sup> l.'
+        "</AbstractText>"
+        '<AbstractText Label="METHODS:" NlmCategory="METHODS">We gave '
+        '<mml:math xmlns:mml="http://www.w3.org/1998/Math/MathML"><mml:mi>He</mml:mi> <mml:mn>3</mml:mn></mml:math>.'
+        '</AbstractText><AbstractText Label="UNLABELLED">It rose.</AbstractText>'
+        '<AbstractText Label="RESULTS"/>'
+        "<CopyrightInformation>Copyright 2001  Lung Press.</CopyrightInformation>"
+    )
+    ids = '<ArticleId IdType="doi">10.1/x</ArticleId><ArticleId IdType="pmc">PMC6022861.2</ArticleId>'
+    references = (
+        '<ReferenceList><Reference><ArticleIdList><ArticleId IdType="pmc">PMC999</ArticleId></ArticleIdList>'
+        "</Reference></ReferenceList>"
+    )
+    found = record(article(11748933, abstract, ids=ids, references=references, mesh=("Pneumothorax", "Lung")))
+    document = found.document
+    assert document.text == "BACKGROUND: Air < 2 cm in vivo, 10-3 l.\n\nMETHODS: We gave He 3.\n\nIt rose."
+    assert (document.id, document.title, document.year) == ("11748933", "Air in the pleural space.", 2001)
+    assert document.url == "https://pubmed.ncbi.nlm.nih.gov/11748933/"
+    assert document.license == "Copyright 2001 Lung Press."
+    assert document.attribution == "Marić AR et al., J Lungs, 2001"
+    assert document.article == "PMC6022861"
+    assert found.mesh == ("Pneumothorax", "Lung")
+    assert found.with_mesh().text == document.text + "\n\nMeSH terms: Pneumothorax; Lung."
+    assert Record.from_row(json.loads(json.dumps(found.to_row()))) == found
+
+
+def test_without_a_pmc_id_a_licence_or_headings() -> None:
+    references = (
+        '<ReferenceList><Reference><ArticleIdList><ArticleId IdType="pmc">PMC999</ArticleId></ArticleIdList>'
+        "</Reference></ReferenceList>"
+    )
+    found = record(article(1, references=references))
+    assert (found.document.article, found.document.license) == (None, NO_LICENSE)
+    assert found.with_mesh() == found.document
+    assert record(article(1, None, mesh=("Lung",))).with_mesh().text == ""
+
+
+@pytest.mark.parametrize(
+    ("dates", "article_date", "year"),
+    [
+        ("<PubDate><Year>2018</Year></PubDate>", "<ArticleDate><Year>2017</Year></ArticleDate>", 2018),
+        ("<PubDate><MedlineDate>1998 Dec-1999 Jan</MedlineDate></PubDate>", "", 1998),
+        ("<PubDate><MedlineDate>Spring 1979</MedlineDate></PubDate>", "", 1979),
+        ("<PubDate/>", '<ArticleDate DateType="Electronic"><Year>2020</Year></ArticleDate>', 2020),
+        ("<PubDate><MedlineDate>undated</MedlineDate></PubDate>", "", None),
+    ],
+)
+def test_years(dates: str, article_date: str, year: int | None) -> None:
+    assert record(article(1, dates=dates, article_date=article_date)).document.year == year
+
+
+@pytest.mark.parametrize(
+    ("title", "vernacular", "wanted"),
+    [
+        ("On <i>E. coli</i>.", "", "On E. coli."),
+        ("[Air in the chest].", "Luft im Brustkorb.", "Air in the chest (Luft im Brustkorb)"),
+        ("[Not Available].", "Luft im Brustkorb.", "Luft im Brustkorb."),
+        ("[In Process Citation]", "", None),
+        ("", "", None),
+    ],
+)
+def test_titles(title: str, vernacular: str, wanted: str | None) -> None:
+    assert record(article(1, title=title, vernacular=vernacular)).document.title == wanted
+
+
+@pytest.mark.parametrize(
+    ("authors", "wanted"),
+    [
+        ("<Author><CollectiveName>The Lung Group</CollectiveName></Author>", "The Lung Group, J Lungs, 2001"),
+        ("<Author><LastName>Oduya</LastName></Author>", "Oduya, J Lungs, 2001"),
+        ("", "J Lungs, 2001"),
+    ],
+)
+def test_attributions(authors: str, wanted: str) -> None:
+    assert record(article(1, authors=authors)).document.attribution == wanted
+
+
+def test_an_abstract_added_later_stands_in_and_an_english_one_first() -> None:
+    other = '<OtherAbstract Type="Publisher" Language="{}"><AbstractText>{}</AbstractText>{}</OtherAbstract>'
+    french = other.format("fre", "De l'air.", "<CopyrightInformation>(c) Presse</CopyrightInformation>")
+    english = other.format("eng", "Some air.", "")
+    assert record(article(1, after=french + english)).document.text == "Air was seen in the pleural space."
+    assert record(article(1, None, after=french + english)).document.text == "Some air."
+    alone = record(article(1, "<AbstractText/>", after=french)).document
+    assert (alone.text, alone.license) == ("De l'air.", "(c) Presse")
+    assert record(article(1, None)).document.text == ""
+
+
+def test_a_book_chapter() -> None:
+    # https://www.ncbi.nlm.nih.gov/books/NBK179288/ names the layout: BookDocument, Book, PubmedBookData.
+    book = (
+        '<PubmedBookArticle><BookDocument><PMID Version="1">20301295</PMID><ArticleIdList>'
+        '<ArticleId IdType="bookaccession">NBK1116</ArticleId></ArticleIdList><Book><Publisher><PublisherName>A press'
+        '</PublisherName></Publisher><BookTitle book="lungs">Reviews of lungs</BookTitle><PubDate><Year>1993</Year>'
+        '</PubDate><AuthorList Type="editors"><Author><LastName>Editor</LastName><Initials>E</Initials></Author>'
+        '</AuthorList></Book><ArticleTitle book="lungs" part="x">Collapsed lung</ArticleTitle>'
+        '<AuthorList Type="authors"><Author><LastName>Writer</LastName><Initials>W</Initials></Author></AuthorList>'
+        '<Abstract><AbstractText Label="CLINICAL CHARACTERISTICS">Pain.</AbstractText></Abstract>'
+        "<ContributionDate><Year>2021</Year></ContributionDate></BookDocument>"
+        '<PubmedBookData><ArticleIdList><ArticleId IdType="pubmed">20301295</ArticleId></ArticleIdList>'
+        "</PubmedBookData></PubmedBookArticle>"
+    )
+    document = record(book).document
+    assert (document.id, document.title, document.year) == ("20301295", "Collapsed lung", 2021)
+    assert document.text == "CLINICAL CHARACTERISTICS: Pain."
+    assert document.attribution == "Writer W, Reviews of lungs, 2021"
+
+
+@pytest.mark.parametrize(("pmid", "reason"), [("", "no PMID"), ("12x", "'12x'"), ("0", "'0'"), ("9" * 12, "999")])
+def test_a_record_without_a_pmid_is_none(pmid: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        record(article(pmid))
+
+
+def test_deletions() -> None:
+    made = article_set('<DeleteCitation><PMID Version="1">7</PMID><PMID>8</PMID></DeleteCitation>')
+    assert [deleted_pmids(element) for element in elements([made])] == [[7, 8]]
+
+
+def test_xml_in_any_pieces_is_the_same() -> None:
+    whole = article_set(*(article(pmid) for pmid in range(1, 9)))
+    for size in (1, 7, 1000, len(whole)):
+        pieces = (whole[start : start + size] for start in range(0, len(whole), size))
+        assert [record_of(element).pmid for element in elements(pieces)] == list(range(1, 9)), size
+
+
+BOMB = (
+    '<?xml version="1.0"?><!DOCTYPE PubmedArticleSet [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+    "<PubmedArticleSet><PubmedArticle>&b;</PubmedArticle></PubmedArticleSet>"
+)
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (b"", "nothing came"),
+        (b"<html><body>Error 500</body></html>", "a document <html> came"),
+        (b'{"error":"API rate limit exceeded"}', "no XML came"),
+        (efetch_error("Unable to obtain query #1").body, "<eFetchResult> came .*: Unable to obtain query #1"),
+        (article_set(article(1))[:-40], "cut short"),
+        (article_set("<PubmedArticle><PMID>1</PubmedArticle>"), "not well-formed"),
+        (BOMB.encode(), "declares entities"),
+        (BOMB.encode("utf-16"), "not UTF-8"),
+        (HEAD.encode() + b"<PubmedArticleSet>\0</PubmedArticleSet>", "not UTF-8"),
+    ],
+)
+def test_what_is_no_article_set_is_not_read(document: bytes, reason: str) -> None:
+    with pytest.raises(PubmedXmlError, match=reason):
+        list(elements([document]))
+    if b"ENTITY" in document:
+        with pytest.raises(PubmedXmlError, match="declares entities"):
+            parse(document)
+        for cut in range(document.index(b"<!ENTITY") + 10):
+            with pytest.raises(PubmedXmlError, match="declares entities"):
+                list(elements([document[:cut], document[cut:]]))
+
+
+def test_entities_are_found_wherever_they_are_declared() -> None:
+    # After what looks like the root: a comment, a processing instruction, a literal.
+    for before in ("<!-- <PubmedArticleSet > -->", "<?x <PubmedArticleSet > ?>"):
+        with pytest.raises(PubmedXmlError, match="declares entities"):
+            list(elements([BOMB.replace("<!DOCTYPE", f"{before}<!DOCTYPE").encode()]))
+    late = BOMB.replace("<!ENTITY", f"{' ' * 100_000}<!ENTITY", 1).encode()
+    with pytest.raises(PubmedXmlError):
+        list(elements(late[start : start + 999] for start in range(0, len(late), 999)))
