@@ -16,24 +16,34 @@ from pocket.evidence import OTHER_REGIONS, RADIOLOGY, Told, agreed, read, templa
 from pocket.facts import CANNOT_SAY, Facts, Kind, caption
 from pocket.features import View
 from pocket.language import Figure
-from pocket.phrasing import WHITE_CELL_NAMES, cell_caption, cell_question, index_caption, questions
+from pocket.phrasing import (
+    WHITE_CELL_MODIFIERS,
+    WHITE_CELL_NAMES,
+    cell_caption,
+    cell_question,
+    index_caption,
+    questions,
+)
 
 NO_EVIDENCE, MISLED, STRAY = 0.4, 0.06, 0.12
 """Shares of prompts without evidence and with evidence of other kinds only; of stray captions among fitting ones."""
-BORROWED, ELSEWHERE, DOUBT = 0.5, 0.12, 0.3
+BORROWED, ELSEWHERE, DOUBT = 0.75, 0.12, 0.4
 """Of people's questions of findings: how often one of another image of the same body part is asked with that image's
 answer; how often one about another body part, whose findings are not there; and how often a yes or no is turned, since
 what 200 images teach of disease is not to be said with certainty."""
 NAMED_CELLS = 0.4
 """How often a smear's evidence names white cells, whether the smear has one or not: else the evidence would tell."""
 PASSAGES, CELL_QUESTION = 0.1, 0.5
-PEOPLES_QUESTIONS, QUESTIONS, QUESTIONS_OF_TEXT = 2, 4, 2
+PEOPLES_QUESTIONS, QUESTIONS, QUESTIONS_OF_TEXT = 2, 4, 4
 """How many questions are asked of one image beside its caption, and of captions without an image."""
-TOLD_OTHERWISE, OFF = 0.45, 0.15
+TOLD_OTHERWISE, OFF, LABELLED = 0.45, 0.22, 0.45
 """How often radiology evidence tells of another body part and plane than the image's own, as it must for the many
-that no training image shows; and how often one caption strays from what the others tell."""
+that no training image shows; how often one caption strays from what the others tell; and how often captions state
+modality, plane and body part by name, as an index of labelled images has them."""
 _SHOWN_WORDS = (8, 32)
 """Words of a caption that are shown: prompts cut long ones."""
+_AGREEMENT = ((0.75, 0.18, 0.07), (0.55, 0.35, 0.1), (0.4, 0.4, 0.2))
+"""How often each of three names stands in captions that name white cells: agreed, contested, at odds."""
 _COUNTS = (1, 2, 3, 3, 4, 5, 5, 5, 5, 6)
 
 
@@ -122,11 +132,11 @@ class Library:
     def told(self, facts: Facts, count: int, rng: random.Random) -> list[Told]:
         """`count` radiology captions that tell of `facts`, each part of them wrong or unsaid now and then."""
         captions: list[Told] = []
-        label = rng.choice(("plain", "plain", "labelled"))
+        labelled = rng.random() < LABELLED
         seed = self._figure(facts, rng)
         cluster = [seed, *self.nearest[seed]] if self.nearest and rng.random() < 0.7 else []
         for position in range(count):
-            if label == "labelled":
+            if labelled:
                 meant = _strayed(facts, rng)
                 text = self.figures[cluster[position % len(cluster)] if cluster else self._figure(meant, rng)].text
                 captions.append(templated(meant, _cut(text, rng), rng))
@@ -144,8 +154,7 @@ class Library:
         pairs = [self._peoples(view, rng) for _ in range(PEOPLES_QUESTIONS if view.qa and view.facts.organ else 0)]
         if facts.kind == "smear" and facts.white == 1 and rng.random() < CELL_QUESTION:
             pairs.append(cell_question(facts, rng))
-        found = questions(facts, rng)
-        return pairs + rng.sample(found, min(QUESTIONS, len(found)))
+        return pairs + _some(questions(facts, rng), QUESTIONS, rng)
 
     def _peoples(self, view: View, rng: random.Random) -> tuple[str, str]:
         """A person's question of this image, or of another image of the same body part or of another one."""
@@ -181,9 +190,7 @@ class Library:
 
     def _named_cells(self, facts: Facts, count: int, rng: random.Random) -> Setting:
         """Captions that name a white cell's type: what most of them say is what a smear with one white cell takes."""
-        names = rng.sample(WHITE_CELL_NAMES, 3) if rng.random() < 0.75 else [_invented(rng) for _ in range(3)]
-        weights = (0.75, 0.18, 0.07)
-        chosen = rng.choices(names, weights, k=count)
+        chosen = rng.choices([_cell_name(rng) for _ in range(3)], rng.choice(_AGREEMENT), k=count)
         style = rng.randrange(10**6)
         captions = [cell_caption(name, random.Random(style if rng.random() < 0.8 else None)) for name in chosen]
         return Setting(captions, replace(facts, cell=agreed(chosen) if facts.white == 1 else None))
@@ -240,10 +247,10 @@ def _cut(text: str, rng: random.Random) -> str:
     return text if len(words) <= most else " ".join(words[:most]) + " ..."
 
 
-def _invented(rng: random.Random) -> str:
-    """A name that no text holds, so that it can only be copied."""
-    start = "".join(rng.choice("bcdfgklmnprstvz") + rng.choice("aeiouy") for _ in range(rng.randint(2, 3)))
-    return start + rng.choice(("cyte", "phil", "blast", " cell", "l type", "n", "x"))
+def _cell_name(rng: random.Random) -> str:
+    """The name of a white cell, a quarter of them with a word before it that names no known type."""
+    name = rng.choice(WHITE_CELL_NAMES)
+    return name if rng.random() < 0.75 else f"{rng.choice(WHITE_CELL_MODIFIERS)} {name}"
 
 
 def image_samples(views: Sequence[View], library: Library, rng: random.Random) -> Iterator[Sample]:
@@ -271,11 +278,15 @@ def text_samples(library: Library, count: int, rng: random.Random, free: float) 
         elif figure.facts is not None:
             captions = library.told(figure.facts, rng.choice(_COUNTS), rng)
             setting = Setting([told.text for told in captions], vote(None, [told.facts for told in captions]))
-            pairs = [("", caption(setting.facts)), *rng.sample(questions(setting.facts, rng), QUESTIONS_OF_TEXT)]
+            pairs = [("", caption(setting.facts)), *_some(questions(setting.facts, rng), QUESTIONS_OF_TEXT, rng)]
         else:
             continue
         begun = opening(setting.examples, [], rng, image=False)
         yield Sample(begun.text, tuple(Turn(begun.ask(question, rng), answer) for question, answer in pairs))
+
+
+def _some(pairs: list[tuple[str, str]], count: int, rng: random.Random) -> list[tuple[str, str]]:
+    return rng.sample(pairs, min(count, len(pairs)))
 
 
 def _answered(asked: Asked) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The image-text encoder in open_clip form: the frozen trunk, a whitened projection, a small text tower."""
+"""The image-text encoder in open_clip form: the tuned trunk, a whitened projection, a small text tower."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from pocket.facts import Facts, caption
-from pocket.features import Cache
 from pocket.language import Figure
 from pocket.phrasing import index_caption
 from pocket.tokenizer import CONTEXT, END, PAD, START, VOCAB_SIZE, save_for_encoder, token_id
-from pocket.trunk import ARCHITECTURE, IMAGE_SIZE, MEAN, STD
+from pocket.trunk import ARCHITECTURE, FIELD_SIZE, MEAN, STD
 
 Floats = NDArray[np.float32]
 
 DIM = 384
-WHITENING = 0.15
+WHITENING = 0.3
 """Each principal component is divided by its variance to this power: 0 is plain PCA, 0.5 full whitening."""
+_PART = 512
 _TEXT = {"width": 256, "heads": 4, "layers": 3, "context_length": CONTEXT, "vocab_size": VOCAB_SIZE}
 
 
@@ -44,7 +44,7 @@ def config() -> dict[str, Any]:
                 "timm_pool": "avg",
                 "timm_proj": "linear",
                 "timm_proj_bias": True,
-                "image_size": IMAGE_SIZE,
+                "image_size": FIELD_SIZE,
             },
             "text_cfg": {**_TEXT, "hf_tokenizer_name": ".", "tokenizer_kwargs": {"clean": "whitespace"}},
             "custom_text": True,
@@ -58,9 +58,14 @@ def config() -> dict[str, Any]:
     }
 
 
-def pooled(caches: Sequence[Cache]) -> Floats:
-    """float32 `(n, 1280)`: the untuned trunk's mean over each view."""
-    return np.concatenate([cache.pooled.astype(np.float32) for cache in caches])
+def pooled(grids: Sequence[NDArray[np.float16]]) -> Floats:
+    """float32 `(n, 1280)`: the mean of each view's grid, grids `(n, 144, 1280)` read part by part."""
+    means = [
+        grid[start : start + _PART].mean(axis=1, dtype=np.float32)
+        for grid in grids
+        for start in range(0, len(grid), _PART)
+    ]
+    return np.concatenate(means)
 
 
 def whitening(features: Floats, weights: NDArray[np.float64]) -> tuple[Floats, Floats]:

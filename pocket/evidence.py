@@ -6,7 +6,6 @@ Reads captions by word lists; knows nothing of images or prompts.
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -66,8 +65,8 @@ def templated(facts: Facts, text: str, rng: random.Random) -> Told:
 def vote(image: Facts | None, told: Sequence[Facts]) -> Facts:
     """What image and captions settle together.
 
-    Every caption has one vote on each part that it states, nearer ones a little more, and the image one vote. Whether
-    it is an X-ray, only the image says.
+    Every caption votes on each part that it states, the nth by 1/n, and the image by 1: the nearest caption is
+    outvoted where three others agree. Whether it is an X-ray, only the image says.
     """
     first = Facts("unknown") if image is None else image
     if first.kind == "xray":
@@ -80,15 +79,15 @@ def vote(image: Facts | None, told: Sequence[Facts]) -> Facts:
 
 
 def agreed(names: Sequence[str]) -> str:
-    """The name most captions give; of those given equally often, the nearest caption's."""
+    """The name that wins the captions' vote."""
     return _most(None, names) or ""
 
 
 def _most(image: str | None, told: Sequence[str | None]) -> str | None:
-    votes: Counter[str] = Counter()
+    votes: dict[str, float] = {}
     for rank, name in enumerate(told, start=1):
         if name:
-            votes[name] += rank**-0.5
+            votes[name] = votes.get(name, 0) + 1 / rank
     if image:
-        votes[image] += 1
-    return max(votes, key=lambda name: votes[name]) if votes else None
+        votes[image] = votes.get(image, 0) + 1
+    return max(votes, key=votes.__getitem__) if votes else None

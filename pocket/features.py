@@ -16,7 +16,7 @@ from torch import nn
 from pocket.augment import Box, Shown, view
 from pocket.facts import Facts
 from pocket.scenes import Scene
-from pocket.trunk import IMAGE_SIZE, LOWER_GRID, LOWER_WIDTH, WIDTH, lower, normalise, squash
+from pocket.trunk import LOWER_GRID, LOWER_WIDTH, lower, normalise
 
 _BATCH = 16
 
@@ -34,14 +34,10 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class Cache:
-    """Views; `(n, 112, 24, 24)` of the frozen blocks at 384 pixels; the whole trunk's mean at 224, `(n, 1280)`.
-
-    Both float16 and memory-mapped.
-    """
+    """Views, and what the frozen blocks give of them: float16 `(n, 112, 24, 24)`, memory-mapped."""
 
     views: list[View]
     lower: NDArray[np.float16]
-    pooled: NDArray[np.float16]
 
 
 Job = tuple[View, Callable[[], Shown]]
@@ -60,7 +56,7 @@ def _drawer(scene: Scene, rng: random.Random) -> Callable[[], Shown]:
 
 
 def build(folder: Path, name: str, jobs: Iterable[Job], trunk: nn.Module) -> None:
-    """Writes `name.lower.npy`, `name.pooled.npy` and `name.jsonl`; does nothing where they are complete."""
+    """Writes `name.lower.npy` and `name.jsonl`; does nothing where they are complete."""
     done = folder / f"{name}.jsonl"
     if done.exists():
         return
@@ -68,29 +64,23 @@ def build(folder: Path, name: str, jobs: Iterable[Job], trunk: nn.Module) -> Non
     todo = list(jobs)
     shape = (len(todo), LOWER_WIDTH, LOWER_GRID, LOWER_GRID)
     fields = np.lib.format.open_memmap(folder / f"{name}.lower.npy", mode="w+", dtype=np.float16, shape=shape)
-    pooled = np.lib.format.open_memmap(
-        folder / f"{name}.pooled.npy", mode="w+", dtype=np.float16, shape=(len(todo), WIDTH)
-    )
     rows: list[str] = []
     for start in range(0, len(todo), _BATCH):
         part = todo[start : start + _BATCH]
         shown = [draw() for _, draw in part]
         end = start + len(part)
-        fields[start:end], pooled[start:end] = _features(trunk, shown)
+        fields[start:end] = _features(trunk, shown)
         for (made, _), seen in zip(part, shown, strict=True):
             row = {"group": made.group, "facts": asdict(seen.facts), "qa": made.qa, "boxes": seen.boxes}
             rows.append(json.dumps(row))
     fields.flush()
-    pooled.flush()
     done.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 @torch.inference_mode()
-def _features(trunk: nn.Module, shown: Sequence[Shown]) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
+def _features(trunk: nn.Module, shown: Sequence[Shown]) -> NDArray[np.float16]:
     with torch.autocast("cpu", torch.bfloat16):
-        fields = lower(trunk, normalise([seen.pixels for seen in shown]))
-        grid = trunk(normalise([squash(seen.pixels, IMAGE_SIZE) for seen in shown]))
-    return fields.to(torch.float16).numpy(), grid.mean((2, 3)).to(torch.float16).numpy()
+        return lower(trunk, normalise([seen.pixels for seen in shown])).to(torch.float16).numpy()
 
 
 def load(folder: Path, names: Sequence[str]) -> list[Cache]:
@@ -102,6 +92,5 @@ def load(folder: Path, names: Sequence[str]) -> list[Cache]:
             row = json.loads(line)
             qa, boxes = (tuple(tuple(item) for item in row[key]) for key in ("qa", "boxes"))
             views.append(View(row["group"], Facts(**row["facts"]), qa, boxes))
-        fields, pooled = (np.load(folder / f"{name}.{part}.npy", mmap_mode="r") for part in ("lower", "pooled"))
-        caches.append(Cache(views, fields, pooled))
+        caches.append(Cache(views, np.load(folder / f"{name}.lower.npy", mmap_mode="r")))
     return caches

@@ -67,8 +67,13 @@ WHITE_CELL_NAMES = (
     "neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophil", "neutrophil", "lymphocyte", "monocyte",
     "eosinophil", "basophil", "band cell", "metamyelocyte", "myelocyte", "promyelocyte", "blast", "plasma cell",
     "reactive lymphocyte", "erythroblast", "smudge cell", "hairy cell", "lymphoblast", "myeloblast", "prolymphocyte",
+    "immature granulocyte",
 )  # fmt: skip
 """The five common ones twice."""
+WHITE_CELL_MODIFIERS = (
+    "atypical", "segmented", "toxic", "large", "small", "abnormal", "vacuolated", "degranulated", "giant", "young",
+    "mature", "granular", "hypersegmented", "damaged",
+)  # fmt: skip
 _CELL_CAPTIONS = (
     "{name}", "{name}.", "Blood smear, one white cell: {name}.", "Blood smear with one {name}.", "Single {name}.",
     "{name}, Wright stain.", "A {name} from peripheral blood.", "White blood cell of class {name}.", "cell: {name}",

@@ -1,7 +1,7 @@
 """Trains both embedded models: `python -m pocket.train --data ../shared/data --out pocket/weights --work WORK`.
 
-Seven stages: features, vision, tokenizer, language, encoder, generator, refine. Each is skipped where its result is
-in the work folder already; language, generator and refine go on from their last checkpoint. Curves are CSV files there.
+Six stages: features, vision, tokenizer, language, encoder, generator. Each is skipped where its result is in the
+work folder already; language and generator go on from their last checkpoint. Curves are CSV files there.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from pocket.trunk import TOKENS, WIDTH, load_trunk
 SEED = 1
 PROJECTOR_SAMPLE = 1_000
 EPOCH, PROSE = 4_000, 100
-REAL_SMEARS, PHOTOGRAPHS = 2.0, 2.0
+REAL_SMEARS, PHOTOGRAPHS = 2.0, 3.0
 """How much more often a real smear is drawn than a rendered one, and a photograph of nothing biomedical than a drawing:
 the first are slowest to learn, the second are few."""
-TEXT_SHARE = 0.06
+TEXT_SHARE = 0.1
 """Samples without an image among the generator's."""
 
 
@@ -49,11 +49,10 @@ class Plan:
     data: Path
     out: Path
     work: Path
-    language_steps: int = 500
+    language_steps: int = 1_500
     encoder_steps: int = 300
     vision_steps: int = 1_200
-    generator_steps: int = 5_500
-    refine_steps: int = 800
+    generator_steps: int = 4_800
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -62,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with bccd, dsb2018, vqa_rad and text")
     parser.add_argument("--out", type=Path, required=True, help="folder that gets clip/ and vlm/")
     parser.add_argument("--work", type=Path, default=Path(".scratch/pocket"), help="folder for features and curves")
-    for stage in ("language", "encoder", "vision", "generator", "refine"):
+    for stage in ("language", "encoder", "vision", "generator"):
         parser.add_argument(f"--{stage}-steps", type=int, default=getattr(Plan, f"{stage}_steps"))
     Training(Plan(**vars(parser.parse_args(arguments)))).run()
 
@@ -89,8 +88,7 @@ class Training:
         self.spelling = Tokenizer.from_file(str(plan.work / "tokenizer.json"))
         self._stage("language", plan.work / "language.pt", self._language)
         self._stage("encoder", plan.work / "encoder.done", self._encoder)
-        self._stage("generator", plan.work / "generator.pt", self._generator)
-        self._stage("refine", plan.work / "refine.done", self._refine)
+        self._stage("generator", plan.work / "generator.done", self._generator)
 
     def _stage(self, name: str, result: Path, work: Any) -> None:
         if result.exists():
@@ -133,10 +131,10 @@ class Training:
 
     def _encoder(self, done: Path) -> None:
         folder = self.plan.out / "clip"
-        pooled = encoder.pooled(self.caches)
+        pooled = encoder.pooled(self._gather.grids)
         facts = [view.facts for view in self.library.views]
         matrix, bias = encoder.whitening(pooled, encoder.kind_weights(facts))
-        model = encoder.build(load_trunk(), matrix, bias, folder)  # never the tuned one
+        model = encoder.build(self.trunk, matrix, bias, folder)
         embeddings = encoder.project(pooled, matrix, bias)
         log, told = self.plan.work / "encoder.csv", self.library.figures
         encoder.fit_text(model, embeddings, facts, told, self.spelling, self.plan.encoder_steps, log, SEED)
@@ -150,7 +148,7 @@ class Training:
         torch.save(heads.state_dict(), self.plan.work / "heads.pt")
         torch.save(self.trunk.state_dict(), path)
 
-    def _generator(self, path: Path) -> None:
+    def _generator(self, done: Path) -> None:
         gather = self._gather
         model = generator.build(self.spelling, self.trunk)
         learned = torch.load(self.plan.work / "language.pt", weights_only=True)
@@ -161,16 +159,6 @@ class Training:
         schedule = generator.Schedule(self.plan.generator_steps, learning_rate=1.5e-3)
         log = self.plan.work / "generator.csv"
         generator.fit(model, self._samples(SEED + 2), gather, self.spelling, schedule, log, SEED)
-        torch.save(model.state_dict(), path)
-
-    def _refine(self, done: Path) -> None:
-        """A second pass at a third of the rate, on other draws."""
-        gather = self._gather
-        model = generator.build(self.spelling, self.trunk)
-        model.load_state_dict(torch.load(self.plan.work / "generator.pt", weights_only=True))
-        schedule = generator.Schedule(self.plan.refine_steps, learning_rate=5e-4)
-        log = self.plan.work / "refine.csv"
-        generator.fit(model, self._samples(SEED + 4), gather, self.spelling, schedule, log, SEED + 4)
         generator.save(model, self.spelling, self.plan.out / "vlm")
         done.touch()
 
@@ -220,14 +208,14 @@ class Gatherer:
     """Grids `(n, 144, 1280)` of views by their position in all caches together."""
 
     def __init__(self, grids: Sequence[NDArray[np.float16]]) -> None:
-        self._grids = grids
+        self.grids = grids
         self._starts = np.cumsum([0] + [len(grid) for grid in grids])
 
     def __call__(self, positions: Sequence[int]) -> NDArray[np.float16]:
         out = np.empty((len(positions), TOKENS, WIDTH), np.float16)
         for row, position in enumerate(positions):
             cache = int(np.searchsorted(self._starts, position, side="right")) - 1
-            out[row] = self._grids[cache][position - int(self._starts[cache])]
+            out[row] = self.grids[cache][position - int(self._starts[cache])]
         return out
 
 

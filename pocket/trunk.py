@@ -18,15 +18,13 @@ from torch import nn
 from imaging.types import Pixels
 
 ARCHITECTURE = "efficientnet_lite0"
-IMAGE_SIZE = 224
-"""Pixels a side that the encoder sees."""
 FIELD_SIZE = 384
-"""Pixels a side that the generator sees: at this scale a red cell of a 640-pixel field is 60 pixels across."""
+"""Pixels a side that both models see: at this scale a red cell of a 640-pixel field is 60 pixels across."""
 GRID, TOKENS, WIDTH = 12, 144, 1280
 """The generator's image tokens: a grid of `GRID` x `GRID`, each `WIDTH` numbers and 32 pixels a side."""
 LOWER_BLOCKS = 5
 LOWER_GRID, LOWER_WIDTH = 24, 112
-"""What the frozen lower blocks give of an image of `FIELD_SIZE`; the upper blocks are trained for the generator."""
+"""What the frozen lower blocks give of an image of `FIELD_SIZE`; the upper blocks are trained."""
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.5, 0.5, 0.5)
 PTH_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -51,7 +49,7 @@ def imagenet_weights() -> Path:
 
 
 def load_trunk() -> nn.Module:
-    """timm's model without classifier and pooling, in eval mode, frozen: `(n, 3, 224, 224) -> (n, 1280, 7, 7)`."""
+    """timm's model without classifier and pooling, in eval mode, frozen: `(n, 3, 384, 384) -> (n, 1280, 12, 12)`."""
     weights = imagenet_weights()
     source = torch.load(weights, map_location="cpu", weights_only=True)
     trunk: nn.Module = timm.create_model(ARCHITECTURE, pretrained=False)

@@ -57,9 +57,10 @@ def test_only_the_image_says_what_is_an_x_ray() -> None:
     assert vote(HEAD, [chest, chest, chest]).kind == "mr"
 
 
-def test_of_names_given_equally_often_the_nearest_is_taken() -> None:
-    assert agreed(["monocyte", "basophil"]) == "monocyte"
-    assert agreed(["monocyte", "basophil", "basophil"]) == "basophil"
+def test_the_nearest_caption_is_outvoted_by_three_others_and_not_by_two() -> None:
+    assert agreed(["monocyte", "basophil", "basophil"]) == "monocyte"
+    assert agreed(["monocyte", "basophil", "basophil", "basophil"]) == "basophil"
+    assert agreed(["monocyte", "basophil", "blast", "basophil", "basophil"]) == "monocyte"
 
 
 def test_a_labelled_caption_settles_what_its_label_says() -> None:

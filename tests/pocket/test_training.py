@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from imaging import LoadedImage
 from indexer import Evidence, Example
-from pocket import features, generator, vision
+from pocket import encoder, features, generator, vision
 from pocket.corpus import Sample, Turn
 from pocket.dialogue import opening
 from pocket.features import View
@@ -20,7 +20,7 @@ from pocket.generator import Schedule
 from pocket.render import render
 from pocket.tokenizer import number_ids
 from pocket.tokenizer import train as train_tokenizer
-from pocket.trunk import TOKENS, WIDTH, load_trunk, upper, upper_parameters
+from pocket.trunk import LOWER_GRID, LOWER_WIDTH, TOKENS, WIDTH, load_trunk, upper, upper_parameters
 from pocket.views import rendered_jobs
 from rag.prompts import PromptInputs, PromptTemplate
 
@@ -155,7 +155,7 @@ def test_features_are_kept_and_upper_blocks_learn_from_them(tmp_path: Path) -> N
     (cache,) = features.load(tmp_path, ["smear"])
     assert [view.group for view in cache.views] == [f"rendered/smear/{n}" for n in range(3)]
     assert cache.views[0].facts.kind == "smear"
-    assert cache.pooled.shape == (3, WIDTH)
+    assert cache.lower.shape == (3, LOWER_WIDTH, LOWER_GRID, LOWER_GRID)
     before = [parameter.clone() for parameter in upper_parameters(trunk)]
     vision.fit(trunk, [cache], [1.0] * 3, 3, tmp_path / "vision.csv", seed=0)
     moved = [not torch.equal(a, b) for a, b in zip(before, upper_parameters(trunk), strict=True)]
@@ -163,6 +163,7 @@ def test_features_are_kept_and_upper_blocks_learn_from_them(tmp_path: Path) -> N
     assert not any(parameter.requires_grad for parameter in trunk.parameters())
     grid = vision.grids(trunk, cache, tmp_path / "grid.npy")
     assert grid.shape == (3, TOKENS, WIDTH)
+    assert np.allclose(encoder.pooled([grid]), np.asarray(grid, np.float32).mean(axis=1), atol=1e-3)
     with torch.inference_mode():
         again = upper(trunk, torch.from_numpy(cache.lower[:1].astype(np.float32)))
     assert np.corrcoef(again.numpy().ravel(), grid[:1].astype(np.float32).ravel())[0, 1] > 0.99
