@@ -10,8 +10,9 @@ import threading
 
 from indexer.types import Kind
 
-MOST_POSTINGS = 20_000
-"""How many records a query's words may stand in, added up; beyond, the commonest words are left out of it.
+MOST_POSTINGS, MOST_OF_ONE = 8_000, 32_000
+"""How many records a query's words may stand in, added up; beyond, the commonest words are left out of it. And how many
+a lone word may: a commoner one finds nothing by BM25 that a vector would not.
 
 BM25 weighs a word that stands in one of ten records about a fifth of one that stands in one of 50,000, and FTS5
 scores every record that holds any of the words: the common ones cost most and say least.
@@ -85,13 +86,14 @@ class Stemmer:
 def query_of(words: dict[str, str], known: dict[str, int]) -> str:
     """An FTS5 query for any of the words (stem to word), the rarest kept while their records are few enough.
 
-    `known` is in how many records each stem stands; words in none are left out. Empty where none is left.
+    `known` is in how many records each stem stands; words in none are left out. Empty where none is left, or where all
+    are too common.
     """
     chosen: list[str] = []
     postings = 0
     for stem in sorted(known, key=lambda stem: (known[stem], stem)):
         postings += known[stem]
-        if chosen and postings > MOST_POSTINGS:
+        if postings > (MOST_POSTINGS if chosen else MOST_OF_ONE):
             break
         chosen.append(words[stem])
     return " OR ".join(f'"{word}"' for word in chosen)

@@ -120,7 +120,8 @@ def test_common_words_are_left_out_where_rare_ones_are_there() -> None:
     assert words["lung"] == "lungs"
     known = {"lung": 900_000, "pneumothorax": 800, "of": 999_999}
     assert query_of(words, known) == '"pneumothorax"'
-    assert query_of(words, {"lung": 900_000}) == '"lungs"'
+    assert query_of(words, {"lung": 25_000}) == '"lungs"'
+    assert query_of(words, {"lung": 900_000}) == ""
     assert query_of(words, {}) == ""
 
 
