@@ -35,7 +35,7 @@ import numpy as np
 from machine import save
 
 from imaging import LoadedImage
-from indexer import IndexConfig, Query, Vectors, build_index, load_embedder, open_index
+from indexer import EmbedderUnsuitableError, IndexConfig, Query, Vectors, build_index, load_embedder, open_index
 from indexer.embedders.config import EmbedderConfig
 from indexer.manifest import DATABASE
 from indexer.words import Stemmer
@@ -72,7 +72,7 @@ class LookedUp:
         return self
 
     def embed_images(self, images: Sequence[LoadedImage]) -> Vectors:
-        raise NotImplementedError
+        raise EmbedderUnsuitableError(f"mixtures are of texts only; {len(images)} images were given")
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         return np.stack([self._mixtures.vector(int(text.partition("\n")[0].split()[-1])) for text in texts])
