@@ -219,7 +219,7 @@ def index_info(folder: str | None, named: str | None, as_json: bool) -> None:
 @click.option("--source", "sources", multiple=True, help="Only of this source; may be repeated.")
 @click.option("--license", "licenses", multiple=True, help="Only under this licence; may be repeated.")
 @click.option("--without-license", "without_licenses", multiple=True, help="Of no licence with this in its name: NC.")
-@click.option("--modality", "modalities", multiple=True, help="Only of this modality; may be repeated.")
+@click.option("--modality", "modalities", multiple=True, help="Only of modalities that begin so: CT.")
 @click.option("--year-from", type=int, help="Only of this year and later ones.")
 @click.option("--year-to", type=int, help="Only of this year and earlier ones.")
 @click.option("--json", "as_json", is_flag=True, help="One record a line, as JSON.")

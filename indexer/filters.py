@@ -17,11 +17,18 @@ def condition(only: Filter) -> tuple[str, dict[str, object]]:
     """A filter as SQL, and the values it names."""
     parts: list[str] = []
     named: dict[str, object] = {}
-    for column, values in (("source", only.sources), ("license", only.licenses), ("modality", only.modalities)):
+    for column, values in (("source", only.sources), ("license", only.licenses)):
         if values:
             marks, some = marks_of(column, sorted(value.lower() for value in values))
             parts.append(f"lower({column}) IN ({marks})")
             named |= some
+    if only.modalities:
+        begins = []
+        for number, name in enumerate(sorted(only.modalities)):
+            # 'CT -' begins with 'CT ', and so does 'CT' itself with the space that is put behind it; 'CTA' does not.
+            begins.append(f"substr(lower(modality) || ' ', 1, length(:modality_{number})) = :modality_{number}")
+            named[f"modality_{number}"] = name.lower() + " "
+        parts.append(f"({' OR '.join(begins)})")
     for number, part in enumerate(sorted(only.without_licenses)):
         parts.append(f"license IS NOT NULL AND instr(lower(license), :without_{number}) = 0")
         named[f"without_{number}"] = part.lower()

@@ -63,7 +63,8 @@ class Filter:
     """What records a search may find; empty is no restriction. Names are compared without regard to case.
 
     `licenses` are whole names ("CC BY 4.0"); `without_licenses` are parts of names that must not stand in a licence
-    ("NC"), a record without a licence passing neither. A record without a year or modality passes no filter of it.
+    ("NC"), a record without a licence passing neither. `modalities` are names or their first words: "CT" finds "CT -
+    noncontrast", not "CTA". A record without a year or modality passes no filter of it.
     """
 
     sources: frozenset[str] = frozenset()

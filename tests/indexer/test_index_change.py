@@ -23,6 +23,7 @@ from indexer import (
     remove_from_index,
     verify_index,
 )
+from indexer.filters import condition
 from indexer.manifest import DATABASE
 from indexer.words import Stemmer, query_of
 
@@ -112,6 +113,16 @@ def test_a_filter_searches_exactly_among_what_it_lets_through(built: Path) -> No
     order = np.argsort(-(vectors @ query.vector))[:3]
     assert [hit.id for hit in hits[0]] == [ids[place] for place in order]
     assert len(hits[1]) == 9
+
+
+def test_a_modality_is_found_by_its_first_words() -> None:
+    passes, named = condition(Filter(modalities=frozenset({"CT", "mr - T2"})))
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE records (modality TEXT)")
+        names = ("CT", "CT - noncontrast", "CTA", "MR - T2 weighted", "MR", "mr - t2", None)
+        connection.executemany("INSERT INTO records VALUES (?)", [(name,) for name in names])
+        found = {row[0] for row in connection.execute(f"SELECT modality FROM records WHERE {passes}", named)}  # noqa: S608
+    assert found == {"CT", "CT - noncontrast", "MR - T2 weighted", "mr - t2"}
 
 
 def test_common_words_are_left_out_where_rare_ones_are_there() -> None:
