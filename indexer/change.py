@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.config import IndexConfig
 from indexer.database import connect
 from indexer.embedders.files import sha256_of
 from indexer.errors import IndexBusyError, QueryError, RecordNotFoundError
@@ -90,9 +91,9 @@ def compact_index(path: str | Path) -> CompactReport:
         new = publish(
             path, ledger, before=manifest, spaces={}, config=manifest.config, config_file=manifest.config_file
         )
+        write_manifest(path, new.model_copy(update={"database_sha256": None}))  # true of it if killed while it shrinks
         ledger.compact()
-        new = new.model_copy(update={"database_sha256": sha256_of(path / DATABASE)})
-        write_manifest(path, new)
+        write_manifest(path, new.model_copy(update={"database_sha256": sha256_of(path / DATABASE)}))
     return CompactReport(str(path), new.generation, before, _size(path))
 
 
@@ -114,8 +115,6 @@ def _changing(path: Path) -> Iterator[tuple[Manifest, Ledger]]:
 
 def _without(manifest: Manifest, sources: Sequence[str]) -> dict[str, object]:
     """The index's configuration without sources of these names."""
-    from indexer.config import IndexConfig
-
     config = IndexConfig.model_validate(manifest.config)
     kept = [source for source in config.sources if source.name not in sources]
     changed = config.model_copy(update={"sources": kept}) if kept else config

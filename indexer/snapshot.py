@@ -180,14 +180,15 @@ class Snapshot:
             marks, named = marks_of("t", list(stems)[start : start + _IDS_A_STATEMENT])
             known |= {row["term"]: row["doc"] for row in self.select(known_sql(kind, marks), named)}
         match = query_of(stems, known)
-        allowed = None if among is None else set(among.tolist())
         most = pool + len(excluded)
         while match:
             found = [row["row"] for row in self.select(matching_sql(kind), {"match": match, "most": most})]
             marks, named = marks_of("row", found)
             sql = f"SELECT row FROM records WHERE row IN ({marks}) AND {VISIBLE}"  # noqa: S608
             visible = {row["row"] for row in self.select(sql, named)}
-            kept = [r for r in found if r in visible and r not in excluded and (allowed is None or r in allowed)]
+            if among is not None:
+                visible &= set(np.array(found)[np.isin(found, among)].tolist())
+            kept = [row for row in found if row in visible and row not in excluded]
             if len(kept) >= pool or len(found) < most:
                 return kept[:pool]
             most *= 4

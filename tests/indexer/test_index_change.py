@@ -24,6 +24,7 @@ from indexer import (
     verify_index,
 )
 from indexer.filters import condition
+from indexer.ledger import Ledger
 from indexer.manifest import DATABASE
 from indexer.words import Stemmer, query_of
 
@@ -190,6 +191,19 @@ def test_compacting_gives_space_back_and_keeps_everything_else(built: Path, tmp_
     assert verify_index(built, embed=False).ok
     with open_index(built) as index:
         assert index.generation == report.generation
+
+
+def test_killed_while_it_shrinks_the_index_is_sound(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(ledger: Ledger) -> None:
+        compact(ledger)
+        raise KeyboardInterrupt
+
+    compact = Ledger.compact
+    remove_from_index(built, ids=["d1"])
+    monkeypatch.setattr(Ledger, "compact", killed)
+    with pytest.raises(KeyboardInterrupt):
+        compact_index(built)
+    assert verify_index(built, embed=False).ok
 
 
 def test_the_words_are_those_of_the_records(built: Path) -> None:
