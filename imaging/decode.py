@@ -70,7 +70,7 @@ def perceptual_hash(pixels: Pixels) -> str:
 def thumbnail(pixels: Pixels, side: int = 224) -> bytes:
     """JPEG bytes of the image, longest side at most `side` pixels."""
     small = Image.fromarray(pixels)
-    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    small.thumbnail((side, side), Image.Resampling.HAMMING, reducing_gap=1.0)  # a third of the time Lanczos takes
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import ctypes
 import math
-import platform
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,14 +47,6 @@ class Schedule:
     learning_rate: float
     batch_tokens: int = 3_600
     warmup: int = 60
-
-
-def keep_memory() -> None:
-    """Tells glibc to keep freed memory: training on a CPU is else a third slower for page faults."""
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        for option, size in ((-3, 2**30), (-1, 2**31 - 1), (-2, 2**28)):  # mmap threshold, trim threshold, top pad
-            libc.mallopt(option, size)
 
 
 def build(tokenizer: Tokenizer, trunk: nn.Module) -> FastVlmForConditionalGeneration:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import nn
 
+from imaging.memory import keep_freed_memory
 from pocket import encoder, features, generator, tokenizer, views, vision
 from pocket.corpus import Library, Sample, Turn, image_samples, text_samples
 from pocket.features import Cache, View
@@ -75,7 +76,7 @@ class Training:
     caches: list[Cache] = field(default_factory=list)
 
     def run(self) -> None:
-        generator.keep_memory()
+        keep_freed_memory()
         torch.manual_seed(SEED)
         plan = self.plan
         plan.work.mkdir(parents=True, exist_ok=True)
@@ -193,7 +194,7 @@ def _weights(shown: Sequence[View]) -> list[float]:
 
 def _cache(plan: Plan, name: str) -> str:
     torch.set_num_threads(1)
-    generator.keep_memory()
+    keep_freed_memory()
     features.build(plan.work / "features", name, views.training_jobs(name, plan.data, SEED), load_trunk())
     return name
 

@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig, GenerationConfig
 
+from imaging.memory import keep_freed_memory
 from vlm.adapters import attach_adapter, check_adapter
 from vlm.config import ModelConfig
 from vlm.errors import ModelUnusable, OutOfMemory, UnsupportedQuantisation, one_line
@@ -54,6 +55,8 @@ def load(config: ModelConfig, folder: Path, adapter: Path | None) -> Loaded:
     if adapter is not None:
         check_adapter(adapter, config)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cpu":
+        keep_freed_memory()
     with quiet():
         processor = _load_processor(config, folder, where)
         model = _load_model(config, folder, device, where)

@@ -11,18 +11,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imaging import LoadedImage
+from imaging.memory import keep_freed_memory
 from indexer.embedders import files
+from indexer.embedders.clip_tokens import measure_of
 from indexer.embedders.config import OpenClipConfig
+from indexer.embedders.tokens import Measure
 from indexer.errors import EmbedderUnavailableError
 from indexer.types import Vectors
 
 if TYPE_CHECKING:
     import torch
 
+    from indexer.embedders.cores import Cores
+
 _CONFIG = "open_clip_config.json"
 # The order in which open_clip itself prefers them.
 _WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
-_BATCH = {"cpu": 16, "cuda": 64}  # more at a time is slower on a CPU: 32 ms an image at 32, 22 at 16
+_BATCH = {"cuda": 64, "cpu": 16, "core": 4}  # more at a time is not quicker on a CPU
 
 
 @dataclass
@@ -30,8 +35,17 @@ class _Loaded:
     model: Any
     preprocess: Callable[[Any], torch.Tensor]
     device: str
-    folder: Path
-    tokenize: Callable[[list[str]], torch.Tensor] | None = None
+    cores: Cores | None
+
+    def encode(self, images: Sequence[LoadedImage]) -> Vectors:
+        """Unit vectors of one batch."""
+        import torch
+        from PIL import Image
+
+        with torch.inference_mode():
+            pixels = torch.stack([self.preprocess(Image.fromarray(image.pixels)) for image in images])
+            vectors: Vectors = self.model.encode_image(pixels.to(self.device), normalize=True).float().cpu().numpy()
+        return vectors
 
 
 class OpenClipEmbedder:
@@ -47,38 +61,59 @@ class OpenClipEmbedder:
         self._config = config
         self._folder = folder
         self._loaded: _Loaded | None = None
+        self._tokenizer: Callable[[list[str]], torch.Tensor] | None = None
+        self._measured: Measure | None = None
+
+    @property
+    def max_tokens(self) -> int:
+        """What the text tower reads of one text, its special tokens taken off."""
+        return self._measure().most
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The tokens of each text, without special ones, as the model's own tokenizer makes them."""
+        return self._measure().count(texts)
+
+    def _measure(self) -> Measure:
+        if self._measured is None:
+            self._measured = measure_of(self._tokenize())
+        return self._measured
 
     def embed_images(self, images: Sequence[LoadedImage]) -> Vectors:
         """Unit vectors of the images, float32 `(n, dim)`. Raises EmbedderUnavailableError at the first use."""
-        import torch
-        from PIL import Image
-
         loaded = self.load()
-        parts: list[Vectors] = []
-        with torch.inference_mode():
-            size = _BATCH[loaded.device]
-            for start in range(0, len(images), size):
-                pictures = [Image.fromarray(image.pixels) for image in images[start : start + size]]
-                batch = torch.stack([loaded.preprocess(picture) for picture in pictures]).to(loaded.device)
-                parts.append(loaded.model.encode_image(batch, normalize=True).float().cpu().numpy())
-        return self._joined(parts)
+        if loaded.cores is not None and len(images) > loaded.cores.count:
+            size = min(_BATCH["core"], -(-len(images) // loaded.cores.count))
+            return self._joined(loaded.cores.map(loaded.encode, images, size))
+        size = _BATCH[loaded.device]
+        return self._joined([loaded.encode(images[start : start + size]) for start in range(0, len(images), size)])
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of the texts in the images' space, float32 `(n, dim)`; the tokenizer cuts long texts."""
         import torch
 
-        loaded = self.load()
-        if loaded.tokenize is None:
-            import open_clip  # type: ignore[import-untyped]
-
-            loaded.tokenize = open_clip.get_tokenizer(f"local-dir:{loaded.folder}")
+        loaded, tokenize = self.load(), self._tokenize()
         parts: list[Vectors] = []
         with torch.inference_mode():
             size = _BATCH[loaded.device]
             for start in range(0, len(texts), size):
-                tokens = loaded.tokenize(list(texts[start : start + size])).to(loaded.device)
+                tokens = tokenize(list(texts[start : start + size])).to(loaded.device)
                 parts.append(loaded.model.encode_text(tokens, normalize=True).float().cpu().numpy())
         return self._joined(parts)
+
+    def _tokenize(self) -> Callable[[list[str]], torch.Tensor]:
+        """The tokenizer, read now where it is not yet; no weights are."""
+        if self._tokenizer is None:
+            import open_clip  # type: ignore[import-untyped]
+
+            folder = self._files()
+            try:
+                self._tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
+            except (OSError, ValueError, TypeError, KeyError) as error:
+                reason = " ".join(str(error).split())[:300]
+                raise EmbedderUnavailableError(
+                    f"embedder {self._name}: {folder} has no tokenizer that open_clip can read: {reason}"
+                ) from error
+        return self._tokenizer
 
     def _joined(self, parts: list[Vectors]) -> Vectors:
         return np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
@@ -86,12 +121,15 @@ class OpenClipEmbedder:
     def load(self) -> _Loaded:
         """Imports and reads the model now, where that is not done yet. Raises EmbedderUnavailableError."""
         if self._loaded is None:
-            pinned_pickle = _WEIGHTS[-1:] if self._config.weights_sha256 else ()
-            folder = self._folder or files.fetch(self._config, self._name, pinned_pickle)
+            folder = self._files()
             weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), folder / _WEIGHTS[0])
             files.check_weights(weights, self._config, self._name)
             self._loaded = self._create(folder)
         return self._loaded
+
+    def _files(self) -> Path:
+        pinned_pickle = _WEIGHTS[-1:] if self._config.weights_sha256 else ()
+        return self._folder or files.fetch(self._config, self._name, pinned_pickle)
 
     def _create(self, folder: Path) -> _Loaded:
         import open_clip
@@ -99,9 +137,12 @@ class OpenClipEmbedder:
         from PIL import Image
         from safetensors import SafetensorError
 
+        from indexer.embedders.cores import Cores
         from indexer.embedders.folding import fold_batch_norms
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
+        if device == "cpu":
+            keep_freed_memory()
         try:
             model, preprocess = open_clip.create_model_from_pretrained(
                 f"local-dir:{folder}", device=device, **self._text_tower(folder)
@@ -113,7 +154,8 @@ class OpenClipEmbedder:
             ) from error
         fold_batch_norms(model.eval().visual, preprocess(Image.new("RGB", (8, 8)))[None].to(device))
         # Channels last: convolutions on a CPU take 0.6 of the time; vectors move by less than 1e-6.
-        return _Loaded(model.to(memory_format=torch.channels_last), preprocess, device, folder)
+        cores = Cores() if device == "cpu" else None
+        return _Loaded(model.to(memory_format=torch.channels_last), preprocess, device, cores)
 
     def _text_tower(self, folder: Path) -> dict[str, Any]:
         """The text tower's configuration with its repository replaced by a pinned copy of it, if one is named."""

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 
 from imaging import LoadedImage
+from imaging.memory import keep_freed_memory
 from indexer.embedders import files
 from indexer.embedders.config import SentenceTransformersConfig
+from indexer.embedders.tokens import Measure, read_json, read_tokenizer
 from indexer.errors import EmbedderUnavailableError, EmbedderUnsuitableError
 from indexer.types import Vectors
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _WEIGHTS = "model.safetensors"
 _BATCH = 32
+_NO_LIMIT = 1 << 30
 _WIDTH_KEYS = ("out_features", "embedding_dimension", "word_embedding_dimension")
 
 
@@ -36,6 +39,21 @@ class SentenceTransformersEmbedder:
         self._config = config
         self._folder = folder
         self._model: SentenceTransformer | None = None
+        self._measured: Measure | None = None
+
+    @property
+    def max_tokens(self) -> int:
+        """What the model reads of one text, its special tokens and its prompt taken off."""
+        return self._measure().most
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The tokens of each text, without special ones, as the model's own tokenizer makes them."""
+        return self._measure().count(texts)
+
+    def _measure(self) -> Measure:
+        if self._measured is None:
+            self._measured = _measure(self._folder or files.fetch(self._config, self._name), self._name)
+        return self._measured
 
     def embed_images(self, images: Sequence[LoadedImage]) -> NoReturn:
         """Raises EmbedderUnsuitableError: this kind embeds texts."""
@@ -73,6 +91,8 @@ class SentenceTransformersEmbedder:
         shown = logging.is_progress_bar_enabled()
         logging.disable_progress_bar()
         device = "cuda" if torch.cuda.is_available() else "cpu"
+        if device == "cpu":
+            keep_freed_memory()
         try:
             return SentenceTransformer(
                 str(folder), device=device, local_files_only=True, model_kwargs={"use_safetensors": True}
@@ -104,3 +124,29 @@ def _dim(folder: Path, name: str) -> int:
     if not width:
         raise EmbedderUnavailableError(f"embedder {name}: {path}: no module says how wide the vectors are")
     return int(width)
+
+
+def _measure(folder: Path, name: str) -> Measure:
+    """By the tokenizer of the first module, which reads the texts; its limit is found as sentence-transformers does."""
+    place = folder / _first_module(folder, name)
+    settings = next((read_json(path) for path in sorted(place.glob("sentence_*_config.json"))), {})
+    tokens = read_tokenizer(place, name, lower_case=bool(settings.get("do_lower_case")))
+    limits = [settings.get("max_seq_length")]
+    if limits == [None]:
+        limits = [
+            read_json(place / "tokenizer_config.json").get("model_max_length"),
+            read_json(place / "config.json").get("max_position_embeddings"),
+        ]
+    most = int(min((limit for limit in limits if limit), default=_NO_LIMIT))
+    prompts = read_json(folder / "config_sentence_transformers.json")
+    prompt = (prompts.get("prompts") or {}).get(prompts.get("default_prompt_name")) or ""
+    return Measure(tokens.of, most - tokens.special - sum(tokens.of([prompt])))
+
+
+def _first_module(folder: Path, name: str) -> str:
+    path = folder / "modules.json"
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))[0]["path"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        reason = f"{path} is not a sentence-transformers model: {error}"
+        raise EmbedderUnavailableError(f"embedder {name}: {reason}") from error

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from index_makers import folder_config, index_config, text_config, write_embedder, write_images, write_jsonl
 
 import configs
@@ -25,6 +27,7 @@ from indexer import (
 )
 from indexer.embedders import files
 from indexer.embedders.config import OpenClipConfig, SentenceTransformersConfig
+from indexer.embedders.cores import Cores
 
 
 def test_open_clip_from_a_folder(tiny_clip: Path, tmp_path: Path) -> None:
@@ -97,6 +100,29 @@ def test_an_embedder_computes_with_folded_norms(tiny_clip: Path) -> None:
 
     model = load_embedder(OpenClipConfig(kind="open_clip", folder=str(tiny_clip))).load().model  # type: ignore[attr-defined]
     assert not any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="shares work out over a CPU's cores")
+def test_images_are_shared_out_over_the_cores_in_their_order(tiny_clip: Path) -> None:
+    embedder = load_embedder(OpenClipConfig(kind="open_clip", folder=str(tiny_clip)))
+    rng = np.random.default_rng(0)
+    images = [
+        imaging.LoadedImage(str(n), rng.integers(0, 256, (40, 50, 3), np.uint8), sha256="", phash="") for n in range(13)
+    ]
+    threads = torch.get_num_threads()
+    together = embedder.embed_images(images)
+    assert torch.get_num_threads() == threads
+    alone = np.concatenate([embedder.embed_images([image]) for image in images])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_cores_compute_alone_and_leave_others_their_threads() -> None:
+    before = torch.get_num_threads()
+    cores = Cores()
+    assert cores.count == before
+    assert cores.map(lambda part: [torch.get_num_threads(), *part], list(range(5)), 2) == [[1, 0, 1], [1, 2, 3], [1, 4]]
+    with ThreadPoolExecutor(1) as later:
+        assert later.submit(torch.get_num_threads).result() == before
 
 
 def test_sentence_transformers_from_a_folder(tiny_sentences: Path) -> None:
