@@ -13,7 +13,10 @@ from itertools import islice
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from indexer.config.pubmed import Retracted
 from indexer.sources.documents import Document
+from indexer.sources.pubmed_standing import Standing, standing_of
+from indexer.sources.pubmed_xml import flat
 
 NO_LICENSE = "not stated; NLM: PubMed abstracts may be protected by copyright"
 """Of a record whose publisher states no copyright, after
@@ -28,14 +31,25 @@ _NO_TITLE = frozenset({"not available", "in process citation", "no title availab
 
 @dataclass(frozen=True)
 class Record:
-    """A PubMed record. The document's text is empty where it has no abstract; `mesh` are its MeSH descriptors."""
+    """A PubMed record. The document's text is empty where it has no abstract; `mesh` are its MeSH descriptors.
+
+    Where `standing` says that it was retracted, or the like, the document's title begins with that.
+    """
 
     document: Document
     mesh: tuple[str, ...]
+    standing: Standing | None
 
     @property
     def pmid(self) -> int:
         return int(self.document.id)
+
+    def left_out(self, retracted: Retracted) -> str | None:
+        """Why the record is not to be used, in one line; None where it is, or where there is no text of it anyway."""
+        standing = self.standing
+        if retracted == "mark" or standing is None or standing.kind == "concern" or not self.document.text:
+            return None
+        return standing.reason
 
     def with_mesh(self) -> Document:
         """The document with a last paragraph "MeSH terms: A; B.", where it has an abstract and descriptors.
@@ -48,13 +62,15 @@ class Record:
 
     def to_row(self) -> dict[str, Any]:
         """As a JSON object."""
-        return {**dataclasses.asdict(self.document), "mesh": list(self.mesh)}
+        standing = dataclasses.asdict(self.standing) if self.standing else None
+        return {**dataclasses.asdict(self.document), "mesh": list(self.mesh), "standing": standing}
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Record:
         """From what `to_row` gave. Raises TypeError or KeyError where it is something else."""
-        fields = {name: value for name, value in row.items() if name != "mesh"}
-        return cls(Document(**fields), tuple(row["mesh"]))
+        fields = {name: value for name, value in row.items() if name not in ("mesh", "standing")}
+        standing = row["standing"]
+        return cls(Document(**fields), tuple(row["mesh"]), Standing(**standing) if standing else None)
 
 
 def record_of(element: Element) -> Record:
@@ -71,19 +87,21 @@ def record_of(element: Element) -> Record:
     if citation is None or body is None:
         raise ValueError(f"PMID {pmid} has no citation")
     text, copyright_ = _abstract(body, citation)
-    year, venue = (_book_year(body), _flat(body.find("Book/BookTitle"))) if is_book else (_year(body), _journal(body))
+    year, venue = (_book_year(body), flat(body.find("Book/BookTitle"))) if is_book else (_year(body), _journal(body))
+    title = _title(body, venue if is_book else None)
+    standing = standing_of(element, title)
     document = Document(
         id=str(pmid),
         text=text,
-        title=_title(body, venue if is_book else None),
+        title=standing.mark(title) if standing else title,
         license=copyright_ or NO_LICENSE,
         attribution=", ".join(part for part in (_authors(body), venue, str(year or "")) if part) or None,
         url=f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/",
         year=year,
         article=_pmcid(element, "PubmedBookData" if is_book else "PubmedData"),
     )
-    mesh = (_flat(name) for name in citation.iterfind("MeshHeadingList/MeshHeading/DescriptorName"))
-    return Record(document, tuple(name for name in mesh if name))
+    mesh = (flat(name) for name in citation.iterfind("MeshHeadingList/MeshHeading/DescriptorName"))
+    return Record(document, tuple(name for name in mesh if name), standing)
 
 
 def pmid_of(element: Element) -> int:
@@ -104,20 +122,15 @@ def _pmid(text: str) -> int:
     return int(text)
 
 
-def _flat(element: Element | None) -> str:
-    """All text in an element, markup left out, white space made single spaces."""
-    return "" if element is None else " ".join("".join(element.itertext()).split())
-
-
 def _abstract(body: Element, citation: Element) -> tuple[str, str]:
     """The abstract and the copyright its publisher states; each may be empty."""
     others = citation.findall("OtherAbstract")
     others.sort(key=lambda other: other.get("Language", "eng") != "eng")
     for element in (*body.iterfind("Abstract"), *others):
-        sections = ((part.get("Label", ""), _flat(part)) for part in element.iterfind("AbstractText"))
+        sections = ((part.get("Label", ""), flat(part)) for part in element.iterfind("AbstractText"))
         text = "\n\n".join(_section(label.strip().rstrip(":"), text) for label, text in sections if text)
         if text:
-            return text, _flat(element.find("CopyrightInformation"))
+            return text, flat(element.find("CopyrightInformation"))
     return "", ""
 
 
@@ -126,10 +139,10 @@ def _section(label: str, text: str) -> str:
 
 
 def _title(body: Element, book: str | None) -> str | None:
-    title = _flat(body.find("ArticleTitle"))
+    title = flat(body.find("ArticleTitle"))
     translated = _TRANSLATED.fullmatch(title)
     title = translated[1] if translated else title
-    vernacular = _flat(body.find("VernacularTitle"))
+    vernacular = flat(body.find("VernacularTitle"))
     if not title or title.strip(" .").lower() in _NO_TITLE:
         return vernacular or book or None
     return f"{title} ({vernacular.rstrip('.')})" if vernacular and vernacular != title else title
@@ -142,12 +155,12 @@ def _authors(body: Element) -> str:
 
 
 def _author(author: Element) -> str:
-    family, initials = _flat(author.find("LastName")), _flat(author.find("Initials")) or _flat(author.find("ForeName"))
-    return f"{family} {initials}".strip() or _flat(author.find("CollectiveName"))
+    family, initials = flat(author.find("LastName")), flat(author.find("Initials")) or flat(author.find("ForeName"))
+    return f"{family} {initials}".strip() or flat(author.find("CollectiveName"))
 
 
 def _journal(article: Element) -> str:
-    return _flat(article.find("Journal/ISOAbbreviation")) or _flat(article.find("Journal/Title"))
+    return flat(article.find("Journal/ISOAbbreviation")) or flat(article.find("Journal/Title"))
 
 
 def _year(article: Element) -> int | None:
@@ -168,6 +181,6 @@ def _first_year(texts: Iterable[str | None]) -> int | None:
 def _pmcid(element: Element, data: str) -> str | None:
     # Straight down: the references of the article have lists of ids, too.
     for identifier in element.iterfind(f"{data}/ArticleIdList/ArticleId[@IdType='pmc']"):
-        if found := _PMCID.match(_flat(identifier)):
+        if found := _PMCID.match(flat(identifier)):
             return found[0]
     return None

@@ -54,6 +54,11 @@ def parse(document: bytes) -> ET.Element:
         raise PubmedXmlError(f"not well-formed XML, or cut short: {error}") from error
 
 
+def flat(element: ET.Element | None) -> str:
+    """All text in an element, markup left out, white space made single spaces; empty where there is none."""
+    return "" if element is None else " ".join("".join(element.itertext()).split())
+
+
 def _records(parser: ET.XMLPullParser[ET.Element]) -> Iterator[ET.Element]:
     for event in parser.read_events():
         element = event[-1]

@@ -3,6 +3,9 @@
 Layouts are those of recorded answers; no text is taken from them:
 records      https://github.com/biopython/biopython/blob/master/Tests/Entrez/pubmed2.xml (and pubmed7.xml: MathML, a PMC
              id, references with ids of their own), https://www.nlm.nih.gov/bsd/licensee/elements_descriptions.html
+standing     https://github.com/biopython/biopython/blob/master/Bio/Entrez/DTDs/pubmed_250101.dtd (CommentsCorrections:
+             RefSource, PMID, Note), https://www.nlm.nih.gov/bsd/policy/errata.html; PMID 9500320 on
+             https://pubmed.ncbi.nlm.nih.gov/9500320/?format=pubmed has all of it: a type, a notice, a concern
 esearch      https://github.com/biopython/biopython/blob/master/Tests/Entrez/esearch1.xml; with a history:
              https://dataguide.nlm.nih.gov/eutilities/history.html
 """
@@ -36,12 +39,13 @@ def article(
     article_date: str = "",
     authors: str = "<Author><LastName>Marić</LastName><ForeName>Ana R</ForeName><Initials>AR</Initials></Author>"
     "<Author><LastName>Oduya</LastName><Initials>F</Initials></Author>",
+    types: str = '<PublicationType UI="D016428">Journal Article</PublicationType>',
     after: str = "",
     mesh: Iterable[str] = (),
     ids: str = "",
     references: str = "",
 ) -> str:
-    """A PubmedArticle. `after` stands behind the Article, `ids` in its list of ids."""
+    """A PubmedArticle. `after` stands behind the Article, `ids` in its list of ids, `types` in that of its types."""
     headings = "".join(
         f'<MeshHeading><DescriptorName UI="D0" MajorTopicYN="N">{name}</DescriptorName>'
         '<QualifierName UI="Q0" MajorTopicYN="Y">methods</QualifierName></MeshHeading>'
@@ -55,11 +59,26 @@ def article(
         "<ISOAbbreviation>J Lungs</ISOAbbreviation></Journal>"
         f"<ArticleTitle>{title}</ArticleTitle>{'' if abstract is None else f'<Abstract>{abstract}</Abstract>'}"
         f'<AuthorList CompleteYN="Y">{authors}</AuthorList><Language>eng</Language>'
+        f"<PublicationTypeList>{types}</PublicationTypeList>"
         f"{f'<VernacularTitle>{vernacular}</VernacularTitle>' if vernacular else ''}{article_date}</Article>"
         f"<MeshHeadingList>{headings}</MeshHeadingList>{after}</MedlineCitation>"
         f'<PubmedData><ArticleIdList><ArticleId IdType="pubmed">{pmid}</ArticleId>{ids}</ArticleIdList>'
         f"{references}</PubmedData></PubmedArticle>"
     )
+
+
+RETRACTED = '<PublicationType UI="D016441">Retracted Publication</PublicationType>'
+NOTICE = '<PublicationType UI="D016440">Retraction of Publication</PublicationType>'
+
+
+def linked(*links: tuple[str, str]) -> str:
+    """What stands behind an Article that has these links: their kind, and what they cite."""
+    made = (
+        f'<CommentsCorrections RefType="{kind}">{f"<RefSource>{cited}</RefSource>" if cited else "<RefSource/>"}'
+        '<PMID Version="1">20137807</PMID></CommentsCorrections>'
+        for kind, cited in links
+    )
+    return f"<CommentsCorrectionsList>{''.join(made)}</CommentsCorrectionsList>"
 
 
 def article_set(*records: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from pubmed_makers import HEAD, article, article_set, efetch_error
+from pubmed_makers import HEAD, NOTICE, RETRACTED, article, article_set, efetch_error, linked
 
 from indexer.sources.pubmed_records import NO_LICENSE, Record, deleted_pmids, record_of
 from indexer.sources.pubmed_xml import PubmedXmlError, elements, parse
@@ -106,24 +106,90 @@ def test_an_abstract_added_later_stands_in_and_an_english_one_first() -> None:
     assert record(article(1, None)).document.text == ""
 
 
+# https://www.ncbi.nlm.nih.gov/books/NBK179288/ names the layout: BookDocument, Book, PubmedBookData.
+BOOK = (
+    '<PubmedBookArticle><BookDocument><PMID Version="1">20301295</PMID><ArticleIdList>'
+    '<ArticleId IdType="bookaccession">NBK1116</ArticleId></ArticleIdList><Book><Publisher><PublisherName>A press'
+    '</PublisherName></Publisher><BookTitle book="lungs">Reviews of lungs</BookTitle><PubDate><Year>1993</Year>'
+    '</PubDate><AuthorList Type="editors"><Author><LastName>Editor</LastName><Initials>E</Initials></Author>'
+    '</AuthorList></Book><ArticleTitle book="lungs" part="x">Collapsed lung</ArticleTitle>'
+    '<AuthorList Type="authors"><Author><LastName>Writer</LastName><Initials>W</Initials></Author></AuthorList>'
+    '<Abstract><AbstractText Label="CLINICAL CHARACTERISTICS">Pain.</AbstractText></Abstract>'
+    "<ContributionDate><Year>2021</Year></ContributionDate></BookDocument>"
+    '<PubmedBookData><ArticleIdList><ArticleId IdType="pubmed">20301295</ArticleId></ArticleIdList>'
+    "</PubmedBookData></PubmedBookArticle>"
+)
+
+
 def test_a_book_chapter() -> None:
-    # https://www.ncbi.nlm.nih.gov/books/NBK179288/ names the layout: BookDocument, Book, PubmedBookData.
-    book = (
-        '<PubmedBookArticle><BookDocument><PMID Version="1">20301295</PMID><ArticleIdList>'
-        '<ArticleId IdType="bookaccession">NBK1116</ArticleId></ArticleIdList><Book><Publisher><PublisherName>A press'
-        '</PublisherName></Publisher><BookTitle book="lungs">Reviews of lungs</BookTitle><PubDate><Year>1993</Year>'
-        '</PubDate><AuthorList Type="editors"><Author><LastName>Editor</LastName><Initials>E</Initials></Author>'
-        '</AuthorList></Book><ArticleTitle book="lungs" part="x">Collapsed lung</ArticleTitle>'
-        '<AuthorList Type="authors"><Author><LastName>Writer</LastName><Initials>W</Initials></Author></AuthorList>'
-        '<Abstract><AbstractText Label="CLINICAL CHARACTERISTICS">Pain.</AbstractText></Abstract>'
-        "<ContributionDate><Year>2021</Year></ContributionDate></BookDocument>"
-        '<PubmedBookData><ArticleIdList><ArticleId IdType="pubmed">20301295</ArticleId></ArticleIdList>'
-        "</PubmedBookData></PubmedBookArticle>"
-    )
-    document = record(book).document
+    document = record(BOOK).document
     assert (document.id, document.title, document.year) == ("20301295", "Collapsed lung", 2021)
     assert document.text == "CLINICAL CHARACTERISTICS: Pain."
     assert document.attribution == "Writer W, Reviews of lungs, 2021"
+
+
+def test_a_retracted_book_chapter() -> None:
+    # BookDocument has its types without a list around them, and no links: pubmed_250101.dtd, see pubmed_makers.
+    found = record(BOOK.replace("<Abstract>", f"{RETRACTED}<Abstract>"))
+    assert found.document.title == "Retracted: Collapsed lung"
+    assert found.left_out("leave_out") == "retracted: PubMed cites no more of it"
+
+
+LANCET = "Lancet. 2010 Feb 6;375(9713):445. doi: 10.1016/S0140-6736(10)60175-4."
+"""How PubMed cites a notice: https://pubmed.ncbi.nlm.nih.gov/9500320/?format=pubmed, "RIN"."""
+
+
+@pytest.mark.parametrize(
+    ("made", "title", "reason"),
+    [
+        ({"types": RETRACTED}, "Retracted: On air.", "retracted: PubMed cites no more of it"),
+        ({"types": RETRACTED, "after": linked(("RetractionIn", ""))}, "Retracted: On air.", "retracted: PMID 20137807"),
+        (
+            {"after": linked(("CommentIn", "Lung. 2001"), ("RetractionIn", LANCET), ("ExpressionOfConcernIn", "E. 9"))},
+            "Retracted: On air.",
+            f"retracted: {LANCET}",
+        ),
+        (
+            {"after": linked(("RetractedandRepublishedIn", "JAMA. 2016"))},
+            "Retracted: On air.",
+            "retracted: republished in JAMA. 2016",
+        ),
+        ({"title": "RETRACTED ARTICLE: On <i>air</i>."}, "Retracted: On air.", "retracted: PubMed cites no more of it"),
+        ({"title": "[Retracted] On air.", "types": RETRACTED}, "Retracted: On air.", "retracted: PubMed"),
+        # A notice may have the article's own title behind "Retracted:", and a text that says what was wrong.
+        (
+            {"title": "Retracted: On air.", "types": NOTICE, "after": linked(("RetractionOf", "J Air. 2001;1:2"))},
+            "Notice of retraction: On air.",
+            "notice of retraction: J Air. 2001;1:2",
+        ),
+        (
+            {"after": linked(("RetractionOf", "J Air. 2001"))},
+            "Notice of retraction: On air.",
+            "notice of retraction: J",
+        ),
+        ({"after": linked(("ExpressionOfConcernIn", "J Air. 2003"))}, "Expression of concern: On air.", None),
+        (
+            {"title": "Expression of Concern: On air.", "after": linked(("ExpressionOfConcernFor", "J Air. 2003"))},
+            "Expression of concern: On air.",
+            None,
+        ),
+        # Neither of these says that the article is wrong: https://www.nlm.nih.gov/bsd/policy/errata.html
+        ({"after": linked(("ErratumIn", "J"), ("RetractedandRepublishedFrom", "J"), ("Cites", "J"))}, "On air.", None),
+        ({"title": "Retracted publications in radiology."}, "Retracted publications in radiology.", None),
+    ],
+)
+def test_what_was_retracted_says_so(made: dict[str, str], title: str, reason: str | None) -> None:
+    found = record(article(1, **{"title": "On air.", **made}))
+    assert found.document.title == title
+    assert (found.left_out("leave_out") or "").startswith(reason or "")
+    assert (found.left_out("leave_out") is None) == (reason is None)
+    assert found.left_out("mark") is None
+    assert Record.from_row(json.loads(json.dumps(found.to_row()))) == found
+
+
+def test_what_has_no_text_needs_no_leaving_out_and_no_title_is_marked_too() -> None:
+    found = record(article(1, None, title="", types=RETRACTED))
+    assert (found.left_out("leave_out"), found.document.title) == (None, "Retracted")
 
 
 @pytest.mark.parametrize(("pmid", "reason"), [("", "no PMID"), ("12x", "'12x'"), ("0", "'0'"), ("9" * 12, "999")])
