@@ -6,7 +6,6 @@ exact and only a neighbour may be missing; how often one is, is measured when th
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 import configs
 from indexer.embedders.files import sha256_of
 from indexer.errors import IndexCorruptError
+from indexer.faiss_files import write_durably
 from indexer.types import Rows, Vectors
 
 TARGET_RECALL = 0.985
@@ -92,14 +92,12 @@ def write_lists(path: Path, exact: Any) -> ApproximateSearch:
     index.cp.max_points_per_centroid = _TRAINING_A_LIST
     index.cp.min_points_per_centroid = 1
     chosen = np.unique(np.linspace(0, count - 1, min(count, _TRAINING_A_LIST * lists)).astype(np.int64))
-    index.train(_reconstruct(flat, chosen))
+    index.train(reconstruct(flat, chosen))
     for start in range(0, count, _BATCH):
         places = np.arange(start, min(start + _BATCH, count))
-        index.add_with_ids(_reconstruct(flat, places), rows[places])
+        index.add_with_ids(reconstruct(flat, places), rows[places])
     probes, recall, sample = _measure(index, flat, rows)
-    faiss.write_index(index, str(path))
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    write_durably(index, path)
     return ApproximateSearch(
         lists=lists, probes=probes, recall_at_10=round(recall, 4), sample=sample, file=path.name, sha256=sha256_of(path)
     )
@@ -108,7 +106,7 @@ def write_lists(path: Path, exact: Any) -> ApproximateSearch:
 def _measure(index: Any, flat: Any, rows: Rows) -> tuple[int, float, int]:
     """The fewest probes that reach the target, their recall@10 with candidates scored exactly, the sample's size."""
     places = np.unique(np.linspace(0, len(rows) - 1, _SAMPLE).astype(np.int64))
-    queries = _reconstruct(flat, places)
+    queries = reconstruct(flat, places)
     _, found = flat.search(queries, _K + 1)
     truth = [[rows[p] for p in near if p != place][:_K] for near, place in zip(found, places, strict=True)]
     where = {int(row): place for place, row in enumerate(rows.tolist())}
@@ -119,7 +117,7 @@ def _measure(index: Any, flat: Any, rows: Rows) -> tuple[int, float, int]:
         hits = 0
         for query, place, candidates, wanted in zip(queries, places, named, truth, strict=True):
             others = [int(row) for row in candidates if row >= 0 and row != rows[place]]
-            scores = _reconstruct(flat, np.array([where[row] for row in others], np.int64)) @ query
+            scores = reconstruct(flat, np.array([where[row] for row in others], np.int64)) @ query
             best = {others[i] for i in np.argsort(-scores)[:_K]}
             hits += len(best.intersection(int(row) for row in wanted))
         recall = hits / sum(len(wanted) for wanted in truth)
@@ -128,7 +126,7 @@ def _measure(index: Any, flat: Any, rows: Rows) -> tuple[int, float, int]:
     return probes, recall, len(places)
 
 
-def _reconstruct(flat: Any, places: Rows) -> Vectors:
+def reconstruct(flat: Any, places: Rows) -> Vectors:
     """Vectors at places of the flat index, float32 `(n, dim)`."""
     out = np.empty((len(places), flat.d), np.float32)
     if len(places):

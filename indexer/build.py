@@ -24,6 +24,7 @@ from indexer.publish import SPACES, SpaceEmbedder, clear_up, publish, save_confi
 from indexer.report import BuildReport
 from indexer.run import Run
 from indexer.sources import open_source
+from indexer.sources.context import SourceContext
 
 
 def build_index(
@@ -85,9 +86,12 @@ class _Builder:
 
     def build(self, progress: bool | None, sources: Sequence[SourceConfig] | None = None) -> BuildReport:
         started = time.monotonic()
-        opened = [open_source(source) for source in (self._config.sources if sources is None else sources)]
+        wanted = self._config.sources if sources is None else sources
+        spaces = self._embedders(wanted)
+        texts = spaces.get("passages")
+        context = SourceContext(texts.embedder if texts is not None else None, progress)
+        opened = [open_source(source, context) for source in wanted]
         total = sum(len(source) for source in opened)
-        spaces = self._embedders(self._config.sources if sources is None else sources)
         self._prepare_folder()
         with locked(self._path, self._config_file, rebuild=self._rebuild), closing(self._database()) as connection:
             before, generation = self._current(connection)
@@ -107,8 +111,10 @@ class _Builder:
                 removed=run.changes.removed,
                 unchanged=run.unchanged,
                 embedded=run.embedded,
+                reused=run.reused,
+                failed=run.failed,
                 failures=tuple(run.failures),
-                counts={SPACES[name]: space.count for name, space in manifest.spaces.items()},
+                counts={SPACES[name]: space.records for name, space in manifest.spaces.items()},
                 seconds=time.monotonic() - started,
             )
 
@@ -116,10 +122,10 @@ class _Builder:
         config = self._config.model_dump(mode="json", exclude_none=True)
         if run.kept == 0:
             first = f"; the first: {run.failures[0].id}: {run.failures[0].reason}" if run.failures else ""
-            raise NothingIndexedError(f"index {self._path}: none of {len(run.failures)} records could be used{first}")
+            raise NothingIndexedError(f"index {self._path}: none of {run.failed} records could be used{first}")
         if not run.changed and before is not None:
             return save_config(self._path, before, config, self._config_file)
-        ledger.settle(run.failures)
+        ledger.settle()
         return publish(
             self._path,
             ledger,

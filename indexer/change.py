@@ -65,7 +65,7 @@ def remove_from_index(
         named = ", ".join([*sources, *ids, *articles])
         if removed == 0:
             raise RecordNotFoundError(f"index {path} has no records of {named}; it is as it was")
-        if removed == sum(space.count for space in manifest.spaces.values()):
+        if removed == sum(space.records for space in manifest.spaces.values()):
             raise QueryError(f"index {path}: nothing would be left without {named}; delete the folder instead")
         ledger.keep_all(manifest.config_file)
         new = publish(
@@ -76,7 +76,7 @@ def remove_from_index(
             config=_without(manifest, sources),
             config_file=manifest.config_file,
         )
-    return RemoveReport(str(path), new.generation, removed, {name: space.count for name, space in new.spaces.items()})
+    return RemoveReport(str(path), new.generation, removed, {name: space.records for name, space in new.spaces.items()})
 
 
 def compact_index(path: str | Path) -> CompactReport:

@@ -2,6 +2,9 @@
 
 A row belongs to the generations from `added` up to, not including, `retired`. A reader asks for one
 generation and so sees neither what a build is adding nor the loss of what it replaces.
+
+Each record is a row. Those of a generation that say the same (`said_hash`) share one vector, which has the number of
+the row it was made for and is there as long as one of them is.
 """
 
 from __future__ import annotations
@@ -22,7 +25,9 @@ from indexer.words import schema_sql
 SCHEMA_SQL = """
 PRAGMA auto_vacuum = INCREMENTAL;
 CREATE TABLE IF NOT EXISTS records (
-    row INTEGER PRIMARY KEY AUTOINCREMENT,  -- the vector's number; never used twice
+    row INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice
+    vector INTEGER NOT NULL,                -- its vector's number: this row, or an earlier one that says the same
+    said_hash BLOB NOT NULL,                -- of what is embedded and shown, see `said_hash`
     kind TEXT NOT NULL,
     id TEXT NOT NULL,
     source TEXT NOT NULL,
@@ -46,13 +51,15 @@ CREATE TABLE IF NOT EXISTS records (
     thumbnail BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS records_id ON records (kind, id);
+CREATE INDEX IF NOT EXISTS records_vector ON records (vector);
+CREATE INDEX IF NOT EXISTS records_said ON records (said_hash);
 CREATE INDEX IF NOT EXISTS records_source_id ON records (source_id) WHERE source_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS records_article ON records (article) WHERE article IS NOT NULL;
 CREATE INDEX IF NOT EXISTS records_image ON records (image_sha256) WHERE image_sha256 != '';
 CREATE INDEX IF NOT EXISTS records_phash ON records (phash) WHERE phash != '';
 CREATE TABLE IF NOT EXISTS vectors (        -- embedded, not yet in a FAISS file
-    row INTEGER PRIMARY KEY,
-    vector BLOB NOT NULL                    -- float32
+    number INTEGER PRIMARY KEY,
+    floats BLOB NOT NULL                    -- float32
 );
 CREATE TABLE IF NOT EXISTS builds (
     generation INTEGER PRIMARY KEY,
@@ -75,6 +82,9 @@ COLUMNS = (
 )
 """What is stored of a record, in the order of `to_columns`."""
 
+CHECKED = f"vector, said_hash, {COLUMNS}"
+"""What a row's checksum is of."""
+
 VISIBLE = "added <= :generation AND (retired IS NULL OR retired > :generation)"
 
 _BUSY_TIMEOUT_S = 60.0
@@ -90,12 +100,16 @@ def connect(file: Path, *, create: bool = False) -> sqlite3.Connection:
         connection = sqlite3.connect(
             f"{file.absolute().as_uri()}?mode={mode}", uri=True, timeout=_BUSY_TIMEOUT_S, check_same_thread=False
         )
-        if create:
-            connection.executescript(SCHEMA_SQL + schema_sql())
-        else:
-            # A reader opens the file for writing where it may, so that SQLite can undo what a killed build left.
-            connection.execute("PRAGMA query_only = ON")
-            connection.execute("SELECT 1 FROM records LIMIT 1")
+        try:
+            if create:
+                connection.executescript(SCHEMA_SQL + schema_sql())
+            else:
+                # A reader opens the file for writing where it may, so that SQLite can undo what a killed build left.
+                connection.execute("PRAGMA query_only = ON")
+                connection.execute("SELECT 1 FROM records LIMIT 1")
+        except sqlite3.DatabaseError:
+            connection.close()
+            raise
     except sqlite3.DatabaseError as error:
         raise IndexCorruptError(f"{file}: missing or damaged: {error}. Build the index again with --rebuild") from error
     return connection
@@ -115,6 +129,19 @@ def content_hash(record: Example | Passage) -> str:
     names = COLUMNS.split(", ")
     said = [value for name, value in zip(names, values, strict=True) if name not in known_only_after_decoding]
     return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
+
+
+def said_hash(record: Example | Passage) -> bytes:
+    """16 bytes (BLAKE2b) of what makes records exact duplicates: the image's bytes and the caption, or title and text.
+
+    Runs of white space count as one space. An example must have its `image_sha256`.
+    """
+    if isinstance(record, Example):
+        said: tuple[str, ...] = ("example", record.image_sha256, record.caption)
+    else:
+        said = ("passage", record.title or "", record.text)
+    parts = [" ".join(part.split()) for part in said]
+    return hashlib.blake2b(json.dumps(parts, ensure_ascii=False).encode(), digest_size=16).digest()
 
 
 def to_columns(record: Example | Passage, image_path: str, content_hash_: str) -> tuple[Any, ...]:
@@ -162,7 +189,7 @@ def from_columns(values: sqlite3.Row) -> Example | Passage:
 
 
 def checksum(values: Iterable[Any]) -> str:
-    """SHA-256 over the values of COLUMNS, each with its type and length."""
+    """SHA-256 over the values of CHECKED, each with its type and length."""
     digest = hashlib.sha256()
     for value in values:
         data = value if isinstance(value, bytes) else str(value).encode()

@@ -14,7 +14,7 @@ def marks_of(name: str, values: Sequence[object]) -> tuple[str, dict[str, object
 
 
 def condition(only: Filter) -> tuple[str, dict[str, object]]:
-    """A filter as SQL, and the values it names."""
+    """A filter as SQL, "1" for an empty one, and the values it names."""
     parts: list[str] = []
     named: dict[str, object] = {}
     for column, values in (("source", only.sources), ("license", only.licenses)):
@@ -38,4 +38,4 @@ def condition(only: Filter) -> tuple[str, dict[str, object]]:
     if only.year_to is not None:
         parts.append("year <= :year_to")
         named["year_to"] = only.year_to
-    return " AND ".join(parts), named
+    return " AND ".join(parts) or "1", named

@@ -19,6 +19,11 @@ from indexer.types import Embedder, Evidence, Example, Kind, Passage, Query
 
 _T = TypeVar("_T")
 
+_LOOK_ALIKES_SQL = (
+    "SELECT coalesce(sum(members), 0) AS n FROM (SELECT count(*) AS members FROM records "  # noqa: S608
+    f"WHERE phash != '' AND {VISIBLE} GROUP BY phash HAVING count(DISTINCT image_sha256) > 1)"
+)
+
 
 @dataclass(frozen=True)
 class SpaceInfo:
@@ -39,7 +44,11 @@ class SpaceInfo:
 @dataclass(frozen=True)
 class IndexInfo:
     """What an index holds, counted in records, and its size on disk. A missing licence counts as "unknown", and so
-    does an example's missing modality."""
+    does an example's missing modality.
+
+    `folded` share the vector of another record, which says the same; `look_alikes` are examples whose image has the
+    perceptual hash of another image, a different file.
+    """
 
     path: str
     schema_version: int
@@ -52,6 +61,8 @@ class IndexInfo:
     licenses: dict[str, int]
     modalities: dict[str, int]
     failures: int
+    folded: int
+    look_alikes: int
     spaces: tuple[SpaceInfo, ...]
     size_bytes: int
 
@@ -102,7 +113,7 @@ class Index:
         return frozenset(self.manifest.spaces)
 
     def __len__(self) -> int:
-        return sum(space.count for space in self.manifest.spaces.values())
+        return sum(space.records for space in self.manifest.spaces.values())
 
     def count(self, space: str) -> int:
         """How many vectors a space has; 0 where the index has no such space."""
@@ -114,8 +125,9 @@ class Index:
 
         A query with a text is also searched for by words (BM25), and both results are fused by reciprocal rank.
         Exact, but for spaces so large that they have lists: there a neighbour may be missing, as often as the manifest
-        says. There are `k` wherever that many are not excluded. Equal scores (to six decimals) are in the order of
-        their ids. Raises QueryError (unknown space, wrong dimension), IndexCorruptError.
+        says. There are `k` wherever that many are not excluded. Records that say the same are one hit: the first that
+        passes the query's filter, the others in its `copies`; where one is excluded, all are. Equal scores (to six
+        decimals) are in the order of their ids. Raises QueryError (unknown space, wrong dimension), IndexCorruptError.
         """
         return self._read(lambda snapshot: snapshot.search(queries))
 
@@ -144,9 +156,8 @@ class Index:
         return self._embedders[space]
 
     def info(self) -> IndexInfo:
-        """Counts by kind, source, licence and modality; spaces; size."""
+        """Counts by kind, source, licence and modality; duplicates; spaces; size."""
         manifest = self.manifest
-        failures = "SELECT count(*) AS n FROM failures WHERE generation = :generation"
         return IndexInfo(
             path=str(self.path),
             schema_version=manifest.schema_version,
@@ -158,7 +169,9 @@ class Index:
             sources=self._counts("source"),
             licenses=self._counts("coalesce(license, 'unknown')"),
             modalities=self._counts("coalesce(modality, 'unknown')", of="kind = 'example'"),
-            failures=self._read(lambda snapshot: int(snapshot.select(failures, {})[0]["n"])),
+            failures=self._number("SELECT count(*) AS n FROM failures WHERE generation = :generation"),
+            folded=sum(space.records - space.count for space in manifest.spaces.values()),
+            look_alikes=self._number(_LOOK_ALIKES_SQL),
             spaces=tuple(
                 SpaceInfo(
                     name=name,
@@ -176,6 +189,9 @@ class Index:
             ),
             size_bytes=sum(file.stat().st_size for file in self.path.iterdir() if file.is_file()),
         )
+
+    def _number(self, sql: str) -> int:
+        return self._read(lambda snapshot: int(snapshot.select(sql, {})[0]["n"]))
 
     def _counts(self, what: str, of: str = "1") -> dict[str, int]:
         sql = (

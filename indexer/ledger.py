@@ -8,44 +8,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from indexer.database import COLUMNS, VISIBLE, checksum, to_columns
-from indexer.types import Example, Kind, Passage, Rows, SourceFailure, Vectors
+from indexer.database import CHECKED, VISIBLE, checksum, to_columns
+from indexer.entries import Changes, Entry, Known
+from indexer.notes import PassNotes
+from indexer.types import Kind, Rows, SourceFailure, Vectors
 from indexer.words import optimize_sql
 
 _VECTORS_A_BATCH = 4096
-
-
-@dataclass(frozen=True)
-class Known:
-    """A record the index or the unfinished build has under an id."""
-
-    row: int
-    content_hash: str
-
-
-@dataclass(frozen=True)
-class Staged:
-    """A record with what is stored beside it."""
-
-    record: Example | Passage
-    image_path: str
-    content_hash: str
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What the next generation has over the current one, in records."""
-
-    added: int
-    replaced: int
-    removed: int
 
 
 class Ledger:
@@ -63,12 +39,7 @@ class Ledger:
         self.target = generation + 1
         self._from_scratch = from_scratch
         self._keep_others = keep_others
-        self._seen: list[tuple[int]] = []
-        self._db.executescript(
-            "CREATE TEMP TABLE IF NOT EXISTS seen (row INTEGER PRIMARY KEY);"
-            "CREATE TEMP TABLE IF NOT EXISTS gone (row INTEGER PRIMARY KEY);"
-            "DELETE FROM seen; DELETE FROM gone;"
-        )
+        self._notes = PassNotes(connection)
 
     def unfinished(self) -> dict[str, dict[str, str]]:
         """By space, fingerprint and name of the embedder that a stopped build of this generation used."""
@@ -83,6 +54,24 @@ class Ledger:
             self._db.execute("DELETE FROM records WHERE added = ?", (self.target,))
             self._db.execute("DELETE FROM builds WHERE generation = ?", (self.target,))
 
+    def resume(self) -> None:
+        """Forgets of what a stopped build did the records whose vectors are not those that this build uses.
+
+        One with `from_scratch` uses no vector of the current generation, any other each that it has.
+        """
+        if not self.unfinished():
+            return
+        if self._from_scratch:
+            other = "NOT EXISTS (SELECT 1 FROM vectors WHERE number = records.vector)"
+        else:
+            other = (
+                "EXISTS (SELECT 1 FROM records AS old WHERE old.said_hash = records.said_hash "
+                "AND old.vector != records.vector "
+                "AND old.added <= :now AND (old.retired IS NULL OR old.retired > :now))"
+            )
+        with self._db:
+            self._execute(f"DELETE FROM records WHERE added = :target AND {other}")  # noqa: S608
+
     def begin(self, space: str, fingerprint: str, name: str, config_file: str | None) -> None:
         """Writes down, before the first vector, which embedder (`name` in messages) a space's vectors are from."""
         fingerprints = {**self.unfinished(), space: {"fingerprint": fingerprint, "name": name}}
@@ -95,31 +84,54 @@ class Ledger:
 
     def lookup(self, kind: Kind, id_: str) -> Known | None:
         """What is there under an id: of the unfinished build, else of the current generation."""
-        since = self._now if self._from_scratch else 0
-        row = self._db.execute(
-            "SELECT row, content_hash FROM records WHERE kind = :kind AND id = :id AND added > :since "  # noqa: S608
-            f"AND (added = :target OR {_LIVE}) ORDER BY added DESC LIMIT 1",
-            {"kind": kind, "id": id_, "since": since, "target": self.target, "now": self._now},
+        row = self._execute(
+            "SELECT row, content_hash, source FROM records WHERE kind = :kind AND id = :id "  # noqa: S608
+            f"AND {self._usable} ORDER BY added DESC, row DESC LIMIT 1",
+            kind=kind,
+            id=id_,
         ).fetchone()
-        return Known(row[0], row[1]) if row else None
+        return Known(row[0], row[1], row[2], self._notes.kept(row[0])) if row else None
+
+    def vector_of(self, said: bytes) -> int | None:
+        """The number of the vector that records of this `said_hash` have, None where there is none yet."""
+        sql = f"SELECT vector FROM records WHERE said_hash = :said AND {self._usable} ORDER BY row DESC LIMIT 1"  # noqa: S608
+        row = self._execute(sql, said=said).fetchone()
+        return int(row[0]) if row else None
+
+    @property
+    def _usable(self) -> str:
+        """Of which records vectors and content may be taken over, as SQL."""
+        return "added = :target" if self._from_scratch else f"(added = :target OR {_LIVE})"
 
     def keep(self, row: int) -> None:
         """The next generation has this row."""
-        self._seen.append((row,))
+        self._notes.keep(row)
 
-    def stage(self, items: Sequence[Staged], vectors: Vectors) -> None:
-        """Commits records with their vectors `(n, dim)`: all of them or, if the process dies, none."""
-        marks = ", ".join("?" * (len(COLUMNS.split(", ")) + 2))
+    def fail(self, failure: SourceFailure, kind: Kind | None) -> None:
+        """Notes what could not be used; with its `kind` where it is a record with an id of its own."""
+        self._notes.fail(failure, kind)
+
+    def failed_of(self, kind: Kind, id_: str) -> str | None:
+        """The source whose record of this kind and id this pass could not use, None where there was none."""
+        return self._notes.failed_of(kind, id_)
+
+    def stage(self, entries: Sequence[Entry], new: Mapping[bytes, NDArray[np.float32]]) -> None:
+        """Commits records and the new vectors `(dim,)` by `said_hash`: all or, if the process dies, none."""
+        last = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'records'").fetchone()
+        numbers: dict[bytes, int] = {}
+        rows = []
+        for row, entry in enumerate(entries, start=last[0] + 1 if last else 1):
+            number = numbers.setdefault(entry.said, row) if entry.vector is None else entry.vector
+            item = entry.staged
+            values = (number, entry.said, *to_columns(item.record, item.image_path, item.content_hash))
+            rows.append((row, *values, checksum(values), self.target))
+        marks = ", ".join("?" * (len(CHECKED.split(", ")) + 3))
+        vectors = [(number, new[said].astype("<f4").tobytes()) for said, number in numbers.items()]
         with self._db:
-            for item, vector in zip(items, vectors, strict=True):
-                values = to_columns(item.record, item.image_path, item.content_hash)
-                cursor = self._db.execute(
-                    f"INSERT INTO records ({COLUMNS}, checksum, added) VALUES ({marks})",  # noqa: S608
-                    (*values, checksum(values), self.target),
-                )
-                row = cursor.lastrowid or 0
-                self._db.execute("INSERT INTO vectors VALUES (?, ?)", (row, vector.astype("<f4").tobytes()))
-                self.keep(row)
+            self._db.executemany(f"INSERT INTO records (row, {CHECKED}, checksum, added) VALUES ({marks})", rows)  # noqa: S608
+            self._db.executemany("INSERT INTO vectors VALUES (?, ?)", vectors)
+        for row_, *_ in rows:
+            self.keep(row_)
 
     def drop(self, sources: Sequence[str], ids: Sequence[str], articles: Sequence[str]) -> int:
         """Leaves records of these sources, ids or articles out of the next generation; returns how many.
@@ -166,22 +178,29 @@ class Ledger:
         )
         return Changes(added=added - replaced, replaced=replaced, removed=gone - replaced)
 
-    def settle(self, failures: Sequence[SourceFailure]) -> None:
+    def settle(self) -> None:
         """Makes the next generation exactly what was come across. Call `changes` before."""
         with self._db:
             self._execute("DELETE FROM records WHERE added = :target AND row NOT IN (SELECT row FROM seen)")
-            self._execute("DELETE FROM vectors WHERE row NOT IN (SELECT row FROM records WHERE added = :target)")
+            self._execute(
+                "DELETE FROM vectors WHERE NOT EXISTS "
+                "(SELECT 1 FROM records WHERE records.vector = number AND added = :target)"
+            )
             self._execute("UPDATE records SET retired = NULL WHERE retired = :target")
             self._execute("UPDATE records SET retired = :target WHERE row IN (SELECT row FROM gone)")
             self._execute("DELETE FROM failures WHERE generation = :target")
-            self._db.executemany(
-                "INSERT INTO failures VALUES (?, ?, ?, ?)", [(self.target, f.source, f.id, f.reason) for f in failures]
-            )
+            self._execute("INSERT INTO failures SELECT :target, source, id, reason FROM failed ORDER BY rowid")
 
-    def rows(self, kind: Kind) -> set[int]:
-        """The rows of the settled generation."""
-        sql = f"SELECT row FROM records WHERE kind = :kind AND {VISIBLE}"  # noqa: S608
-        return {row for (row,) in self._db.execute(sql, {"kind": kind, "generation": self.target})}
+    def count(self, kind: Kind) -> int:
+        """How many records of a kind the settled generation has."""
+        sql = f"SELECT count(*) FROM records WHERE kind = :kind AND {VISIBLE}"  # noqa: S608
+        return self._count(sql, kind=kind, generation=self.target)
+
+    def numbers(self, kind: Kind) -> Rows:
+        """The numbers of the settled generation's vectors, ascending."""
+        sql = f"SELECT vector FROM records WHERE kind = :kind AND {VISIBLE}"  # noqa: S608
+        found = self._db.execute(sql, {"kind": kind, "generation": self.target})
+        return np.unique(np.fromiter((number for (number,) in found), np.int64))
 
     def touched(self, kind: Kind) -> bool:
         """Whether the settled generation differs from the current one in records of a kind."""
@@ -189,13 +208,15 @@ class Ledger:
         return self._count(sql, kind=kind) > 0
 
     def vectors(self, kind: Kind) -> Iterator[tuple[Rows, Vectors]]:
-        """The vectors of the settled generation that are in no FAISS file yet, in batches, by row."""
+        """The vectors of the settled generation that are in no FAISS file yet, in batches, by number."""
         cursor = self._db.execute(
-            "SELECT row, vector FROM vectors JOIN records USING (row) WHERE kind = ? ORDER BY row", (kind,)
+            "SELECT number, floats FROM vectors "
+            "WHERE EXISTS (SELECT 1 FROM records WHERE records.vector = number AND kind = ?) ORDER BY number",
+            (kind,),
         )
         while batch := cursor.fetchmany(_VECTORS_A_BATCH):
-            rows = np.array([row for row, _ in batch], np.int64)
-            yield rows, np.stack([np.frombuffer(vector, "<f4") for _, vector in batch]).astype(np.float32)
+            numbers = np.array([number for number, _ in batch], np.int64)
+            yield numbers, np.stack([np.frombuffer(floats, "<f4") for _, floats in batch]).astype(np.float32)
 
     def tidy(self, current: int) -> None:
         """Clears up after generation `current` has become the current one.
@@ -205,7 +226,9 @@ class Ledger:
         with self._db:
             self._execute("UPDATE builds SET finished_at = :at WHERE generation = :current", at=_now(), current=current)
             self._execute(
-                "DELETE FROM vectors WHERE row IN (SELECT row FROM records WHERE added <= :current)", current=current
+                "DELETE FROM vectors WHERE NOT EXISTS "
+                "(SELECT 1 FROM records WHERE records.vector = number AND added > :current)",
+                current=current,
             )
             self._execute("DELETE FROM records WHERE retired < :current", current=current)
             self._execute("DELETE FROM failures WHERE generation < :current", current=current)
@@ -213,8 +236,7 @@ class Ledger:
 
     def _note_gone(self) -> None:
         """Notes the current generation's rows that the next one does not have."""
-        self._db.executemany("INSERT OR IGNORE INTO seen VALUES (?)", self._seen)
-        self._seen.clear()
+        self._notes.write()
         taken_over = (
             "AND EXISTS (SELECT 1 FROM records AS new WHERE new.kind = records.kind AND new.id = records.id "
             "AND new.added = :target AND new.row IN (SELECT row FROM seen))"

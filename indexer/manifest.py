@@ -17,7 +17,7 @@ from indexer.embedders.config import EmbedderConfig
 from indexer.errors import IndexCorruptError, IndexIncompleteError, IndexNotFoundError
 from indexer.types import Embedder
 
-SCHEMA = 2
+SCHEMA = 3
 MANIFEST = "manifest.json"
 DATABASE = "records.sqlite"
 METRIC = "inner_product"
@@ -47,13 +47,15 @@ class EmbedderRecord(configs.StrictModel):
 class Space(configs.StrictModel):
     """A vector space of the index: `count` vectors of `dim` in one FAISS file, compared by `metric`.
 
-    All of them for each query, or, with `approximate`, those that its lists name.
+    They are those of `records` records; those that say the same share one. Compared for each query are all of
+    them or, with `approximate`, those that its lists name.
     """
 
     embedder: EmbedderRecord
     dim: int
     metric: str = METRIC
     count: int
+    records: int
     file: str
     sha256: str
     approximate: ApproximateSearch | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 import imaging
 from indexer.database import content_hash
-from indexer.ledger import Known, Staged
+from indexer.entries import Known, Staged
 from indexer.types import Kind, Passage, SourceFailure, SourceImage
 
 THUMBNAIL_SIDE_PX = 224
@@ -46,29 +47,46 @@ def prepare(items: Iterable[SourceImage | Passage | SourceFailure], lookup: Look
     `lookup` is called from the caller's thread only. An image that cannot be read becomes a SourceFailure.
     """
     threads = min(_MAX_THREADS, os.cpu_count() or 1)
+    held = _Held()
     with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
         waiting: deque[Future[Prepared]] = deque()
         try:
             for item in items:
-                waiting.append(_start(pool, item, lookup))
-                while len(waiting) >= ahead or held_bytes(waiting) > MAX_HELD_BYTES:
-                    yield waiting.popleft().result()
+                waiting.append(_start(pool, item, lookup, held))
+                while len(waiting) >= ahead or (waiting and held.bytes > MAX_HELD_BYTES):
+                    yield held.release(waiting.popleft().result())
             while waiting:
-                yield waiting.popleft().result()
+                yield held.release(waiting.popleft().result())
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def held_bytes(waiting: Iterable[Future[Prepared]]) -> int:
-    """Bytes of pixels that are decoded and waiting."""
-    done = (future.result() for future in waiting if future.done() and future.exception() is None)
-    return sum(item.image.pixels.nbytes for item in done if isinstance(item, Ready) and item.image is not None)
+class _Held:
+    """How many bytes of pixels are decoded and waiting; counted from several threads."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._lock = threading.Lock()
+
+    def add(self, image: imaging.LoadedImage) -> None:
+        """An image is decoded."""
+        with self._lock:
+            self.bytes += image.pixels.nbytes
+
+    def release(self, prepared: Prepared) -> Prepared:
+        """What is prepared, its pixels no longer counted."""
+        if isinstance(prepared, Ready) and prepared.image is not None:
+            with self._lock:
+                self.bytes -= prepared.image.pixels.nbytes
+        return prepared
 
 
-def _start(pool: ThreadPoolExecutor, item: SourceImage | Passage | SourceFailure, lookup: Lookup) -> Future[Prepared]:
+def _start(
+    pool: ThreadPoolExecutor, item: SourceImage | Passage | SourceFailure, lookup: Lookup, held: _Held
+) -> Future[Prepared]:
     match item:
         case SourceImage():
-            return pool.submit(_prepare_image, item, lookup("example", item.example.id))
+            return pool.submit(_prepare_image, item, lookup("example", item.example.id), held)
         case Passage():
             return _done(_prepare_passage(item, lookup("passage", item.id)))
         case SourceFailure():
@@ -88,7 +106,7 @@ def _prepare_passage(passage: Passage, known: Known | None) -> Ready | Unchanged
     return Ready(Staged(passage, "", said), None)
 
 
-def _prepare_image(item: SourceImage, known: Known | None) -> Prepared:
+def _prepare_image(item: SourceImage, known: Known | None, held: _Held) -> Prepared:
     example = item.example
     try:
         if known is not None and known.content_hash == content_hash(_with_bytes(item, item.image.sha256()).example):
@@ -107,6 +125,7 @@ def _prepare_image(item: SourceImage, known: Known | None) -> Prepared:
         phash=image.phash,
         thumbnail=thumbnail,
     )
+    held.add(image)
     return Ready(Staged(complete, str(item.image), said), image)
 
 

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from indexer.config import IndexConfig
 from indexer.embedders import create_embedder, read_embedder
 from indexer.embedders.files import sha256_of
@@ -104,34 +106,46 @@ def save_config(path: Path, manifest: Manifest, config: dict[str, Any], config_f
 def _write_space(
     path: Path, name: str, ledger: Ledger, before: Manifest | None, embedder: SpaceEmbedder | None, exact_up_to: int
 ) -> Space | None:
-    """The space in the settled generation, None where it is empty; a new file only where it has changed."""
+    """The space in the settled generation, None where it is empty; a new file only where its vectors are others."""
     kind = SPACES[name]
     old = before.spaces.get(name) if before is not None else None
     if old is not None and not ledger.touched(kind):
         return old
-    rows = ledger.rows(kind)
-    if not rows:
+    numbers, records = ledger.numbers(kind), ledger.count(kind)
+    if not records:
         return None
     if embedder is not None:
         record, dim = embedder.record, embedder.embedder.dim
     elif old is not None:
         record, dim = old.embedder, old.dim
     else:
-        raise IndexCorruptError(f"index {path}: {len(rows)} {kind}s without vectors. Build it again with --rebuild")
+        raise IndexCorruptError(f"index {path}: {records} {kind}s without vectors. Build it again with --rebuild")
     vectors = VectorFile.empty(dim)
     if old is not None:
-        vectors.add(VectorFile.read(path / old.file).batches(keep=rows))
+        carried = _carried(path, old)
+        if np.array_equal(np.sort(carried.rows()), numbers) and (len(numbers) > exact_up_to) == bool(old.approximate):
+            return old.model_copy(update={"records": records, "embedder": record})
+        vectors.add(carried.batches(keep=numbers))
     vectors.add(ledger.vectors(kind))
-    if len(vectors) != len(rows) or set(vectors.rows().tolist()) != rows:
-        reason = f"index {path}: damaged: {len(vectors)} vectors for {len(rows)} {kind}s"
-        raise IndexCorruptError(f"{reason}. Build it again with --rebuild")
+    if not np.array_equal(np.sort(vectors.rows()), numbers):
+        reason = f"index {path}: damaged: {len(vectors)} vectors for {records} {kind}s"
+        raise IndexCorruptError(f"{reason}, which have {len(numbers)}. Build it again with --rebuild")
     file = path / f"{name}-{ledger.target:06d}.faiss"
     vectors.write(file)
     return Space(
         embedder=record,
         dim=dim,
         count=len(vectors),
+        records=records,
         file=file.name,
         sha256=sha256_of(file),
         approximate=vectors.write_lists(file.with_suffix(".lists")) if len(vectors) > exact_up_to else None,
     )
+
+
+def _carried(path: Path, space: Space) -> VectorFile:
+    """The vectors of the generation before. Raises IndexCorruptError where its file is not what was written."""
+    file = path / space.file
+    if not file.is_file() or sha256_of(file) != space.sha256:
+        raise IndexCorruptError(f"{file}: missing or damaged. Build the index again with --rebuild")
+    return VectorFile.read(file, mapped=True)

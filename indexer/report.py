@@ -13,8 +13,9 @@ _FAILURES_SHOWN = 10
 class BuildReport:
     """Counts are in records. `generation` is the index's current one, new where `changed`.
 
-    `embedded` were put through an embedder by this run; the rest of `added` and `replaced` by an earlier run
-    that was stopped. `counts` are the index's records by kind, `seconds` the run's wall time.
+    `embedded` were put through an embedder by this run; `reused` share the vector of a record that says the same; the
+    rest of `added` and `replaced` is of an earlier run that was stopped. `failed` could not be used, `failures` are the
+    first 1,000 of them. `counts` are the index's records by kind, `seconds` the run's wall time.
     """
 
     path: str
@@ -25,6 +26,8 @@ class BuildReport:
     removed: int
     unchanged: int
     embedded: int
+    reused: int
+    failed: int
     failures: tuple[SourceFailure, ...]
     counts: dict[str, int]
     seconds: float
@@ -40,12 +43,13 @@ class BuildReport:
         if self.changed:
             did = f"{self.added:,} added, {self.replaced:,} replaced, {self.removed:,} removed"
             pace = f"{self.embedded:,} embedded in {self.seconds:.1f} s ({self.rate:.1f}/s)"
-            head = f"{self.path}: generation {self.generation}: {holds} ({did}; {pace})"
+            shared = f"; {self.reused:,} share a vector that was there" if self.reused else ""
+            head = f"{self.path}: generation {self.generation}: {holds} ({did}; {pace}{shared})"
         else:
             head = f"{self.path}: nothing new: generation {self.generation}: {holds}"
         shown = [f"  {f.source}: {f.id}: {f.reason}" for f in self.failures[:_FAILURES_SHOWN]]
-        if not self.failures:
+        if not self.failed:
             return [head]
-        more = len(self.failures) - len(shown)
+        more = self.failed - len(shown)
         tail = [f"  and {more:,} more"] if more else []
-        return [head, f"{len(self.failures):,} records could not be used:", *shown, *tail]
+        return [head, f"{self.failed:,} records could not be used:", *shown, *tail]

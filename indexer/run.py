@@ -3,43 +3,60 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.ledger import Changes, Ledger, Staged
+from indexer.database import said_hash
+from indexer.entries import Changes, Entry, Known
+from indexer.ledger import Ledger
 from indexer.pipeline import MAX_HELD_BYTES, Prepared, Ready, Unchanged, prepare
 from indexer.publish import SpaceEmbedder
-from indexer.types import Example, Passage, Source, SourceFailure, SourceImage, Vectors
+from indexer.types import Example, Kind, Passage, Source, SourceFailure, SourceImage
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+MOST_FAILURES = 1000
+"""So many failures are in a report; the index's database has all of them."""
+_MOST_A_COMMIT = 4
+"""Records of one commit, in batches of the embedder; there are more than one where records share vectors."""
+
+Item = SourceImage | Passage | SourceFailure
+Key = tuple[Kind, str]
+
 
 class Run:
-    """Takes sources into a ledger; afterwards says what came of it."""
+    """Takes sources into a ledger; afterwards says what came of it. Its memory does not grow with the sources."""
 
     def __init__(
         self, ledger: Ledger, spaces: dict[str, SpaceEmbedder], batch_size: int, config_file: str | None
     ) -> None:
-        self.failures: list[SourceFailure] = []
+        self.failures: list[SourceFailure] = []  # the first MOST_FAILURES of `failed`
+        self.failed = 0
         self.unchanged = 0
         self.embedded = 0
+        self.reused = 0
         self.changes = Changes(0, 0, 0)
         self._ledger = ledger
         self._spaces = spaces
         self._batch_size = batch_size
         self._config_file = config_file
-        self._batch: list[Ready] = []
+        self._batch: list[Entry] = []
+        self._new: dict[bytes, Ready] = {}  # by `said_hash`, what is to be embedded for the batch
+        self._held_bytes = 0  # of pixels, in `_new`
         self._begun: set[str] = set()
-        self._ids: dict[tuple[str, str], str] = {}
+        self._ahead: deque[tuple[Key | None, int]] = deque()  # key and steps of what `prepare` has not given back
+        self._pending: dict[Key, str] = {}  # ids that are being prepared or in the batch, and their source
+        self._found: tuple[Key, Known | None] | None = None
 
     @property
     def kept(self) -> int:
         """Records the next generation has from this pass."""
-        return self.unchanged + self.embedded
+        return self.unchanged + self.embedded + self.reused
 
     @property
     def changed(self) -> bool:
@@ -50,78 +67,117 @@ class Run:
         """Goes over `sources`, which hold `total` items. `progress` as in `build_index`."""
         from tqdm import tqdm
 
+        self._ledger.resume()
         hidden = None if progress is None else not progress
         with tqdm(total=total, desc=title, unit=" records", file=sys.stderr, disable=hidden, mininterval=0.5) as bar:
             for source in sources:
-                for item in prepare(self._unique(source), self._ledger.lookup, 2 * self._batch_size):
-                    self._take_one(item, bar)
+                for item in prepare(self._unique(source), self._lookup, 2 * self._batch_size):
+                    self._take_one(item, *self._ahead.popleft(), bar)
                 self._embed(bar)
         self.changes = self._ledger.changes()
 
-    def _take_one(self, item: Prepared, bar: tqdm[Any]) -> None:
+    def _take_one(self, item: Prepared, key: Key | None, steps: int, bar: tqdm[Any]) -> None:
         match item:
             case Ready():
-                self._batch.append(item)
-                held = sum(ready.image.pixels.nbytes for ready in self._batch if ready.image is not None)
-                if len(self._batch) >= self._batch_size or held > MAX_HELD_BYTES:
+                self._gather(item)
+                full = len(self._new) >= self._batch_size or len(self._batch) >= _MOST_A_COMMIT * self._batch_size
+                if full or self._held_bytes > MAX_HELD_BYTES:
                     self._embed(bar)
             case Unchanged():
                 self._ledger.keep(item.row)
+                self._pending.pop(key, None) if key else None
                 self.unchanged += 1
-                bar.update()
+                bar.update(steps)
             case SourceFailure():
-                self._fail(item, bar)
+                self._fail(item, key, steps, bar)
+
+    def _gather(self, ready: Ready) -> None:
+        """Puts a record into the batch; it is to be embedded where nothing that says the same has a vector."""
+        said = said_hash(ready.staged.record)
+        vector = self._ledger.vector_of(said)
+        self._batch.append(Entry(ready.staged, said, vector))
+        if vector is None and said not in self._new:
+            self._new[said] = ready
+            self._held_bytes += ready.image.pixels.nbytes if ready.image is not None else 0
 
     def _embed(self, bar: tqdm[Any]) -> None:
         """Embeds and commits what has gathered. A batch is of one source and so of one space."""
         batch, self._batch = self._batch, []
+        new, self._new = self._new, {}
+        self._held_bytes = 0
         if not batch:
             return
-        images = [ready.image for ready in batch if ready.image is not None]
-        space = "images" if images else "passages"
-        embedder = self._spaces[space].embedder
+        space = "images" if isinstance(batch[0].staged.record, Example) else "passages"
         if space not in self._begun:
+            embedder = self._spaces[space].embedder
             self._ledger.begin(space, embedder.fingerprint, self._spaces[space].name, self._config_file)
             self._begun.add(space)
+        vectors = self._vectors(space, new) if new else {}
+        good = [entry for entry in batch if entry.vector is not None or entry.said in vectors]
+        self._ledger.stage(good, vectors)
+        self.embedded += len(vectors)
+        self.reused += len(good) - len(vectors)
+        bar.update(sum(_steps(entry.staged.record) for entry in good))
+        for entry in batch:
+            record = entry.staged.record
+            if entry.vector is None and entry.said not in vectors:
+                failure = SourceFailure(record.source, record.id, "its vector is not finite")
+                self._fail(failure, _key(record), _steps(record), bar)
+            self._pending.pop(_key(record), None)
+
+    def _vectors(self, space: str, new: dict[bytes, Ready]) -> dict[bytes, NDArray[np.float32]]:
+        """The vectors of what is new, without those that are not finite: nothing can be found by them."""
+        embedder = self._spaces[space].embedder
+        images = [ready.image for ready in new.values() if ready.image is not None]
         vectors = (
             embedder.embed_images(images)
             if images
-            else embedder.embed_texts([embedded_text(ready.staged.record) for ready in batch])
+            else embedder.embed_texts([embedded_text(ready.staged.record) for ready in new.values()])
         )
-        self._ledger.stage(*self._usable(batch, vectors, bar))
+        finite: list[bool] = np.asarray(np.isfinite(vectors).all(axis=1)).tolist()
+        return {said: vector for said, vector, fine in zip(new, vectors, finite, strict=True) if fine}
 
-    def _usable(self, batch: list[Ready], vectors: Vectors, bar: tqdm[Any]) -> tuple[list[Staged], Vectors]:
-        """What of a batch can be searched for; a vector that is not finite cannot."""
-        good: NDArray[np.bool_] = np.asarray(np.isfinite(vectors).all(axis=1))
-        for ready, fine in zip(batch, good, strict=True):
-            if not fine:
-                record = ready.staged.record
-                self._fail(SourceFailure(record.source, record.id, "its vector is not finite"), bar)
-        staged = [ready.staged for ready, fine in zip(batch, good, strict=True) if fine]
-        self.embedded += len(staged)
-        bar.update(len(staged))
-        return staged, vectors[good]
+    def _fail(self, failure: SourceFailure, key: Key | None, steps: int, bar: tqdm[Any]) -> None:
+        """Notes what could not be used: under `key` where it is a record whose id is then taken."""
+        self._ledger.fail(failure, key[0] if key else None)
+        if key:
+            self._pending.pop(key, None)
+        if self.failed < MOST_FAILURES:
+            self.failures.append(failure)
+        self.failed += 1
+        bar.set_postfix(failed=self.failed, refresh=False)
+        bar.update(steps)
 
-    def _fail(self, failure: SourceFailure, bar: tqdm[Any]) -> None:
-        self.failures.append(failure)
-        bar.set_postfix(failed=len(self.failures), refresh=False)
-        bar.update()
-
-    def _unique(
-        self, items: Iterable[SourceImage | Passage | SourceFailure]
-    ) -> Iterator[SourceImage | Passage | SourceFailure]:
+    def _unique(self, items: Iterable[Item]) -> Iterator[Item]:
         """The items, a second of the same kind and id replaced by a failure."""
         for item in items:
             if isinstance(item, SourceFailure):
+                self._ahead.append((None, 1))
                 yield item
                 continue
             record = item.example if isinstance(item, SourceImage) else item
-            key = (type(record).__name__, record.id)
-            if key in self._ids:
-                yield SourceFailure(record.source, record.id, f"this id is already a record's of {self._ids[key]}")
-                continue
-            self._ids[key] = record.source
-            yield item
+            key = _key(record)
+            taken_by = self._taken_by(key)
+            self._ahead.append((key if taken_by is None else None, _steps(record)))
+            if taken_by is not None:
+                yield SourceFailure(record.source, record.id, f"this id is already a record's of {taken_by}")
+            else:
+                self._pending[key] = record.source
+                yield item
+
+    def _taken_by(self, key: Key) -> str | None:
+        """The source that this pass has a record of this kind and id from, None where it has none."""
+        if key in self._pending:
+            return self._pending[key]
+        known = self._ledger.lookup(*key)
+        self._found = (key, known)
+        return known.source if known is not None and known.taken else self._ledger.failed_of(*key)
+
+    def _lookup(self, kind: Kind, id_: str) -> Known | None:
+        """What `Ledger.lookup` finds; `prepare` asks it for what `_unique` has just looked up."""
+        if self._found is not None and self._found[0] == (kind, id_):
+            return self._found[1]
+        return self._ledger.lookup(kind, id_)
 
 
 def embedded_text(record: Example | Passage) -> str:
@@ -129,3 +185,12 @@ def embedded_text(record: Example | Passage) -> str:
     if isinstance(record, Passage):
         return f"{record.title}\n{record.text}" if record.title else record.text
     return record.caption
+
+
+def _key(record: Example | Passage) -> Key:
+    return ("example" if isinstance(record, Example) else "passage", record.id)
+
+
+def _steps(record: Example | Passage) -> int:
+    """How many of what a source's `len` counts are done with a record: none with a document's later passages."""
+    return int(isinstance(record, Example) or record.id == f"{record.source_id}#0")

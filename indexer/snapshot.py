@@ -1,59 +1,38 @@
-"""One generation of an index, as readers see it: rows of the database and vectors in memory."""
+"""Searches one generation of an index: by vectors, by words, by both."""
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from imaging import LoadedImage
 from indexer.approximate import ListFile
-from indexer.database import COLUMNS, VISIBLE, checksum, connect, from_columns
+from indexer.database import VISIBLE
 from indexer.embedders.files import sha256_of
 from indexer.errors import IndexCorruptError, QueryError
 from indexer.filters import condition, marks_of
 from indexer.fusion import Hits
-from indexer.manifest import DATABASE, Manifest
+from indexer.manifest import Manifest
 from indexer.publish import SPACES
-from indexer.types import Evidence, Example, Filter, Kind, Passage, Query, Rows
+from indexer.records import IDS_A_STATEMENT, RecordReader
+from indexer.types import Evidence, Filter, Kind, Query, Rows
 from indexer.vectors import VectorFile
 from indexer.words import Stemmer, known_sql, matching_sql, query_of
 
-_IDS_A_STATEMENT = 500
 _POOL = 50
 """How many of the nearest, and of the best by words, are fused."""
 _FILTERS_KEPT = 8
 
 
-class Snapshot:
+class Snapshot(RecordReader):
     """Searches and looks up in the generation of `manifest`. May be used from several threads."""
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
-        self.path = path
-        self.manifest = manifest
-        self._db = connect(path / DATABASE)
-        self._db.row_factory = sqlite3.Row
-        self._lock = threading.Lock()
+        super().__init__(path, manifest)
         self._files: dict[str, VectorFile] = {}
         self._filtered: dict[tuple[Kind, Filter], Rows] = {}
         self._stemmer = Stemmer()
-
-    def close(self) -> None:
-        """Closes the database."""
-        self._db.close()
-
-    def select(self, sql: str, values: dict[str, object]) -> list[sqlite3.Row]:
-        """Rows of a statement that may name `:generation`. Raises IndexCorruptError where SQLite cannot read."""
-        try:
-            with self._lock:
-                return self._db.execute(sql, {"generation": self.manifest.generation, **values}).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise IndexCorruptError(
-                f"{self.path / DATABASE}: damaged: {error}. Build the index again with --rebuild"
-            ) from error
 
     def vectors(self, space: str) -> VectorFile:
         """The vectors of a space, read at the first use.
@@ -67,58 +46,14 @@ class Snapshot:
 
     def search(self, queries: Sequence[Query]) -> list[list[Evidence]]:
         """See `Index.search`."""
-        found: dict[int, Hits] = {}
+        found: dict[int, list[Evidence]] = {}
         for space, only in {(query.space, query.only): None for query in queries}:
             places = [place for place, query in enumerate(queries) if (query.space, query.only) == (space, only)]
-            found.update(zip(places, self._hits(space, only, [queries[place] for place in places]), strict=True))
-        records = self.by_row({row for hits in found.values() for row in hits.scores})
-        return [found[place].ranked(records, query.k) for place, query in enumerate(queries)]
-
-    def by_row(self, rows: Iterable[int]) -> dict[int, Example | Passage]:
-        """The records of row numbers. Raises IndexCorruptError where one is missing."""
-        wanted = sorted(rows)
-        records: dict[int, Example | Passage] = {}
-        for start in range(0, len(wanted), _IDS_A_STATEMENT):
-            marks, values = marks_of("row", wanted[start : start + _IDS_A_STATEMENT])
-            sql = f"SELECT row, checksum, {COLUMNS} FROM records WHERE row IN ({marks}) AND {VISIBLE}"  # noqa: S608
-            records.update({found["row"]: self._sound(found) for found in self.select(sql, values)})
-        if len(records) < len(wanted):
-            raise IndexCorruptError(
-                f"index {self.path}: damaged: {len(wanted) - len(records)} vectors have no record. "
-                f"Build it again with --rebuild"
-            )
-        return records
-
-    def by_id(self, kind: Kind, ids: Sequence[str]) -> dict[str, Example | Passage]:
-        """The records of a kind that have one of these ids."""
-        records: dict[str, Example | Passage] = {}
-        for start in range(0, len(ids), _IDS_A_STATEMENT):
-            marks, values = marks_of("id", ids[start : start + _IDS_A_STATEMENT])
-            sql = f"SELECT {COLUMNS} FROM records WHERE kind = :kind AND id IN ({marks}) AND {VISIBLE}"  # noqa: S608
-            records.update({found["id"]: from_columns(found) for found in self.select(sql, {**values, "kind": kind})})
-        return records
-
-    def copies_of(self, images: Sequence[LoadedImage]) -> list[Example]:
-        """See `Index.copies_of`."""
-        copies: dict[str, Example] = {}
-        for column, values in {
-            "image_sha256": {image.sha256 for image in images},
-            "phash": {image.phash for image in images},
-        }.items():
-            marks, named = marks_of("v", sorted(values - {""}))
-            sql = f"SELECT {COLUMNS} FROM records WHERE {_among(column, marks)} AND +kind = 'example' AND {VISIBLE}"  # noqa: S608
-            found = (from_columns(row) for row in self.select(sql, named))
-            copies.update({record.id: record for record in found if isinstance(record, Example)})
-        return [copies[id_] for id_ in sorted(copies)]
-
-    def _sound(self, found: sqlite3.Row) -> Example | Passage:
-        """The record of a row, its own checksum held against it. Raises IndexCorruptError."""
-        if checksum(tuple(found)[2:]) != found["checksum"]:
-            raise IndexCorruptError(
-                f"{self.path / DATABASE}: damaged: record {found['id']!r} is not what was written. "
-                f"Build the index again with --rebuild"
-            )
-        return from_columns(found)
+            hits = self._hits(space, only, [queries[place] for place in places])
+            records = self.shown(sorted({number for one in hits for number in one.scores}), only)
+            for place, one in zip(places, hits, strict=True):
+                found[place] = one.ranked(records, queries[place].k, self.beside)
+        return [found[place] for place in range(len(queries))]
 
     def _read(self, space: str) -> VectorFile:
         described = self.manifest.spaces.get(space)
@@ -173,38 +108,35 @@ class Snapshot:
         return hits
 
     def _worded(self, kind: Kind, text: str, pool: int, excluded: set[int], among: Rows | None) -> list[int]:
-        """The rows of a kind that say most of a text's words, best first, at most `pool`."""
+        """The vectors of the records of a kind that say most of a text's words, best first, at most `pool`."""
         stems = self._stemmer.words(text)
         known: dict[str, int] = {}
-        for start in range(0, len(stems), _IDS_A_STATEMENT):
-            marks, named = marks_of("t", list(stems)[start : start + _IDS_A_STATEMENT])
+        for start in range(0, len(stems), IDS_A_STATEMENT):
+            marks, named = marks_of("t", list(stems)[start : start + IDS_A_STATEMENT])
             known |= {row["term"]: row["doc"] for row in self.select(known_sql(kind, marks), named)}
         match = query_of(stems, known)
         most = pool + len(excluded)
         while match:
-            found = [row["row"] for row in self.select(matching_sql(kind), {"match": match, "most": most})]
-            marks, named = marks_of("row", found)
-            sql = f"SELECT row FROM records WHERE row IN ({marks}) AND {VISIBLE}"  # noqa: S608
-            visible = {row["row"] for row in self.select(sql, named)}
-            if among is not None:
-                visible &= set(np.array(found)[np.isin(found, among)].tolist())
-            kept = [row for row in found if row in visible and row not in excluded]
+            found = np.array([row["row"] for row in self.select(matching_sql(kind), {"match": match, "most": most})])
+            numbers = np.array(self.vectors_of(found.astype(np.int64)), np.int64)
+            passing = numbers if among is None else numbers[np.isin(numbers, among)]
+            kept = [number for number in passing.tolist() if number not in excluded]
             if len(kept) >= pool or len(found) < most:
                 return kept[:pool]
             most *= 4
         return []
 
     def _among(self, kind: Kind, only: Filter) -> Rows | None:
-        """The rows that a filter lets through, None for all; the last filters' rows are kept."""
+        """The vectors of records that a filter lets through, ascending, None for all; the last filters' are kept."""
         if not only:
             return None
         with self._lock:
             cached = self._filtered.get((kind, only))
         if cached is None:
             passes, named = condition(only)
-            sql = f"SELECT row FROM records WHERE kind = :kind AND {VISIBLE} AND {passes}"  # noqa: S608
-            rows = self.select(sql, {**named, "kind": kind})
-            cached = np.array([row["row"] for row in rows], np.int64)
+            sql = f"SELECT vector FROM records WHERE kind = :kind AND {VISIBLE} AND {passes}"  # noqa: S608
+            found = self.select(sql, {**named, "kind": kind})
+            cached = np.unique(np.array([row["vector"] for row in found], np.int64))
             with self._lock:
                 while len(self._filtered) >= _FILTERS_KEPT:
                     self._filtered.pop(next(iter(self._filtered)))
@@ -212,28 +144,14 @@ class Snapshot:
         return cached
 
     def _excluded(self, space: str, query: Query) -> set[int]:
-        """The rows of a space that must not come back for a query."""
+        """The vectors of a space that must not come back for a query: those that an excluded record has."""
         columns = {
             "id": query.exclude_ids,
             "source_id": query.exclude_ids | query.exclude_articles,
             "article": query.exclude_articles,
             "image_sha256": query.exclude_sha256,
         }
-        rows: set[int] = set()
+        numbers: set[int] = set()
         for column, values in columns.items():
-            wanted = sorted(values - {""})
-            for start in range(0, len(wanted), _IDS_A_STATEMENT):
-                marks, named = marks_of("v", wanted[start : start + _IDS_A_STATEMENT])
-                kind = "kind" if column == "id" else "+kind"
-                sql = f"SELECT row FROM records WHERE {_among(column, marks)} AND {kind} = :kind AND {VISIBLE}"  # noqa: S608
-                rows |= {row["row"] for row in self.select(sql, {**named, "kind": SPACES[space]})}
-        return rows
-
-
-def _among(column: str, marks: str) -> str:
-    """That a column has one of these values, none of them empty, so that SQLite goes by the column's own index.
-
-    It takes a partial index only where its condition is stated. `+kind` beside it keeps SQLite from `(kind, id)`,
-    by which it would read every record of the kind.
-    """
-    return f"{column} IN ({marks}) AND {column} != ''"
+            numbers |= self.vectors_with(SPACES[space], column, sorted(values - {""}))
+        return numbers

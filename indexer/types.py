@@ -16,7 +16,7 @@ Vectors = NDArray[np.float32]
 """float32 `(n, dim)`, rows of unit length."""
 
 Rows = NDArray[np.int64]
-"""int64 `(n,)`, row numbers of the records."""
+"""int64 `(n,)`, numbers of vectors: of each the row of the record it was made for."""
 
 Kind = Literal["example", "passage"]
 
@@ -102,7 +102,8 @@ class Evidence:
 
     `score` is the cosine similarity in the space that found it, `rank` counts from 1 among its kind,
     `number` is the bracketed number it carries in the prompt (0: not in a prompt), `found_by` names the
-    searches that brought it ("image", "question", "captions").
+    searches that brought it ("image", "question", "captions"). `copies` are other records that say the same (the same
+    file with the same caption, the same title and text), in the order they came into the index, at most 20.
     """
 
     record: Example | Passage
@@ -110,6 +111,7 @@ class Evidence:
     rank: int
     number: int = 0
     found_by: tuple[str, ...] = ()
+    copies: tuple[Example | Passage, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -144,8 +146,8 @@ class SourceFailure:
 class Source(Protocol):
     """Yields records in a fixed order, so that a build that was stopped can skip what it has.
 
-    `len` is how many items iterating yields; it reads the records once and raises SourceError where the
-    source as a whole cannot be used.
+    `len` is how many images, documents and failures it holds; a document may become several passages. It reads the
+    records once, cuts no text, and raises SourceError where the source as a whole cannot be used.
     """
 
     name: str
@@ -155,7 +157,20 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
 
-class Embedder(Protocol):
+class TokenCounter(Protocol):
+    """Measures texts as an embedder reads them.
+
+    `max_tokens` is what it reads of one text, its special tokens taken off. Both raise EmbedderUnavailableError at
+    their first use where the embedder's tokenizer cannot be had; no weights are loaded.
+    """
+
+    @property
+    def max_tokens(self) -> int: ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
+
+
+class Embedder(TokenCounter, Protocol):
     """Turns images or texts into unit vectors of one named space.
 
     `fingerprint` is a SHA-256 over the configuration and weights; vectors of different fingerprints

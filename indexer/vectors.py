@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.approximate import CANDIDATES, ApproximateSearch, ListFile, write_lists
+from indexer.approximate import CANDIDATES, ApproximateSearch, ListFile, reconstruct, write_lists
 from indexer.errors import IndexCorruptError
+from indexer.faiss_files import write_durably
 from indexer.types import Rows, Vectors
 
 # Scores of one pair differ by this much at most between FAISS's ways of computing them.
@@ -37,8 +37,8 @@ class VectorFile:
         return cls(faiss.IndexIDMap2(faiss.IndexFlatIP(dim)))
 
     @classmethod
-    def read(cls, path: Path, lists: ListFile | None = None) -> VectorFile:
-        """Reads a file; with `lists` it stays on disk but for what is compared.
+    def read(cls, path: Path, lists: ListFile | None = None, *, mapped: bool = False) -> VectorFile:
+        """Reads a file; `mapped`, and with `lists`, it stays on disk but for what is looked at.
 
         Raises FileNotFoundError, and IndexCorruptError where it is not one of ours.
         """
@@ -47,7 +47,7 @@ class VectorFile:
         if not path.is_file():
             raise FileNotFoundError(path)
         try:
-            index = faiss.read_index(str(path), 0 if lists is None else faiss.IO_FLAG_MMAP_IFC)
+            index = faiss.read_index(str(path), 0 if lists is None and not mapped else faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
             reason = f"{path}: damaged: FAISS cannot read it"
             raise IndexCorruptError(f"{reason}. Build the index again with --rebuild") from error
@@ -60,12 +60,8 @@ class VectorFile:
         return write_lists(path, self._index)
 
     def write(self, path: Path) -> None:
-        """Writes the file and makes it durable."""
-        import faiss
-
-        faiss.write_index(self._index, str(path))
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        """Writes the file and makes it durable. Raises OSError."""
+        write_durably(self._index, path)
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -75,7 +71,7 @@ class VectorFile:
         return int(self._index.d)
 
     def rows(self) -> Rows:
-        """The row numbers, in the order they were added."""
+        """The vectors' numbers, in the order they were added."""
         import faiss
 
         return faiss.vector_to_array(self._index.id_map).astype(np.int64)
@@ -89,12 +85,13 @@ class VectorFile:
         """The vectors of rows it has, float32 `(n, dim)`."""
         return np.stack([self._index.reconstruct(int(row)) for row in rows]) if len(rows) else self._none()
 
-    def batches(self, keep: set[int], size: int = 4096) -> Iterator[tuple[Rows, Vectors]]:
+    def batches(self, keep: Rows, size: int = 4096) -> Iterator[tuple[Rows, Vectors]]:
         """The rows in `keep` with their vectors, in the order they were added."""
-        rows = np.array([row for row in self.rows().tolist() if row in keep], np.int64)
-        for start in range(0, len(rows), size):
-            part = rows[start : start + size]
-            yield part, self.get(part)
+        rows = self.rows()
+        places = np.flatnonzero(np.isin(rows, keep))
+        for start in range(0, len(places), size):
+            part = places[start : start + size]
+            yield rows[part], reconstruct(self._index.index, part)
 
     def nearest(
         self, queries: Vectors, wanted: list[int], among: Rows | None = None

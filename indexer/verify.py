@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import imaging
-from indexer.database import COLUMNS, VISIBLE, checksum
+from indexer.database import CHECKED, VISIBLE, checksum
 from indexer.embedders.files import sha256_of
 from indexer.errors import IndexCorruptError
 from indexer.images import image_ref
@@ -20,7 +20,7 @@ from indexer.manifest import DATABASE
 from indexer.publish import SPACES
 from indexer.run import embedded_text
 from indexer.snapshot import Snapshot
-from indexer.types import Vectors
+from indexer.types import Filter, Kind, Rows, Vectors
 
 MIN_COSINE = 0.999
 """Below this, a vector embedded again is not the one that is stored. Other batch sizes and threads move it by 1e-6."""
@@ -111,20 +111,22 @@ class _Check:
             self.problems.append(str(error))
             return
         for name, kind in SPACES.items():
-            if counts[kind] != self._index.count(name):
-                self.problems.append(f"{counts[kind]} {kind}s, the manifest says {self._index.count(name)}")
+            described = self._index.manifest.spaces.get(name)
+            written = described.records if described is not None else 0
+            if counts[kind] != written:
+                self.problems.append(f"{counts[kind]} {kind}s, the manifest says {written}")
         self.checked.append(f"{sum(counts.values()):,} records: checksums, counts")
 
     def _rows(self, size: int = 1000) -> Iterator[sqlite3.Row]:
         """All rows of the generation, a thousand in memory at a time."""
         last = 0
-        sql = f"SELECT row, checksum, {COLUMNS} FROM records WHERE row > :last AND {VISIBLE} ORDER BY row LIMIT :size"  # noqa: S608
+        sql = f"SELECT row, checksum, {CHECKED} FROM records WHERE row > :last AND {VISIBLE} ORDER BY row LIMIT :size"  # noqa: S608
         while batch := self._snapshot.select(sql, {"last": last, "size": size}):
             yield from batch
             last = batch[-1]["row"]
 
     def vectors(self, space: str) -> None:
-        """A FAISS file: its bytes, that its rows are the records', that every vector is of unit length."""
+        """A FAISS file: its bytes, that its vectors are the records', that each is of unit length."""
         described = self._index.manifest.spaces[space]
         file = self._index.path / described.file
         try:
@@ -132,8 +134,7 @@ class _Check:
                 if sha256_of(self._index.path / name) != written:
                     self.problems.append(f"{self._index.path / name}: SHA-256 is not the manifest's")
             vectors = self._snapshot.vectors(space)
-            sql = f"SELECT row FROM records WHERE kind = :kind AND {VISIBLE}"  # noqa: S608
-            rows = {row["row"] for row in self._snapshot.select(sql, {"kind": SPACES[space]})}
+            numbers = self._numbers(SPACES[space])
         except OSError as error:
             self.problems.append(f"{file}: cannot be read: {error.strerror}")
             return
@@ -141,43 +142,57 @@ class _Check:
             self.problems.append(str(error))
             return
         stored = vectors.rows()
-        if set(stored.tolist()) != rows or len(stored) != len(rows):
-            self.problems.append(f"{file}: its vectors are not the {len(rows)} {SPACES[space]}s of the database")
-        for numbers, batch in vectors.batches(rows):
-            bad = numbers[np.abs(np.linalg.norm(batch, axis=1) - 1) > 1 - MIN_COSINE]
+        if not np.array_equal(np.sort(stored), numbers):
+            self.problems.append(f"{file}: its vectors are not those of the {SPACES[space]}s of the database")
+        for part, batch in vectors.batches(numbers):
+            bad = part[np.abs(np.linalg.norm(batch, axis=1) - 1) > 1 - MIN_COSINE]
             if len(bad):
-                self.problems.append(f"{file}: {len(bad)} vectors are not of unit length, the first of row {bad[0]}")
-        self.checked.append(f"{', '.join(described.files)}: {described.count:,} vectors: SHA-256, rows, lengths")
+                self.problems.append(f"{file}: {len(bad)} vectors are not of unit length, the first is {bad[0]}")
+        self.checked.append(f"{', '.join(described.files)}: {described.count:,} vectors: SHA-256, records, lengths")
+
+    def _numbers(self, kind: Kind) -> Rows:
+        """The numbers of the vectors that the records of a kind have, ascending."""
+        found: list[Rows] = []
+        last = 0
+        sql = (
+            f"SELECT row, vector FROM records WHERE row > :last AND kind = :kind AND {VISIBLE} "  # noqa: S608
+            "ORDER BY row LIMIT 100000"
+        )
+        while batch := self._snapshot.select(sql, {"last": last, "kind": kind}):
+            found.append(np.array([row["vector"] for row in batch], np.int64))
+            last = batch[-1]["row"]
+        return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
 
     def sample(self, space: str) -> None:
-        """Some records embedded again, against what is stored."""
+        """Some vectors made again from their records, against what is stored."""
         vectors = self._snapshot.vectors(space)
-        rows = np.sort(vectors.rows())
-        rows = rows[np.unique(np.linspace(0, len(rows) - 1, SAMPLE).astype(int))]
-        found, fresh = self._embed_again(space, rows.tolist())
+        numbers = np.sort(vectors.rows())
+        numbers = numbers[np.unique(np.linspace(0, len(numbers) - 1, SAMPLE).astype(int))]
+        found, fresh = self._embed_again(space, numbers.tolist())
         cosines = np.sum(fresh * vectors.get(np.array(found, np.int64)), axis=1)
-        for row, cosine in zip(found, cosines.tolist(), strict=True):
+        for number, cosine in zip(found, cosines.tolist(), strict=True):
             if not cosine >= MIN_COSINE:
-                self.problems.append(f"space {space}: row {row} embedded again differs: cosine {cosine:.4f}")
+                self.problems.append(f"space {space}: vector {number} embedded again differs: cosine {cosine:.4f}")
         self.checked.append(f"space {space}: {len(found)} records embedded again")
 
-    def _embed_again(self, space: str, rows: list[int]) -> tuple[list[int], Vectors]:
-        """Rows whose text or unchanged image file is at hand, and their vectors now `(n, dim)`."""
+    def _embed_again(self, space: str, numbers: list[int]) -> tuple[list[int], Vectors]:
+        """Vectors whose record's text or unchanged image file is at hand, and what they are now `(n, dim)`."""
         embedder = self._index.embedder_for(space)
-        records = self._snapshot.by_row(rows)
+        shown = self._snapshot.shown(numbers, Filter())
         if SPACES[space] == "passage":
-            return rows, embedder.embed_texts([embedded_text(records[row]) for row in rows])
+            return numbers, embedder.embed_texts([embedded_text(shown[number].record) for number in numbers])
         images: dict[int, imaging.LoadedImage] = {}
-        for row in rows:
+        for number in numbers:
+            id_ = shown[number].record.id
             sql = "SELECT image_path, image_sha256 FROM records WHERE row = :row"
-            where = self._snapshot.select(sql, {"row": row})[0]
+            where = self._snapshot.select(sql, {"row": shown[number].row})[0]
             try:
                 image = image_ref(where["image_path"]).load()
             except imaging.ImageError as error:
-                self.skipped.append(f"embedding {records[row].id} again: {error}")
+                self.skipped.append(f"embedding {id_} again: {error}")
                 continue
             if image.sha256 == where["image_sha256"]:
-                images[row] = image
+                images[number] = image
             else:
-                self.skipped.append(f"embedding {records[row].id} again: {where['image_path']} has changed")
+                self.skipped.append(f"embedding {id_} again: {where['image_path']} has changed")
         return list(images), embedder.embed_images(list(images.values()))

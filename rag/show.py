@@ -35,7 +35,7 @@ def as_text(description: Description) -> str:
 
 
 def evidence_table(evidence: Sequence[Evidence]) -> str:
-    """One row an item: number (or rank), kind, score, source, id and licence; the text below, and the link."""
+    """One row an item: number (or rank), kind, score, source, id, licence; below it the text, the link, its copies."""
     rows = ["  no  kind     score  source, id, licence"]
     for item in evidence:
         record = item.record
@@ -47,6 +47,9 @@ def evidence_table(evidence: Sequence[Evidence]) -> str:
         rows.append(_body(item.text))
         if record.url:
             rows.append(f"      {record.url}")
+        if item.copies:
+            also = ", ".join(f"{copy.source} ({copy.id})" for copy in item.copies)
+            rows.append(_body(f"also in {also}"))
     return "\n".join(rows)
 
 
@@ -59,6 +62,9 @@ def index_text(info: IndexInfo) -> str:
     for space in info.spaces:
         what = f"{space.embedder}@{space.fingerprint[:8]}, {space.dim}-d, {space.metric}, {space.search}"
         lines.append(f"  space    {space.name + ': ' + what:<40} {space.count:>9,}")
+    if info.folded or info.look_alikes:
+        alike = f"{info.look_alikes:,} images look like another (same perceptual hash)"
+        lines.append(f"  duplicates: {info.folded:,} records share another's vector; {alike}")
     if info.failures:
         lines.append(f"  {info.failures:,} records of the sources could not be used; building again names them")
     return "\n".join(lines)

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from imaging import LoadedImage
-from indexer.types import Evidence
+from indexer.types import Evidence, Example, Passage
 from rag.prompts import FittedPrompt, Task
 from vlm.types import GenerationParams
 
@@ -138,6 +138,17 @@ def evidence_json(evidence: Evidence) -> dict[str, Any]:
         "score": round(evidence.score, 4),
         "rank": evidence.rank,
         "found_by": list(evidence.found_by),
+        "license": record.license,
+        "url": record.url,
+        "copies": [_copy_json(copy) for copy in evidence.copies],
+    }
+
+
+def _copy_json(record: Example | Passage) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "source": record.source,
+        "article": record.article,
         "license": record.license,
         "url": record.url,
     }

@@ -7,6 +7,7 @@ from indexer.config.pubmed import PubmedBaselineConfig, PubmedConfig
 from indexer.config.sets import MtsamplesConfig, Rocov2Config
 from indexer.config.web import ArxivConfig, TavilyConfig, WikipediaConfig
 from indexer.sources.arxiv_search import ArxivSource
+from indexer.sources.context import SourceContext
 from indexer.sources.folder import FolderSource
 from indexer.sources.jsonl import JsonlSource
 from indexer.sources.mtsamples import MtsamplesSource
@@ -17,25 +18,31 @@ from indexer.sources.tavily import TavilySource
 from indexer.sources.wikipedia_pages import WikipediaSource
 from indexer.types import Source
 
+_ALONE = SourceContext()
 
-def open_source(config: SourceConfig) -> Source:
-    """The source a configuration describes. Raises SourceError where its caption template is malformed."""
+
+def open_source(config: SourceConfig, context: SourceContext = _ALONE) -> Source:
+    """The source a configuration describes.
+
+    Raises SourceError where its caption template is malformed, ValueError where it holds texts and the context has no
+    counter.
+    """
     match config:
         case FolderConfig():
             return FolderSource(config)
         case JsonlConfig():
-            return JsonlSource(config)
+            return JsonlSource(config, context.chunker)
         case Rocov2Config():
             return Rocov2Source(config)
         case MtsamplesConfig():
-            return MtsamplesSource(config)
+            return MtsamplesSource(config, context.chunker)
         case ArxivConfig():
-            return ArxivSource(config)
+            return ArxivSource(config, context)
         case WikipediaConfig():
-            return WikipediaSource(config)
+            return WikipediaSource(config, context)
         case TavilyConfig():
-            return TavilySource(config)
+            return TavilySource(config, context)
         case PubmedConfig():
-            return PubmedSource(config)
+            return PubmedSource(config, context)
         case PubmedBaselineConfig():
-            return PubmedBaselineSource(config)
+            return PubmedBaselineSource(config, context.chunker)

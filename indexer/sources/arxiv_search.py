@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 from indexer.config.web import ArxivConfig
 from indexer.errors import SourceError
 from indexer.sources.arxiv_client import API_URL, ArxivClient, ArxivPage
-from indexer.sources.documents import Document, passages_of
+from indexer.sources.context import SourceContext
+from indexer.sources.documents import Document
 from indexer.sources.fetching import Manners, PageStore
+from indexer.sources.passages import passages
+from indexer.sources.progress import FetchProgress
 from indexer.sources.web_api import WebApi, one_line
 from indexer.types import Passage, SourceFailure
 
@@ -42,15 +45,20 @@ class ArxivSource:
     `manners` is the pace of requests; without it the API's own is held over all such sources.
     """
 
-    def __init__(self, config: ArxivConfig, manners: Manners | None = None) -> None:
+    def __init__(self, config: ArxivConfig, context: SourceContext, manners: Manners | None = None) -> None:
         self.name = config.name
         self._config = config
+        self._chunker = context.chunker
+        self._progress = context.progress
         self._manners = manners or MANNERS
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return sum(1 for _ in self._items())
 
     def __iter__(self) -> Iterator[Passage | SourceFailure]:
+        return passages(self._items(), self.name, self._chunker)
+
+    def _items(self) -> Iterator[Document | SourceFailure]:
         store = self._fetched()
         newest: dict[str, int] = {}
         for record in store.records():
@@ -58,16 +66,15 @@ class ArxivSource:
         for record in store.records():
             if newest.get(record["id"]) == record["version"]:
                 del newest[record["id"]]
-                yield from self._items(record)
+                yield self._item(record)
 
-    def _items(self, record: Mapping[str, Any]) -> Iterator[Passage | SourceFailure]:
+    def _item(self, record: Mapping[str, Any]) -> Document | SourceFailure:
         reason = record.get("unreadable") or _withdrawn(record)
         if reason is None and not record["abstract"]:
             reason = "has no abstract"
         if reason is not None:
-            yield SourceFailure(self.name, record["id"], reason)
-            return
-        document = Document(
+            return SourceFailure(self.name, record["id"], reason)
+        return Document(
             id=record["id"],
             text=record["abstract"],
             title=record["title"] or None,
@@ -76,7 +83,6 @@ class ArxivSource:
             url=f"https://arxiv.org/abs/{record['id']}v{record['version']}",
             year=record["year"],
         )
-        yield from passages_of(document, self.name)
 
     def _fetched(self) -> PageStore:
         """All pages of the query on disk; asks for those that are not there yet."""
@@ -86,17 +92,23 @@ class ArxivSource:
         if store.complete:
             return store
         query = search_query(config)
-        with WebApi(self._manners) as api:
+        with (
+            FetchProgress(self.name, "results", self._progress) as progress,
+            WebApi(self._manners, progress.say) as api,
+        ):
             client = ArxivClient(api, config.url or API_URL, query, config.order)
             last = False
             while not last:
                 cursor = store.cursor or {"start": 0, "total": 0}
+                if cursor["total"]:
+                    progress.at(cursor["start"], min(config.limit, cursor["total"]))
                 size = min(config.page_size, config.limit - cursor["start"])
                 page = client.page(cursor["start"], size, cursor["total"])
                 if page.next_start == 0:
                     raise SourceError(f"arXiv: no paper matches {query}. Change query, categories or years")
                 last = page.next_start >= min(config.limit, page.total) or page.next_start == page.start
                 store.append(_records(page), {"start": page.next_start, "total": page.total}, last)
+                progress.at(page.next_start, min(config.limit, page.total))
         return store
 
 

@@ -1,12 +1,8 @@
-"""A text as a source knows it, and the passages it is cut into."""
+"""A text as a source knows it, before it is cut into passages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-
-from indexer.sources.chunking import chunk
-from indexer.types import Passage
 
 
 @dataclass(frozen=True)
@@ -24,20 +20,3 @@ class Document:
     url: str | None = None
     year: int | None = None
     article: str | None = None
-
-
-def passages_of(document: Document, source: str) -> Iterator[Passage]:
-    """The passages of a document, in order: `id#0`, `id#1`, ... None where its text is empty."""
-    for number, piece in enumerate(chunk(document.text, document.title)):
-        yield Passage(
-            id=f"{document.id}#{number}",
-            text=piece,
-            source=source,
-            source_id=document.id,
-            title=document.title,
-            license=document.license,
-            attribution=document.attribution,
-            url=document.url,
-            year=document.year,
-            article=document.article,
-        )

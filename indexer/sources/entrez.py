@@ -19,7 +19,7 @@ from urllib.parse import quote, quote_plus
 from urllib.request import Request, urlopen
 
 from indexer.errors import SourceError
-from indexer.sources.fetching import PASSING_STATUSES, Manners, PassingFaultError, retry_after_s
+from indexer.sources.fetching import PASSING_STATUSES, Manners, PassingFaultError, Say, retry_after_s
 from indexer.sources.pubmed_records import Record, deleted_pmids, record_of
 from indexer.sources.pubmed_xml import PubmedXmlError, elements, parse
 
@@ -57,11 +57,11 @@ class EntrezClient:
     """Asks for PubMed records at the pace NCBI allows: 3 requests a second, 10 with an API key.
 
     The address and key are NCBI_EMAIL and NCBI_API_KEY of the environment. They are in the requests and nowhere
-    else: not in Biopython's module, and cut from what NCBI answers (it quotes a key it refuses).
-    Raises SourceError where there is no address, which NCBI asks for.
+    else: not in Biopython's module, and cut from what NCBI answers (it quotes a key it refuses). `say` is told of each
+    wait for another attempt. Raises SourceError where there is no address, which NCBI asks for.
     """
 
-    def __init__(self, url: str = NCBI, manners: Manners | None = None) -> None:
+    def __init__(self, url: str = NCBI, manners: Manners | None = None, say: Say = lambda _: None) -> None:
         email, key = os.environ.get("NCBI_EMAIL", "").strip(), os.environ.get("NCBI_API_KEY", "").strip()
         if not email:
             raise SourceError(
@@ -70,6 +70,7 @@ class EntrezClient:
             )
         self._url = url.rstrip("/")
         self._manners = manners or _shared(10 if key else 3)
+        self._say = say
         self._who = {"tool": "lumenscribe", "email": email, "api_key": key or None}
         self._secrets = [form(secret) for secret in (key, email) if secret for form in (str, quote, quote_plus)]
 
@@ -102,7 +103,7 @@ class EntrezClient:
                     raise HistoryGoneError(self._shown(error.said)) from None
                 raise PassingFaultError(self._shown(str(error))) from None
 
-        return self._manners.ask(what, request)
+        return self._manners.ask(what, request, self._say)
 
     def _body(self, call: Callable[[Any], Any]) -> bytes:
         try:

@@ -23,6 +23,9 @@ from indexer.errors import SourceError
 
 _T = TypeVar("_T")
 
+Say = Callable[[str], None]
+"""Takes a line for whoever watches a fetch."""
+
 PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """HTTP statuses that a later request may not meet again."""
 
@@ -50,8 +53,10 @@ class Manners:
     longest_wait_s: float = 120.0
     _last: float = field(default=-1e9, init=False)
 
-    def ask(self, what: str, request: Callable[[], _T]) -> _T:
+    def ask(self, what: str, request: Callable[[], _T], say: Say = lambda _: None) -> _T:
         """What `request` gives. It raises PassingFaultError to be called again; any other error goes through.
+
+        Each wait for another attempt is first given to `say`, as a line.
 
         Raises SourceError once all attempts failed, or where the server asks for a longer wait than is allowed.
         """
@@ -60,6 +65,7 @@ class Manners:
             wait=self._wait,
             retry=tenacity.retry_if_exception_type(PassingFaultError),
             before=lambda _: self._pace(),
+            before_sleep=lambda state: say(self._waiting(what, state)),
             sleep=time.sleep,
             reraise=True,
         )
@@ -77,6 +83,13 @@ class Manners:
         if early > 0:
             time.sleep(early)
         self._last = time.monotonic()
+
+    def _waiting(self, what: str, state: tenacity.RetryCallState) -> str:
+        error = state.outcome.exception() if state.outcome else None
+        seconds = f"{state.upcoming_sleep:.1f}".removesuffix(".0")
+        if isinstance(error, PassingFaultError) and error.after_s is not None:
+            return f"{self.name}: {what}: the server asked to wait {seconds} s"
+        return f"{self.name}: {what} failed: {error}; it is tried again in {seconds} s"
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None

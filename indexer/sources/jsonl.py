@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from indexer.config import JsonlConfig
-from indexer.sources.documents import Document, passages_of
+from indexer.sources.chunking import Chunker
+from indexer.sources.documents import Document
+from indexer.sources.passages import passages
 from indexer.sources.rows import BadRow, Row
 from indexer.sources.table import Table, text_of, year_of
 from indexer.types import Passage, SourceFailure
@@ -15,23 +17,22 @@ from indexer.types import Passage, SourceFailure
 class JsonlSource:
     """Passages in the order of the file; those of one text are `id#0`, `id#1`, ..."""
 
-    def __init__(self, config: JsonlConfig) -> None:
+    def __init__(self, config: JsonlConfig, chunker: Chunker) -> None:
         self.name = config.name
         self._config = config
+        self._chunker = chunker
         wanted = {f"fields.{key}": name for key, name in config.fields.model_dump().items() if name is not None}
         self._table = Table(Path(config.path), wanted, config.where)
 
     def __len__(self) -> int:
-        return sum(1 for row in self._table.checked() for _ in self._passages(row))
+        return sum(1 for _ in self._table.checked())
 
     def __iter__(self) -> Iterator[Passage | SourceFailure]:
-        for row in self._table:
-            yield from self._passages(row)
+        return passages(map(self._document, self._table), self.name, self._chunker)
 
-    def _passages(self, row: Row | BadRow) -> Iterator[Passage | SourceFailure]:
+    def _document(self, row: Row | BadRow) -> Document | SourceFailure:
         if isinstance(row, BadRow):
-            yield SourceFailure(self.name, row.place, row.reason)
-            return
+            return SourceFailure(self.name, row.place, row.reason)
         fields, values = self._config.fields, row.values
         identity, text = text_of(values, fields.id), text_of(values, fields.text)
         try:
@@ -39,9 +40,8 @@ class JsonlSource:
                 raise ValueError(f"{fields.id if identity is None else fields.text} is missing")
             year = year_of(values, fields.year)
         except ValueError as error:
-            yield SourceFailure(self.name, identity or row.place, str(error))
-            return
-        document = Document(
+            return SourceFailure(self.name, identity or row.place, str(error))
+        return Document(
             id=identity,
             text=text,
             title=text_of(values, fields.title),
@@ -51,4 +51,3 @@ class JsonlSource:
             year=year,
             article=text_of(values, fields.article),
         )
-        yield from passages_of(document, self.name)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from indexer.config.sets import MtsamplesConfig
 from indexer.errors import SourceError
-from indexer.sources.documents import Document, passages_of
+from indexer.sources.chunking import Chunker
+from indexer.sources.documents import Document
+from indexer.sources.passages import passages
 from indexer.sources.rows import BadRow, Row, declared_columns, read_rows
 from indexer.sources.table import text_of
 from indexer.types import Passage, SourceFailure
@@ -35,24 +37,27 @@ class Transcription:
 class MtsamplesSource:
     """Passages in the order of the file; those of record 7 are `7#0`, `7#1`, ..."""
 
-    def __init__(self, config: MtsamplesConfig) -> None:
+    def __init__(self, config: MtsamplesConfig, chunker: Chunker) -> None:
         self.name = config.name
         self._config = config
+        self._chunker = chunker
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return sum(1 for _ in self._documents())
 
     def __iter__(self) -> Iterator[Passage | SourceFailure]:
+        return passages(self._documents(), self.name, self._chunker)
+
+    def _documents(self) -> Iterator[Document | SourceFailure]:
         config = self._config
         for item in read_transcriptions(config.path, self.name):
             if isinstance(item, SourceFailure):
                 yield item
                 continue
             title = ": ".join(part for part in (item.specialty, item.name) if part)
-            document = Document(
+            yield Document(
                 item.id, item.text, title or None, config.license, attribution=config.attribution, url=config.url
             )
-            yield from passages_of(document, self.name)
 
 
 def read_transcriptions(path: str | Path, source: str = "mtsamples") -> Iterator[Transcription | SourceFailure]:

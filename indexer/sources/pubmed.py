@@ -9,10 +9,13 @@ from typing import Any
 
 from indexer.config.pubmed import PubmedConfig
 from indexer.errors import SourceError
-from indexer.sources.documents import passages_of
+from indexer.sources.context import SourceContext
+from indexer.sources.documents import Document
 from indexer.sources.entrez import NCBI, EntrezClient, History, HistoryGoneError, Page
 from indexer.sources.fetching import Manners, PageStore
+from indexer.sources.passages import passages
 from indexer.sources.pmids import PmidSet
+from indexer.sources.progress import FetchProgress
 from indexer.sources.pubmed_plan import MOST_PAGED, PAGE_RECORDS, Part, Plan
 from indexer.sources.pubmed_records import Record
 from indexer.types import Passage, SourceFailure
@@ -27,31 +30,42 @@ class PubmedSource:
 
     The first call of `len` or `iter` fetches; afterwards the records are in the folder `fetched`, one of its own
     for each search, and NCBI is not asked again. Records without an abstract are counted in a log line and left
-    out: a third of PubMed has none, and nothing is wrong with them.
+    out: a third of PubMed has none, and nothing is wrong with them. Retracted ones are failures, or marked.
     """
 
-    def __init__(self, config: PubmedConfig, manners: Manners | None = None) -> None:
+    def __init__(self, config: PubmedConfig, context: SourceContext, manners: Manners | None = None) -> None:
         self.name = config.name
         self._config = config
+        self._chunker = context.chunker
+        self._progress = context.progress
         self._manners = manners
 
     def __len__(self) -> int:
-        return sum(1 for record in self._records() for _ in self._items(record))
+        return sum(1 for record in self._records() if self._item(record) is not None)
 
     def __iter__(self) -> Iterator[Passage | SourceFailure]:
+        return passages(self._items(), self.name, self._chunker)
+
+    def _items(self) -> Iterator[Document | SourceFailure]:
         total = bare = 0
         for record in self._records():
             total += 1
             bare += isinstance(record, Record) and not record.document.text
-            yield from self._items(record)
+            item = self._item(record)
+            if item is not None:
+                yield item
         if bare:
             log.warning("%s: %d of %d records have no abstract and are left out", self.name, bare, total)
 
-    def _items(self, record: Record | SourceFailure) -> Iterator[Passage | SourceFailure]:
+    def _item(self, record: Record | SourceFailure) -> Document | SourceFailure | None:
+        """What is to be indexed of a record, or why not; None where it has no abstract."""
         if isinstance(record, SourceFailure):
-            yield record
-        else:
-            yield from passages_of(record.with_mesh() if self._config.mesh else record.document, self.name)
+            return record
+        if reason := record.left_out(self._config.retracted):
+            return SourceFailure(self.name, record.document.id, reason)
+        if not record.document.text.strip():
+            return None
+        return record.with_mesh() if self._config.mesh else record.document
 
     def _records(self) -> Iterator[Record | SourceFailure]:
         store = self._fetched()
@@ -62,7 +76,10 @@ class PubmedSource:
             try:
                 yield Record.from_row(row)
             except (KeyError, TypeError) as error:
-                raise SourceError(f"{store.folder}: not pages of PubMed. Delete the folder and run again") from error
+                raise SourceError(
+                    f"{store.folder}: not pages of PubMed, or of a version that did not note what was retracted. "
+                    f"Delete the folder and run again"
+                ) from error
 
     def _fetched(self) -> PageStore:
         """The store with all pages in it. Raises SourceError; what was fetched until then is in it, too."""
@@ -76,15 +93,20 @@ class PubmedSource:
         }
         store = PageStore.of(Path(config.fetched), f"pubmed-{config.term}", identity)
         if not store.complete:
-            _Fetch(config, store, self._manners).run()
+            with FetchProgress(self.name, "records", self._progress) as progress:
+                _Fetch(config, store, self._manners, progress).run()
         return store
 
 
 class _Fetch:
     """One fetch, from where the last one of the same search stopped to its end."""
 
-    def __init__(self, config: PubmedConfig, store: PageStore, manners: Manners | None) -> None:
-        self._client = EntrezClient(config.url or NCBI, manners)
+    def __init__(
+        self, config: PubmedConfig, store: PageStore, manners: Manners | None, progress: FetchProgress
+    ) -> None:
+        self._client = EntrezClient(config.url or NCBI, manners, progress.say)
+        self._progress = progress
+        self._limit = config.limit
         self._term = _term(config)
         self._name = config.name
         self._store = store
@@ -100,6 +122,7 @@ class _Fetch:
         plan = self._plan
         while plan.todo and plan.left != 0:
             history = plan.history or self._search(plan.todo[0])
+            self._show()
             wanted = plan.wanted(history)
             if wanted > MOST_PAGED:
                 plan.split()
@@ -107,8 +130,13 @@ class _Fetch:
                 plan.finish_part()
             else:
                 self._take_page(history, min(PAGE_RECORDS, wanted - plan.start))
+        self._show()
         self._say_what_is_missing()
         self._store.append([], plan.to_cursor(), last=True)
+
+    def _show(self) -> None:
+        counted = self._plan.counted or 0
+        self._progress.at(min(self._limit - self._plan.left, counted), min(self._limit, counted))
 
     def _search(self, part: Part) -> History:
         """Searches a part, and keeps the search in the plan. The first is for the whole term."""

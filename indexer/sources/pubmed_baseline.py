@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.config.pubmed import PubmedBaselineConfig
-from indexer.sources.documents import passages_of
+from indexer.sources.chunking import Chunker
+from indexer.sources.documents import Document
 from indexer.sources.file_counts import FileCounts
+from indexer.sources.passages import passages
 from indexer.sources.pmids import PmidSet
 from indexer.sources.pubmed_files import DamagedFileError, pubmed_files, read_file
 from indexer.types import Passage, SourceFailure
@@ -25,6 +27,8 @@ COUNTED_BYTES = 64 << 20
 
 SAMPLED_FILES = 3
 """Files read to estimate the items of more than that."""
+
+_COUNTED = "documents"
 
 
 @dataclass
@@ -40,13 +44,15 @@ class PubmedBaselineSource:
 
     A PMID that an update file deletes is left out, unless a later file has it again. A damaged file is one
     failure, and of its records older revisions count. Records without an abstract are counted in a log line and
-    left out.
+    left out. Retracted ones are failures, or marked.
     """
 
-    def __init__(self, config: PubmedBaselineConfig) -> None:
+    def __init__(self, config: PubmedBaselineConfig, chunker: Chunker) -> None:
         self.name = config.name
+        self._chunker = chunker
         self._folder = Path(config.path)
         self._mesh = config.mesh
+        self._retracted = config.retracted
 
     def __len__(self) -> int:
         """How many items there are: exact where all were gone through before, or are few; else an estimate.
@@ -55,7 +61,7 @@ class PubmedBaselineSource:
         file in the folder, and without that what is beyond COUNTED_BYTES is estimated, by size, from SAMPLED_FILES.
         """
         files = pubmed_files(self._folder)
-        counts = FileCounts(self._folder, self._reading)
+        counts = FileCounts(self._folder, _COUNTED)
         known = {path: count for path in files if (count := counts.get(path)) is not None}
         unknown = [path for path in files if path not in known]
         if not unknown:
@@ -65,18 +71,17 @@ class PubmedBaselineSource:
         return sum(known.values()) + self._estimate(unknown)
 
     def __iter__(self) -> Iterator[Passage | SourceFailure]:
+        return passages(self._items(), self.name, self._chunker)
+
+    def _items(self) -> Iterator[Document | SourceFailure]:
         tally = _Tally()
         yield from self._walk(pubmed_files(self._folder), tally)
         if tally.bare:
             log.warning("%s: %d of %d records have no abstract and are left out", self.name, tally.bare, tally.records)
 
-    @property
-    def _reading(self) -> str:
-        return "with MeSH" if self._mesh else "plain"
-
-    def _walk(self, files: list[Path], tally: _Tally) -> Iterator[Passage | SourceFailure]:
+    def _walk(self, files: list[Path], tally: _Tally) -> Iterator[Document | SourceFailure]:
         met = PmidSet()
-        counts = FileCounts(self._folder, self._reading)
+        counts = FileCounts(self._folder, _COUNTED)
         for path in reversed(files):
             items = 0
             for item in self._file(path, met, tally):
@@ -84,7 +89,7 @@ class PubmedBaselineSource:
                 yield item
             counts.put(path, items)
 
-    def _file(self, path: Path, met: PmidSet, tally: _Tally) -> Iterator[Passage | SourceFailure]:
+    def _file(self, path: Path, met: PmidSet, tally: _Tally) -> Iterator[Document | SourceFailure]:
         """The items of one file that no later one supersedes; its PMIDs and deletions are then `met`."""
         try:
             contents = read_file(path, met)
@@ -98,7 +103,11 @@ class PubmedBaselineSource:
         tally.records += len(contents.records)
         for record in contents.records.values():
             tally.bare += not record.document.text
-            yield from passages_of(record.with_mesh() if self._mesh else record.document, self.name)
+            if left_out := record.left_out(self._retracted):
+                yield SourceFailure(self.name, record.document.id, left_out)
+                continue
+            if record.document.text.strip():
+                yield record.with_mesh() if self._mesh else record.document
 
     def _estimate(self, files: list[Path]) -> int:
         """The items of files by their size, from some of them read; those that others supersede are in it."""

@@ -8,16 +8,17 @@ request's header, and no file, record, log or message has it.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.config.web import TavilyConfig
 from indexer.errors import SourceError
-from indexer.sources.documents import Document, passages_of
+from indexer.sources.context import SourceContext
+from indexer.sources.documents import Document
 from indexer.sources.fetching import Manners, PageStore, PassingFaultError
+from indexer.sources.passages import count_documents, numbered_on, passages
+from indexer.sources.progress import FetchProgress
 from indexer.sources.web_api import WebApi, one_line, user_agent
 from indexer.types import Passage, SourceFailure
 
@@ -46,33 +47,27 @@ class TavilySource:
     `manners` is the pace of requests; without it Tavily's is held over all such sources.
     """
 
-    def __init__(self, config: TavilyConfig, manners: Manners | None = None) -> None:
+    def __init__(self, config: TavilyConfig, context: SourceContext, manners: Manners | None = None) -> None:
         self.name = config.name
         self._config = config
+        self._chunker = context.chunker
+        self._progress = context.progress
         self._manners = manners or MANNERS
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return count_documents(self._items())
 
     def __iter__(self) -> Iterator[Passage | SourceFailure]:
-        numbers: Counter[str] = Counter()
+        return numbered_on(passages(self._items(), self.name, self._chunker))
+
+    def _items(self) -> Iterator[Document | SourceFailure]:
         seen: set[tuple[str, str]] = set()
         for record in self._fetched().records():
             if "reason" in record:
                 yield SourceFailure(self.name, record["place"], record["reason"])
             elif (record["url"], record["text"]) not in seen:
                 seen.add((record["url"], record["text"]))
-                yield from self._passages(record, numbers)
-
-    def _passages(self, record: Mapping[str, Any], numbers: Counter[str]) -> Iterator[Passage]:
-        """The passages of one result, numbered on where another query found another part of the same page."""
-        url = record["url"]
-        document = Document(
-            id=url, text=record["text"], title=record["title"], license=LICENSE, attribution=url, url=url
-        )
-        for passage in passages_of(document, self.name):
-            yield replace(passage, id=f"{url}#{numbers[url]}")
-            numbers[url] += 1
+                yield _document(record)
 
     def _fetched(self) -> PageStore:
         """The results of all queries on disk, a page of the store for each; asks those that are not there yet."""
@@ -82,11 +77,23 @@ class TavilySource:
         if store.complete:
             return store
         key = _key()
-        with WebApi(self._manners) as api:
-            for number in range(store.cursor or 0, len(config.queries)):
+        done, total = store.cursor or 0, len(config.queries)
+        with (
+            FetchProgress(self.name, "searches", self._progress) as progress,
+            WebApi(self._manners, progress.say) as api,
+        ):
+            progress.at(done, total)
+            for number in range(done, total):
                 records = _search(api, key, config, config.queries[number])
-                store.append(records, number + 1, last=number + 1 == len(config.queries))
+                store.append(records, number + 1, last=number + 1 == total)
+                progress.at(number + 1, total)
         return store
+
+
+def _document(record: Mapping[str, Any]) -> Document:
+    """One result: a part of a web page."""
+    url = record["url"]
+    return Document(id=url, text=record["text"], title=record["title"], license=LICENSE, attribution=url, url=url)
 
 
 def _search(api: WebApi, key: str, config: TavilyConfig, query: str) -> list[dict[str, Any]]:

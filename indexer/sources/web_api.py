@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from indexer.errors import SourceError
-from indexer.sources.fetching import PASSING_STATUSES, Manners, PassingFaultError, retry_after_s
+from indexer.sources.fetching import PASSING_STATUSES, Manners, PassingFaultError, Say, retry_after_s
 
 if TYPE_CHECKING:
     import requests
@@ -24,16 +24,22 @@ READ_TIMEOUT_S = 60.0
 class WebApi:
     """One API, asked over a connection that is kept, at the pace and with the patience of `manners`.
 
-    A context manager: leaving it closes the connection.
+    `say` is told of each wait that is not of that pace. A context manager: leaving it closes the connection.
     """
 
     def __init__(
-        self, manners: Manners, *, connect_timeout_s: float = CONNECT_TIMEOUT_S, read_timeout_s: float = READ_TIMEOUT_S
+        self,
+        manners: Manners,
+        say: Say = lambda _: None,
+        *,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        read_timeout_s: float = READ_TIMEOUT_S,
     ) -> None:
         import requests
 
         self.name = manners.name
         self._manners = manners
+        self._say = say
         self._timeouts_s = (connect_timeout_s, read_timeout_s)
         self._session = requests.Session()
 
@@ -59,7 +65,7 @@ class WebApi:
             check(response)
             return response
 
-        return self._manners.ask(what, request)
+        return self._manners.ask(what, request, self._say)
 
     def _request(self, what: str, method: str, url: str, options: dict[str, Any]) -> requests.Response:
         from requests import RequestException, exceptions

@@ -9,14 +9,17 @@ from __future__ import annotations
 import importlib.metadata
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from indexer.config.web import WikipediaConfig
 from indexer.errors import SourceError
-from indexer.sources.documents import Document, passages_of
+from indexer.sources.context import SourceContext
+from indexer.sources.documents import Document
 from indexer.sources.fetching import Manners, PageStore
+from indexer.sources.passages import count_documents, numbered_on, passages
+from indexer.sources.progress import FetchProgress
 from indexer.sources.web_api import WebApi, user_agent
 from indexer.sources.wikipedia_client import PageUnusableError, SamePage, WikipediaClient
 from indexer.sources.wikipedia_text import sections
@@ -39,37 +42,36 @@ class WikipediaSource:
     `manners` is the pace of requests; without it Wikipedia's is held over all such sources.
     """
 
-    def __init__(self, config: WikipediaConfig, manners: Manners | None = None) -> None:
+    def __init__(self, config: WikipediaConfig, context: SourceContext, manners: Manners | None = None) -> None:
         self.name = config.name
         self._config = config
+        self._chunker = context.chunker
+        self._progress = context.progress
         self._manners = manners or MANNERS
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return count_documents(self._items())
 
     def __iter__(self) -> Iterator[Passage | SourceFailure]:
+        return numbered_on(passages(self._items(), self.name, self._chunker))
+
+    def _items(self) -> Iterator[Document | SourceFailure]:
         for record in self._fetched().records():
             if "reason" in record:
                 yield SourceFailure(self.name, record["asked"], record["reason"])
             elif "text" in record:
-                yield from self._passages(record)
+                yield from self._sections(record)
 
-    def _passages(self, record: Mapping[str, Any]) -> Iterator[Passage]:
-        """The passages of a page, numbered through its sections."""
-        id_ = f"wikipedia:{self._config.language}:{record['id']}"
-        number = 0
+    def _sections(self, record: Mapping[str, Any]) -> Iterator[Document]:
         for section in sections(record["text"], self._config.language):
-            document = Document(
-                id=id_,
+            yield Document(
+                id=f"wikipedia:{self._config.language}:{record['id']}",
                 text=section.text,
                 title=": ".join([record["title"], *section.headings]),
                 license=LICENSE,
                 attribution=f"Wikipedia contributors, {record['title']}, revision {record['revision']}",
                 url=record["url"],
             )
-            for passage in passages_of(document, self.name):
-                yield replace(passage, id=f"{id_}#{number}")
-                number += 1
 
     def _fetched(self) -> PageStore:
         """Everything asked for, on disk: a page of the store for each title and search, with what is still to do."""
@@ -79,14 +81,17 @@ class WikipediaSource:
         if store.complete:
             return store
         url = config.url or f"https://{config.language}.wikipedia.org/w/api.php"
-        with WebApi(self._manners) as api:
+        with FetchProgress(self.name, "pages", self._progress) as progress, WebApi(self._manners, progress.say) as api:
             steps = _Steps(WikipediaClient(api, url, _user_agent()), config.results)
             for record in store.records():
                 steps.note(record)
             todo = store.cursor or {"titles": [*dict.fromkeys(config.titles)], "searches": config.searches}
             while todo["titles"] or todo["searches"]:
+                most = len(todo["titles"]) + config.results * len(todo["searches"])
+                progress.at(steps.done, steps.done + most)
                 todo, records = steps.take(todo)
                 store.append(records, todo, last=not (todo["titles"] or todo["searches"]))
+            progress.at(steps.done, steps.done)
         return store
 
 
@@ -96,11 +101,13 @@ class _Steps:
     def __init__(self, client: WikipediaClient, results: int) -> None:
         self._client = client
         self._results = results
+        self.done = 0
         self._titles: set[str] = set()
         self._ids: set[str] = set()
 
     def note(self, record: Mapping[str, Any]) -> None:
-        """Knows from now on what a record is of."""
+        """Knows from now on what a record is of, and counts it as done."""
+        self.done += 1
         self._titles |= {record["asked"], record.get("title", record["asked"])}
         if "id" in record:
             self._ids.add(record["id"])

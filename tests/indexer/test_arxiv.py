@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from api_makers import ATTEMPTS, PASSING, kill_in_the_middle, quick
 from arxiv_server import ATOM, REFUSAL, Papers, entry, feed
+from index_makers import WordCounter
 from web_server import Answer, Asked, WebServer, web_server
 
 import configs
@@ -18,6 +19,7 @@ from indexer import IndexConfig, Passage, SourceError, SourceFailure, load_confi
 from indexer.config.web import ArxivConfig
 from indexer.sources import open_source
 from indexer.sources.arxiv_search import MANNERS, ArxivSource, search_query
+from indexer.sources.context import SourceContext
 
 
 @contextmanager
@@ -29,7 +31,7 @@ def arxiv_with(*entries: str) -> Iterator[tuple[WebServer, Papers]]:
 
 def source(server: WebServer, folder: Path, **more: Any) -> ArxivSource:
     config = {"kind": "arxiv", "query": "all:lung", "url": f"{server.url}/api/query", "fetched": str(folder), **more}
-    return ArxivSource(ArxivConfig.model_validate(config), quick("arXiv"))
+    return ArxivSource(ArxivConfig.model_validate(config), SourceContext(WordCounter()), quick("arXiv"))
 
 
 UNREADABLE = "its entry cannot be read: no id, or a date missing or wrong, here or beside it"
@@ -295,8 +297,11 @@ import sys
 from indexer.config.web import ArxivConfig
 from indexer.sources.arxiv_search import ArxivSource
 from indexer.sources.fetching import Manners
+from indexer import load_embedder
+from indexer.sources.context import SourceContext
+context = SourceContext(load_embedder("minilm"))
 config = {"kind": "arxiv", "query": "all:lung", "url": sys.argv[1], "fetched": sys.argv[2], "page_size": 2}
-len(ArxivSource(ArxivConfig.model_validate(config), Manners("arXiv", per_second=1e6)))
+len(ArxivSource(ArxivConfig.model_validate(config), context, Manners("arXiv", per_second=1e6)))
 """
 
 
@@ -321,7 +326,7 @@ def test_a_fetch_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> Non
 def test_the_pace_is_the_one_arxiv_asks_for_and_one_for_all_sources() -> None:
     assert pytest.approx(3) == 1 / MANNERS.per_second
     config = {"out": "x", "sources": [{"kind": "arxiv", "query": "a"}, {"kind": "arxiv", "categories": ["cs.CV"]}]}
-    opened = [open_source(config) for config in IndexConfig.model_validate(config).sources]
+    opened = [open_source(one, SourceContext(WordCounter())) for one in IndexConfig.model_validate(config).sources]
     assert all(isinstance(one, ArxivSource) and one._manners is MANNERS for one in opened)
 
 

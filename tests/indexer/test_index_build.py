@@ -41,6 +41,7 @@ from indexer import (
     open_index,
     verify_index,
 )
+from indexer.faiss_files import write_durably
 
 TEXTS = [{"id": f"t{n}", "text": f"Text number {n}."} for n in range(6)]
 
@@ -379,6 +380,27 @@ def test_a_full_disk_says_so(folder: Path, tmp_path: Path, hashes: Embedders, mo
     monkeypatch.setattr("indexer.vectors.VectorFile.write", full)
     with pytest.raises(IndexerError, match=r"writing stopped: .*No space left.*What was done is kept"):
         build_index(index_config(tmp_path / "ix", folder_config(folder), **hashes.names), progress=False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which is always full")
+@pytest.mark.parametrize("vectors", [3, 20_000])
+def test_a_disk_that_fills_up_under_faiss_is_noticed(vectors: int) -> None:
+    import faiss
+
+    index = faiss.IndexFlatIP(16)
+    index.add(np.ones((vectors, 16), np.float32))
+    with pytest.raises(OSError, match="No space left"):
+        write_durably(index, Path("/dev/full"))
+
+
+def test_a_file_is_as_faiss_writes_it(tmp_path: Path) -> None:
+    import faiss
+
+    index = faiss.IndexIDMap2(faiss.IndexFlatIP(16))
+    index.add_with_ids(np.random.default_rng(0).normal(size=(5_000, 16)).astype(np.float32), np.arange(5_000))
+    write_durably(index, tmp_path / "ours")
+    faiss.write_index(index, str(tmp_path / "theirs"))
+    assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
 
 
 def test_vectors_that_are_not_finite_are_failures(

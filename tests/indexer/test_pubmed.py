@@ -14,18 +14,21 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pubmed_makers import FakeNcbi, article, article_set, efetch_error, esearch_answer
+from index_makers import WordCounter
+from pubmed_makers import RETRACTED, FakeNcbi, article, article_set, efetch_error, esearch_answer, linked
 from web_server import Answer, Asked, WebServer, web_server
 
 import configs
 from indexer import IndexConfig, Passage, SourceError, SourceFailure, load_config
 from indexer.sources import open_source
+from indexer.sources.context import SourceContext
 from indexer.sources.fetching import Manners
 from indexer.sources.pubmed import PubmedSource
 from indexer.sources.pubmed_plan import Part, Plan
 
 KEY, EMAIL = "0123456789abcdefSECRET", "someone+lungs@example.org"
 DAY = date(2020, 5, 17)
+CONTEXT = SourceContext(WordCounter())
 
 
 @pytest.fixture(autouse=True)
@@ -47,9 +50,9 @@ def ncbi() -> Iterator[tuple[FakeNcbi, WebServer]]:
 def source(server: WebServer, folder: Path, *, attempts: int = 4, **changes: Any) -> PubmedSource:
     data = {"kind": "pubmed", "term": "lung", "fetched": str(folder), "url": f"{server.url}/eutils", **changes}
     config = IndexConfig.model_validate({"out": "x", "sources": [data]}).sources[0]
-    assert isinstance(open_source(config), PubmedSource)
+    assert isinstance(open_source(config, CONTEXT), PubmedSource)
     manners = Manners("PubMed", 1e6, attempts=attempts, first_wait_s=0.001, longest_wait_s=0.05)
-    return PubmedSource(config, manners)  # type: ignore[arg-type]
+    return PubmedSource(config, CONTEXT, manners)  # type: ignore[arg-type]
 
 
 def pmids(found: PubmedSource) -> list[int]:
@@ -106,7 +109,7 @@ def test_the_pace_is_ncbis(
     fake, server = ncbi
     monkeypatch.setenv("NCBI_API_KEY", key)
     config = source(server, tmp_path)._config
-    assert len(pmids(PubmedSource(config))) == 5
+    assert len(pmids(PubmedSource(config, CONTEXT))) == 5
     assert min(later - before for before, later in itertools.pairwise(fake.at)) > 0.93 / per_second
     assert ("api_key" in server.asked[0].fields) == bool(key)
 
@@ -115,9 +118,10 @@ def test_a_killed_fetch_goes_on_where_it_stopped(ncbi: tuple[FakeNcbi, WebServer
     fake, server = ncbi
     code = (
         "from indexer.config.pubmed import PubmedConfig; from indexer.sources.pubmed import PubmedSource\n"
+        "from indexer import load_embedder; from indexer.sources.context import SourceContext\n"
         "import indexer.sources.pubmed as module; module.PAGE_RECORDS = 2\n"
         f"len(PubmedSource(PubmedConfig(kind='pubmed', term='lung', fetched={str(tmp_path)!r}, "
-        f"url='{server.url}/eutils')))"
+        f"url='{server.url}/eutils'), SourceContext(load_embedder('minilm'))))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=configs.ROOT.parent)
 
@@ -258,6 +262,33 @@ def test_records_without_an_abstract_or_a_pmid(
         SourceFailure("pubmed", "records 3 on", "it has no PMID")
     ]
     assert "1 of 5 records have no abstract and are left out" in caplog.text
+
+
+def test_retracted_articles_are_left_out_or_marked_and_not_fetched_again_for_it(
+    ncbi: tuple[FakeNcbi, WebServer], tmp_path: Path
+) -> None:
+    fake, server = ncbi
+    cited = linked(("RetractionIn", "Lung. 2012;3:4"))
+    fake.make = lambda pmid: article(pmid, **({"types": RETRACTED, "after": cited} if pmid == 103 else {}))
+    found = source(server, tmp_path)
+    items = list(found)
+    assert len(found) == len(items) == 5
+    assert items[2] == SourceFailure("pubmed", "103", "retracted: Lung. 2012;3:4")
+    assert pmids(found) == [105, 104, 102, 101]
+    asked = len(server.asked)
+    marked = source(server, tmp_path, retracted="mark")
+    titles = [item.title for item in marked if isinstance(item, Passage)]
+    assert titles == [f"{'Retracted: ' if n == 2 else ''}Air in the pleural space." for n in range(5)]
+    assert len(server.asked) == asked
+
+
+def test_pages_that_do_not_say_what_was_retracted_are_refused(ncbi: tuple[FakeNcbi, WebServer], tmp_path: Path) -> None:
+    _, server = ncbi
+    assert len(source(server, tmp_path)) == 5
+    for page in tmp_path.glob("*/page-*.jsonl"):
+        page.write_text(page.read_text().replace(', "standing": null', ""))
+    with pytest.raises(SourceError, match=r"not note what was retracted\. Delete the folder and run again$"):
+        list(source(server, tmp_path))
 
 
 def test_a_limit_is_kept_to_and_said(
@@ -402,6 +433,7 @@ def test_configs() -> None:
         ({"term": "lung", "from_year": 2011, "to_year": 2010}, "from_year is after to_year"),
         ({"term": "lung", "url": "file:///etc"}, "url"),
         ({"term": "lung", "limt": 3}, "did you mean 'limit'"),
+        ({"term": "lung", "retracted": "keep"}, "sources.0.pubmed.retracted"),
     ):
         with pytest.raises(configs.ConfigError, match=message):
             configs.parse(IndexConfig, {"out": "x", "sources": [{"kind": "pubmed", **wrong}]}, "mine.yaml")

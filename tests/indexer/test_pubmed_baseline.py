@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pubmed_makers import article, article_set
+from index_makers import WordCounter
+from pubmed_makers import NOTICE, RETRACTED, article, article_set, linked
 
 from indexer import IndexConfig, Passage, Source, SourceError, SourceFailure
 from indexer.sources import open_source
+from indexer.sources.context import SourceContext
 from indexer.sources.file_counts import NAME
 from indexer.sources.pmids import PmidSet
 
@@ -36,7 +38,9 @@ def write(folder: Path, number: int, *records: str, md5: str | None = "right", y
 
 def source(folder: Path, **changes: Any) -> Source:
     data = {"kind": "pubmed_baseline", "path": str(folder), **changes}
-    return open_source(IndexConfig.model_validate({"out": "x", "sources": [data]}).sources[0])
+    return open_source(
+        IndexConfig.model_validate({"out": "x", "sources": [data]}).sources[0], SourceContext(WordCounter())
+    )
 
 
 def said(pmid: int, text: str) -> str:
@@ -151,6 +155,29 @@ def test_a_bad_record_is_a_failure_and_the_rest_goes_on(tmp_path: Path) -> None:
     assert texts(tmp_path) == [("2", "Fine.")]
 
 
+def test_a_retraction_in_an_update_file_takes_the_article_out(tmp_path: Path) -> None:
+    write(tmp_path, 1, said(1, "First."), said(2, "Second."), said(3, "Third."))
+    assert len(source(tmp_path)) == 3
+    cited = linked(("RetractionIn", "Lancet. 2010 Feb 6;375(9713):445"), ("ErratumIn", "Lancet. 2004"))
+    notice = article(4, types=NOTICE, after=linked(("RetractionOf", "Lancet. 1998;351:637")))
+    doubted = article(2, "<AbstractText>Second.</AbstractText>", after=linked(("ExpressionOfConcernIn", "Lung. 2009")))
+    write(tmp_path, 2, article(1, types=RETRACTED, after=cited), doubted, notice, article(5, None, types=RETRACTED))
+    assert failures(tmp_path) == [
+        SourceFailure("pubmed", "1", "retracted: Lancet. 2010 Feb 6;375(9713):445"),
+        SourceFailure("pubmed", "4", "notice of retraction: Lancet. 1998;351:637"),
+    ]
+    titles = {item.id: item.title for item in source(tmp_path) if isinstance(item, Passage)}
+    assert titles == {"2#0": "Expression of concern: Air in the pleural space.", "3#0": "Air in the pleural space."}
+    assert len(source(tmp_path)) == 4
+    marked = source(tmp_path, retracted="mark")
+    assert {item.id: item.title for item in marked if isinstance(item, Passage)} == {
+        **titles,
+        "1#0": "Retracted: Air in the pleural space.",
+        "4#0": "Notice of retraction: Air in the pleural space.",
+    }
+    assert len(marked) == len(source(tmp_path)) == 4
+
+
 def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no such folder"):
         len(source(tmp_path / "nowhere"))
@@ -167,9 +194,11 @@ def test_len_is_exact_and_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     long = "A sentence about air in the chest. " * 100
     write(tmp_path, 1, said(1, "Old."), said(2, "Two."), said(4, long), article(""))
     write(tmp_path, 2, said(1, long), said(3, "Three."))
-    exact = len(list(source(tmp_path)))
+    items = list(source(tmp_path))
+    exact = sum(isinstance(item, SourceFailure) or item.id.endswith("#0") for item in items)
     (tmp_path / NAME).unlink()
-    assert len(source(tmp_path)) == exact > 6
+    assert len(source(tmp_path)) == exact == 5
+    assert len(items) > 6
     monkeypatch.setattr("indexer.sources.pubmed_baseline.read_file", None)  # nothing is read again
     assert len(source(tmp_path)) == exact
 
@@ -181,9 +210,11 @@ def test_counts_follow_the_files(tmp_path: Path) -> None:
     assert len(source(tmp_path)) == 3
     write(tmp_path, 2, said(9, "Nine."))
     assert len(source(tmp_path)) == 4
-    (tmp_path / NAME).write_text('{"pubmed26n0001.xml.gz plain": [1, 2')
+    (tmp_path / NAME).write_text('{"pubmed26n0001.xml.gz documents": [1, 2')
     assert len(source(tmp_path)) == 4
-    (tmp_path / NAME).write_text(json.dumps({"pubmed26n0001.xml.gz plain": "x", "pubmed26n0002.xml.gz plain": []}))
+    (tmp_path / NAME).write_text(
+        json.dumps({"pubmed26n0001.xml.gz documents": "x", "pubmed26n0002.xml.gz documents": []})
+    )
     assert len(source(tmp_path)) == 4
 
 

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from index_makers import index_config
+from index_makers import WordCounter, index_config
 from test_image_refs import png
 
 from indexer import IndexConfig, Passage, Source, SourceError, SourceFailure, build_index
 from indexer.images import ParquetImage
 from indexer.sources import open_source
+from indexer.sources.context import SourceContext
 from indexer.sources.mtsamples import Transcription, on_lines, read_transcriptions
 from indexer.sources.questions import Question, answer_type, read_questions
 
@@ -146,7 +147,9 @@ def reports(tmp_path: Path) -> Path:
 
 def passages(path: Path, **more: Any) -> Source:
     sources = [{"kind": "mtsamples", "path": str(path), **more}]
-    return open_source(IndexConfig.model_validate({"out": "x", "sources": sources}).sources[0])
+    return open_source(
+        IndexConfig.model_validate({"out": "x", "sources": sources}).sources[0], SourceContext(WordCounter())
+    )
 
 
 def test_reports_with_their_lines_and_keywords(reports: Path) -> None:

@@ -17,13 +17,14 @@ from typing import Any
 import pytest
 from api_makers import ATTEMPTS, PASSING, first, kill_in_the_middle, quick
 from conftest import Embedders
-from index_makers import index_config
+from index_makers import WordCounter, index_config
 from web_server import Answer, Asked, WebServer, web_server
 
 import configs
 from indexer import IndexConfig, Passage, SourceError, SourceFailure, build_index
 from indexer.config.web import TavilyConfig
 from indexer.sources import open_source
+from indexer.sources.context import SourceContext
 from indexer.sources.tavily import KEY, MANNERS, TavilySource
 
 SECRET = "tvly-dev-a1b2c3d4e5f6"  # noqa: S105  # made up
@@ -70,7 +71,7 @@ def search(asked: Asked) -> Answer:
 
 def source(server: WebServer, folder: Path, **more: Any) -> TavilySource:
     config = {"kind": "tavily", "url": f"{server.url}/search", "fetched": str(folder), "queries": ["q1"], **more}
-    return TavilySource(TavilyConfig.model_validate(config), quick("Tavily"))
+    return TavilySource(TavilyConfig.model_validate(config), SourceContext(WordCounter()), quick("Tavily"))
 
 
 def queries(server: WebServer) -> list[str]:
@@ -195,8 +196,11 @@ import sys
 from indexer.config.web import TavilyConfig
 from indexer.sources.fetching import Manners
 from indexer.sources.tavily import TavilySource
+from indexer import load_embedder
+from indexer.sources.context import SourceContext
+context = SourceContext(load_embedder("minilm"))
 config = {"kind": "tavily", "queries": ["q1", "q2", "q3"], "url": sys.argv[1], "fetched": sys.argv[2]}
-len(TavilySource(TavilyConfig.model_validate(config), Manners("Tavily", per_second=1e6)))
+len(TavilySource(TavilyConfig.model_validate(config), context, Manners("Tavily", per_second=1e6)))
 """
 
 
@@ -255,7 +259,7 @@ def test_nothing_but_a_config_that_names_it_asks_the_web(tmp_path: Path, monkeyp
     assert all("tavily" not in text for text in shipped)
     config = {"out": "x", "sources": [{"kind": "tavily", "queries": ["q1"], "fetched": str(tmp_path)}]}
     monkeypatch.delenv(KEY)
-    opened = open_source(IndexConfig.model_validate(config).sources[0])
+    opened = open_source(IndexConfig.model_validate(config).sources[0], SourceContext(WordCounter()))
     assert isinstance(opened, TavilySource)
     assert (opened.name, opened._manners) == ("web:tavily", MANNERS)
     with pytest.raises(SourceError, match=f"no key. Set {KEY}"):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import wikipedia as package
 from api_makers import ATTEMPTS, PASSING, first, kill_in_the_middle, quick
+from index_makers import WordCounter
 from web_server import Answer, Asked, WebServer, web_server
 from wiki_server import LAGGED, Page, Wiki
 
@@ -18,6 +19,7 @@ import configs
 from indexer import IndexConfig, Passage, SourceError, SourceFailure, load_config
 from indexer.config.web import WikipediaConfig
 from indexer.sources import open_source
+from indexer.sources.context import SourceContext
 from indexer.sources.wikipedia_pages import CONTACT, MANNERS, WikipediaSource
 from indexer.sources.wikipedia_text import Section, sections
 
@@ -76,7 +78,7 @@ def wiki() -> Wiki:
 
 def source(server: WebServer, folder: Path, **more: Any) -> WikipediaSource:
     config = {"kind": "wikipedia", "url": f"{server.url}/w/api.php", "fetched": str(folder), **more}
-    return WikipediaSource(WikipediaConfig.model_validate(config), quick("Wikipedia"))
+    return WikipediaSource(WikipediaConfig.model_validate(config), SourceContext(WordCounter()), quick("Wikipedia"))
 
 
 def asked_of(server: WebServer) -> list[tuple[str, str]]:
@@ -90,7 +92,7 @@ def asked_of(server: WebServer) -> list[tuple[str, str]]:
 def test_a_page_becomes_passages_by_section(tmp_path: Path) -> None:
     with web_server(wiki()) as server:
         items = source(server, tmp_path, titles=["Pneumothorax"])
-        assert len(items) == 4
+        assert (len(items), len(list(items))) == (1, 4)  # pages, passages
         passages = [item for item in items if isinstance(item, Passage)]
     assert [(passage.id, passage.title, passage.text) for passage in passages] == [
         ("wikipedia:en:48530#0", "Pneumothorax", "A pneumothorax is air in the pleural space."),
@@ -210,7 +212,7 @@ def test_an_api_that_stays_down_keeps_what_was_fetched(tmp_path: Path) -> None:
         with pytest.raises(SourceError, match=f"the page 'Lung' failed {ATTEMPTS} times: HTTP 503. What was fetched"):
             len(items)
         server.answer = whole
-        assert len(items) == 5
+        assert (len(items), len(list(items))) == (2, 5)  # pages, passages
     assert asked_of(server) == [
         ("Pneumothorax", "info|pageprops"),
         ("Pneumothorax", "extracts|revisions"),
@@ -273,8 +275,11 @@ import sys
 from indexer.config.web import WikipediaConfig
 from indexer.sources.fetching import Manners
 from indexer.sources.wikipedia_pages import WikipediaSource
+from indexer import load_embedder
+from indexer.sources.context import SourceContext
+context = SourceContext(load_embedder("minilm"))
 config = {"kind": "wikipedia", "searches": ["air in the chest"], "url": sys.argv[1], "fetched": sys.argv[2]}
-len(WikipediaSource(WikipediaConfig.model_validate(config), Manners("Wikipedia", per_second=1e6)))
+len(WikipediaSource(WikipediaConfig.model_validate(config), context, Manners("Wikipedia", per_second=1e6)))
 """
 
 
@@ -359,7 +364,7 @@ def test_the_api_is_asked_over_https_in_the_language(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr("indexer.sources.wikipedia_pages.WikipediaClient", Client)
     config = {"kind": "wikipedia", "titles": ["Lunge"], "language": "de", "fetched": str(tmp_path)}
-    (item,) = WikipediaSource(WikipediaConfig.model_validate(config))
+    (item,) = WikipediaSource(WikipediaConfig.model_validate(config), SourceContext(WordCounter()))
     assert item.id == "wikipedia:de:1#0"
     assert urls == ["https://de.wikipedia.org/w/api.php"]
 
@@ -395,6 +400,6 @@ def test_the_shipped_config() -> None:
     (shipped,) = load_config("wikipedia").sources
     assert isinstance(shipped, WikipediaConfig)
     assert shipped.holds == "passages"
-    opened = open_source(shipped)
+    opened = open_source(shipped, SourceContext(WordCounter()))
     assert isinstance(opened, WikipediaSource)
     assert opened._manners is MANNERS
