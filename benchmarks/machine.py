@@ -45,6 +45,12 @@ def save(name: str, results: dict[str, Any]) -> Path:
     return path
 
 
+def peak_mib() -> float:
+    """MiB of memory this process has had at most. `ru_maxrss` would begin with what its parent had."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
 def _commit() -> str:
     done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     return done.stdout.strip()

@@ -1,8 +1,10 @@
-"""Runs every command of docs/walkthrough.md again, in its order, and puts in what it prints.
+"""Runs the commands of docs/walkthrough.md again, in their order, and puts in what they print.
 
     python docs/rerun.py
+    python docs/rerun.py indexes/texts
 
-Needs ../shared/data. The two indexes that the walk-through builds are removed first.
+Needs ../shared/data. With an argument only the commands with that in them. The indexes that those commands build are
+removed first; that of the texts takes most of the time.
 """
 
 from __future__ import annotations
@@ -22,18 +24,22 @@ _BLOCK = re.compile(r"```console\n\$ (.+?)\n(.*?)```", re.DOTALL)
 
 
 def main() -> None:
-    """Runs all, from the repository root."""
-    for index in ("medpix", "bccd"):
-        shutil.rmtree(ROOT / "data" / "indexes" / index, ignore_errors=True)
+    """Runs them, from the repository root."""
+    part = sys.argv[1] if len(sys.argv) > 1 else ""
+    for index in ("medpix", "bccd", "texts"):
+        if part in f"indexes/{index}":
+            shutil.rmtree(ROOT / "data" / "indexes" / index, ignore_errors=True)
     from PIL import Image
 
     with Image.open(SMEAR) as smear:
         smear.convert("RGB").save(TORN)
     TORN.write_bytes(TORN.read_bytes()[:-20_000])
     text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(
-        _BLOCK.sub(lambda block: f"```console\n$ {block[1]}\n{_printed(block[1])}```", text), encoding="utf-8"
-    )
+    PAGE.write_text(_BLOCK.sub(lambda block: _again(block) if part in block[1] else block[0], text), encoding="utf-8")
+
+
+def _again(block: re.Match[str]) -> str:
+    return f"```console\n$ {block[1]}\n{_printed(block[1])}```"
 
 
 def _printed(command: str) -> str:
