@@ -35,7 +35,7 @@ PARTS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
     "images": lambda work, _: scale_images.measured(work, sum(scale_images.SPLITS.values())),
     "query": scale_query.measured,
     "passages": scale_passages.measured,
-    "kills": scale_kills.measured,
+    "kills": lambda work, data: scale_kills.measured(work / "kills", data),
     "peers": scale_peers.measured,
 }
 
@@ -50,10 +50,10 @@ def main() -> None:
     file = ROOT / "benchmarks" / "index_scale.json"
     for name in args.only or PARTS:
         print(name, file=sys.stderr)
-        results = json.loads(file.read_text()) if file.exists() else {}
-        results[name] = {"recipe": recipe(), **PARTS[name](args.work, args.data)}
+        found = {"recipe": recipe(), **PARTS[name](args.work, args.data)}
+        results = {**(json.loads(file.read_text()) if file.exists() else {}), name: found}
         file.write_text(json.dumps({part: results[part] for part in PARTS if part in results}, indent=1) + "\n")
-        print(json.dumps(results[name], indent=1))
+        print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

@@ -166,7 +166,7 @@ class Memory:
 
     def _watch(self) -> None:
         while not self._over.wait(2):
-            self.samples.append((self._records(), rss_mib()))
+            self.samples.append((self._records(), round(rss_mib())))
 
     def _records(self) -> int:
         with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:

@@ -4,7 +4,8 @@
 
 The index goes through the house's own build: tiny images whose pixels are a number, and an embedder that looks the
 number's vector up (`scale_made`). Searches through the index return whole records (caption, source, licence,
-thumbnail), those through FAISS row numbers. Both are asked the same vectors in turn, in one process.
+thumbnail), those through FAISS row numbers. Both are asked the same vectors in turn, in one process. Without a model,
+what memory the build takes is the index's own.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from scale_images import Memory
 from scale_made import K, looked_up, mixtures, pixels_of, timed, wider
 
 from indexer import Index, IndexConfig, Query, build_index, open_index
+from indexer.manifest import DATABASE
 
 IMAGES, DIM, QUESTIONS = 79_789, 512, 300
 
@@ -47,7 +50,7 @@ def measured(work: Path, data: Path, images: int = IMAGES) -> dict[str, Any]:
     _write(folder, images)
     shutil.rmtree(out, ignore_errors=True)
     source = {"kind": "rocov2", "path": str(folder), "splits": ["train"]}
-    with looked_up(made):
+    with looked_up(made), Memory(out / DATABASE) as memory:
         report = build_index(IndexConfig.model_validate({"out": str(out), "sources": [source]}))
     stored = made.vectors(range(images))
     plain: Any = faiss.IndexFlatIP(DIM)
@@ -63,6 +66,7 @@ def measured(work: Path, data: Path, images: int = IMAGES) -> dict[str, Any]:
     return {
         "vectors": [images, DIM],
         "build_images_a_second": round(report.rate, 1),
+        "build_mib_by_images": [list(sample) for sample in memory.samples[:: max(1, len(memory.samples) // 12)]],
         "first_search_s": round(first, 3),
         "query_ms_p50": round(ours, 2),
         "faiss_ms_p50": round(faiss_ms, 2),

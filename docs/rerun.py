@@ -1,10 +1,10 @@
 """Runs the commands of docs/walkthrough.md again, in their order, and puts in what they print.
 
     python docs/rerun.py
-    python docs/rerun.py indexes/texts
+    python docs/rerun.py indexes/bccd
 
 Needs ../shared/data. With an argument only the commands with that in them. The indexes that those commands build are
-removed first; that of the texts takes most of the time.
+removed first.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _BLOCK = re.compile(r"```console\n\$ (.+?)\n(.*?)```", re.DOTALL)
 def main() -> None:
     """Runs them, from the repository root."""
     part = sys.argv[1] if len(sys.argv) > 1 else ""
-    for index in ("medpix", "bccd", "texts"):
+    for index in ("medpix", "bccd"):
         if part in f"indexes/{index}":
             shutil.rmtree(ROOT / "data" / "indexes" / index, ignore_errors=True)
     from PIL import Image

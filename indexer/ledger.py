@@ -19,7 +19,7 @@ from indexer.database import CHECKED, VISIBLE, checksum, to_columns
 from indexer.entries import Changes, Entry, Known
 from indexer.notes import PassNotes
 from indexer.types import Kind, Rows, SourceFailure, Vectors
-from indexer.words import optimize_sql
+from indexer.words import count_sql, optimize_sql
 
 _VECTORS_A_BATCH = 4096
 
@@ -158,6 +158,12 @@ class Ledger:
             )
             self._execute("UPDATE records SET retired = NULL WHERE retired = :target")  # of one that was killed
             self._execute("UPDATE records SET retired = :target WHERE row IN (SELECT row FROM gone)")
+
+    def count_words(self, kind: Kind) -> None:
+        """Counts the words that are common among the records of a kind, for searches to know them by."""
+        with self._db:
+            for statement in count_sql(kind):
+                self._db.execute(statement)
 
     def compact(self) -> None:
         """Gives back what deleted rows took, in the records and in their words. Not inside a transaction."""

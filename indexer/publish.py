@@ -114,6 +114,7 @@ def _write_space(
     numbers, records = ledger.numbers(kind), ledger.count(kind)
     if not records:
         return None
+    ledger.count_words(kind)
     if embedder is not None:
         record, dim = embedder.record, embedder.embedder.dim
     elif old is not None:

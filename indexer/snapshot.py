@@ -18,7 +18,7 @@ from indexer.publish import SPACES
 from indexer.records import IDS_A_STATEMENT, RecordReader
 from indexer.types import Evidence, Filter, Kind, Query, Rows
 from indexer.vectors import VectorFile
-from indexer.words import Stemmer, known_sql, matching_sql, query_of
+from indexer.words import Stemmer, common_sql, known_sql, matching_sql, query_of
 
 _POOL = 50
 """How many of the nearest, and of the best by words, are fused."""
@@ -110,10 +110,7 @@ class Snapshot(RecordReader):
     def _worded(self, kind: Kind, text: str, pool: int, excluded: set[int], among: Rows | None) -> list[int]:
         """The vectors of the records of a kind that say most of a text's words, best first, at most `pool`."""
         stems = self._stemmer.words(text)
-        known: dict[str, int] = {}
-        for start in range(0, len(stems), IDS_A_STATEMENT):
-            marks, named = marks_of("t", list(stems)[start : start + IDS_A_STATEMENT])
-            known |= {row["term"]: row["doc"] for row in self.select(known_sql(kind, marks), named)}
+        known = self._known(kind, list(stems))
         match = query_of(stems, known)
         most = pool + len(excluded)
         while match:
@@ -125,6 +122,16 @@ class Snapshot(RecordReader):
                 return kept[:pool]
             most *= 4
         return []
+
+    def _known(self, kind: Kind, stems: list[str]) -> dict[str, int]:
+        """In how many records each stem stands; without those that stand in none."""
+        known: dict[str, int] = {}
+        for sql in (common_sql, known_sql):
+            left = [stem for stem in stems if stem not in known]
+            for start in range(0, len(left), IDS_A_STATEMENT):
+                marks, named = marks_of("t", left[start : start + IDS_A_STATEMENT])
+                known |= {row["term"]: row["doc"] for row in self.select(sql(kind, marks), named)}
+        return known
 
     def _among(self, kind: Kind, only: Filter) -> Rows | None:
         """The vectors of records that a filter lets through, ascending, None for all; the last filters' are kept."""

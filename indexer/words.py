@@ -17,6 +17,9 @@ a lone word may: a commoner one finds nothing by BM25 that a vector would not.
 BM25 weighs a word that stands in one of ten records about a fifth of one that stands in one of 50,000, and FTS5
 scores every record that holds any of the words: the common ones cost most and say least.
 """
+COMMON = 1_000
+"""How many records a word stands in whose number is kept: FTS5 finds it by reading the word's whole list, which for the
+few common ones took most of a query's time at a million records."""
 _TITLE_WEIGHT = 2.0
 
 _SCHEMA = """
@@ -25,6 +28,7 @@ CREATE VIRTUAL TABLE IF NOT EXISTS TABLE_OF_KIND USING fts5(
     text, title, content='TABLE_OF_KIND_said', content_rowid='row', tokenize='porter unicode61 remove_diacritics 2'
 );
 CREATE VIRTUAL TABLE IF NOT EXISTS TABLE_OF_KIND_known USING fts5vocab(TABLE_OF_KIND, 'row');
+CREATE TABLE IF NOT EXISTS TABLE_OF_KIND_common (term TEXT PRIMARY KEY, doc INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TRIGGER IF NOT EXISTS TABLE_OF_KIND_added AFTER INSERT ON records WHEN new.kind = 'KIND' BEGIN
     INSERT INTO TABLE_OF_KIND (rowid, text, title) VALUES (new.row, new.text, new.title);
 END;
@@ -49,9 +53,23 @@ def matching_sql(kind: Kind) -> str:
     )
 
 
+def common_sql(kind: Kind, marks: str) -> str:
+    """How many rows held each of the common ones among the stems of `marks`, when they were counted last."""
+    return f"SELECT term, doc FROM {_TABLES[kind]}_common WHERE term IN ({marks})"  # noqa: S608 - as above
+
+
 def known_sql(kind: Kind, marks: str) -> str:
-    """How many rows hold each of the stems that `marks` stand for."""
+    """How many rows hold each of the stems that `marks` stand for; slow for common ones."""
     return f"SELECT term, doc FROM {_TABLES[kind]}_known WHERE term IN ({marks})"  # noqa: S608 - as above
+
+
+def count_sql(kind: Kind) -> tuple[str, str]:
+    """Two statements that count the common words anew."""
+    table = _TABLES[kind]
+    return (
+        f"DELETE FROM {table}_common",  # noqa: S608 - as above
+        f"INSERT INTO {table}_common SELECT term, doc FROM {table}_known WHERE doc >= {COMMON}",  # noqa: S608 - as above
+    )
 
 
 def optimize_sql(kind: Kind) -> str:

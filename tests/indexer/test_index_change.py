@@ -70,6 +70,29 @@ def test_words_find_what_vectors_of_hashes_cannot(built: Path) -> None:
     )
 
 
+def test_common_words_are_counted_once_a_generation_and_not_at_each_query(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.words.COMMON", 2)
+    more = [{"id": f"e{n}", "text": f"Colic, a drain, case {n}."} for n in range(2)]
+    texts = text_config(write_jsonl(tmp_path / "more.jsonl", more))
+    add_to_index(built, index_config(built, texts).sources, progress=False)
+    with closing(sqlite3.connect(built / DATABASE)) as database:
+        counted = dict(database.execute("SELECT term, doc FROM passage_words_common"))
+        known = dict(database.execute("SELECT term, doc FROM passage_words_known"))
+    assert counted == {term: count for term, count in known.items() if count >= 2}
+    assert (counted["drain"], counted["colic"], "gallbladd" in counted) == (3, 3, False)
+    with open_index(built) as index:
+        asked: list[str] = []
+        select = index._snapshot.select
+        monkeypatch.setattr(index._snapshot, "select", lambda sql, values: asked.append(sql) or select(sql, values))
+        query = Query("passages", unit_vector("q"), 6, text="drains colic")
+        (hits,) = index.search([query])
+    assert {"e0#0", "e1#0"} <= {hit.id for hit in hits if "words" in hit.found_by}
+    assert any("_common" in sql for sql in asked)
+    assert not any("_known" in sql for sql in asked)
+
+
 def test_titles_count_and_accents_do_not(built: Path) -> None:
     assert found(built, "gallstones")[0] == "d2#0"
     assert found(built, "naive")[0] == "d3#0"
