@@ -15,6 +15,7 @@ from indexer.entries import Changes, Entry, Known
 from indexer.ledger import Ledger
 from indexer.pipeline import MAX_HELD_BYTES, Prepared, Ready, Unchanged, prepare
 from indexer.publish import SpaceEmbedder
+from indexer.sources.chunking import embedded
 from indexer.types import Example, Kind, Passage, Source, SourceFailure, SourceImage
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ class Run:
 def embedded_text(record: Example | Passage) -> str:
     """What is embedded of a passage: its text under its title."""
     if isinstance(record, Passage):
-        return f"{record.title}\n{record.text}" if record.title else record.text
+        return embedded(record.title, record.text)
     return record.caption
 
 

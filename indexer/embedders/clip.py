@@ -15,7 +15,7 @@ from imaging.memory import keep_freed_memory
 from indexer.embedders import files
 from indexer.embedders.clip_tokens import measure_of
 from indexer.embedders.config import OpenClipConfig
-from indexer.embedders.tokens import Measure
+from indexer.embedders.tokens import CountsTokens, Measure
 from indexer.errors import EmbedderUnavailableError
 from indexer.types import Vectors
 
@@ -48,7 +48,7 @@ class _Loaded:
         return vectors
 
 
-class OpenClipEmbedder:
+class OpenClipEmbedder(CountsTokens):
     """An open_clip model as an embedder. Nothing heavy is imported or read before the first embedding."""
 
     def __init__(self, name: str, config: OpenClipConfig) -> None:
@@ -62,21 +62,9 @@ class OpenClipEmbedder:
         self._folder = folder
         self._loaded: _Loaded | None = None
         self._tokenizer: Callable[[list[str]], torch.Tensor] | None = None
-        self._measured: Measure | None = None
 
-    @property
-    def max_tokens(self) -> int:
-        """What the text tower reads of one text, its special tokens taken off."""
-        return self._measure().most
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """The tokens of each text, without special ones, as the model's own tokenizer makes them."""
-        return self._measure().count(texts)
-
-    def _measure(self) -> Measure:
-        if self._measured is None:
-            self._measured = measure_of(self._tokenize())
-        return self._measured
+    def _read_measure(self) -> Measure:
+        return measure_of(self._tokenize())
 
     def embed_images(self, images: Sequence[LoadedImage]) -> Vectors:
         """Unit vectors of the images, float32 `(n, dim)`. Raises EmbedderUnavailableError at the first use."""

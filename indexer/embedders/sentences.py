@@ -13,7 +13,7 @@ from imaging import LoadedImage
 from imaging.memory import keep_freed_memory
 from indexer.embedders import files
 from indexer.embedders.config import SentenceTransformersConfig
-from indexer.embedders.tokens import Measure, read_json, read_tokenizer
+from indexer.embedders.tokens import CountsTokens, Measure, read_json, read_tokenizer
 from indexer.errors import EmbedderUnavailableError, EmbedderUnsuitableError
 from indexer.types import Vectors
 
@@ -26,7 +26,7 @@ _NO_LIMIT = 1 << 30
 _WIDTH_KEYS = ("out_features", "embedding_dimension", "word_embedding_dimension")
 
 
-class SentenceTransformersEmbedder:
+class SentenceTransformersEmbedder(CountsTokens):
     """A sentence-transformers model as an embedder. Nothing heavy is imported or read before the first embedding."""
 
     def __init__(self, name: str, config: SentenceTransformersConfig) -> None:
@@ -39,21 +39,9 @@ class SentenceTransformersEmbedder:
         self._config = config
         self._folder = folder
         self._model: SentenceTransformer | None = None
-        self._measured: Measure | None = None
 
-    @property
-    def max_tokens(self) -> int:
-        """What the model reads of one text, its special tokens and its prompt taken off."""
-        return self._measure().most
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """The tokens of each text, without special ones, as the model's own tokenizer makes them."""
-        return self._measure().count(texts)
-
-    def _measure(self) -> Measure:
-        if self._measured is None:
-            self._measured = _measure(self._folder or files.fetch(self._config, self._name), self._name)
-        return self._measured
+    def _read_measure(self) -> Measure:
+        return _measure(self._folder or files.fetch(self._config, self._name), self._name)
 
     def embed_images(self, images: Sequence[LoadedImage]) -> NoReturn:
         """Raises EmbedderUnsuitableError: this kind embeds texts."""

@@ -6,8 +6,10 @@ Imports neither torch nor a model's weights. Knows nothing of what the texts are
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,27 @@ class Measure:
 
     count: Callable[[Sequence[str]], list[int]]
     most: int
+
+
+class CountsTokens(ABC):
+    """How embedders of texts count tokens: by what `_read_measure` reads of their tokenizer, at the first use."""
+
+    @property
+    def max_tokens(self) -> int:
+        """What the model reads of one text; special tokens, and a prompt it has of its own, taken off."""
+        return self._measure.most
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The tokens of each text, without special ones, as the model's own tokenizer makes them."""
+        return self._measure.count(texts)
+
+    @cached_property
+    def _measure(self) -> Measure:
+        return self._read_measure()
+
+    @abstractmethod
+    def _read_measure(self) -> Measure:
+        """Reads the tokenizer; no weights. Raises EmbedderUnavailableError."""
 
 
 class TokenCount:
