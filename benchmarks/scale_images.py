@@ -4,8 +4,9 @@
 
 The images are the project's own drawings (`pocket/render.py`), each cropped, turned, lit and sized many ways, as JPEG
 files in the archive's zips with its CSVs beside them; they are made once. The build runs in a process of its own by the
-embedded encoder. Before and after it another process times the encoder alone, on images decoded before: the ratio of
-the two is what decoding, hashing, thumbnails and the database cost.
+embedded encoder. Another process times the encoder alone, on images decoded before: ahead of the build, after it, and
+every few minutes of it, the build being stopped meanwhile and those seconds not counted. The ratio of the two is what
+decoding, hashing, thumbnails and the database cost.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import json
 import random
 import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -32,7 +34,6 @@ from pathlib import Path
 from typing import Any
 
 import machine
-import numpy as np
 from PIL import Image
 
 from indexer import IndexConfig, build_index, load_embedder
@@ -46,7 +47,8 @@ KINDS: tuple[RenderKind, ...] = ("radiograph", "slice", "smear", "fluorescence",
 DRAWINGS = 1_000
 LONGEST_SIDE_PX = (350, 750)
 ALONE = 512
-"""How many images the encoder is timed on by itself, before and after."""
+"""How many images the encoder is timed on by itself, each time."""
+STOPPED_EVERY_S = 240
 SETTLED = 10_000
 """From which image on memory should be flat."""
 
@@ -61,7 +63,10 @@ def main() -> None:
     folder = args.work / f"rocov2-{args.images}"
     if args.step:
         config = _config(folder, args.work / f"images-{args.images}")
-        print(json.dumps(alone(config) if args.step == "alone" else built(config)))
+        if args.step == "alone":
+            alone(config)
+        else:
+            print(json.dumps(built(config)))
         return
     draw(folder, args.work / "drawings", args.images)
     if not args.draw_only:
@@ -69,22 +74,47 @@ def main() -> None:
 
 
 def measured(work: Path, images: int) -> dict[str, Any]:
-    """Draws the images where they are not there yet and builds the index anew, the encoder timed before and after."""
+    """Draws the images where they are not there yet and builds the index anew, the encoder timed in between."""
     draw(work / f"rocov2-{images}", work / "drawings", images)
-    before, build, after = (_step(step, work, images) for step in ("alone", "build", "alone"))
-    rate = 2 / (1 / before["images_a_second"] + 1 / after["images_a_second"])
+    timer = _step("alone", work, images)
+    rates = [_rate(timer)]
+    build, stopped = _step("build", work, images), 0.0
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            build.wait(STOPPED_EVERY_S)
+            break
+        build.send_signal(signal.SIGSTOP)
+        since = time.perf_counter()
+        rates.append(_rate(timer))
+        build.send_signal(signal.SIGCONT)
+        stopped += time.perf_counter() - since
+    rates.append(_rate(timer))
+    timer.communicate("")
+    if build.returncode:
+        raise SystemExit(f"the build ended with {build.returncode}")
+    found: dict[str, Any] = json.loads(build.communicate()[0].splitlines()[-1])
+    seconds = found.pop("seconds") - stopped
+    rate, alone_rate = found["images"] / seconds, len(rates) / sum(1 / rate for rate in rates)
     return {
-        **build,
-        "embedder_alone": {"before": before, "after": after},
-        "build_over_embedder_alone": round(build["images_a_second"] / rate, 3),
+        **found,
+        "build_seconds": round(seconds, 1),
+        "images_a_second": round(rate, 2),
+        "encoder_alone_images_a_second": {"mean": round(alone_rate, 2), "each": rates},
+        "build_over_encoder_alone": round(rate / alone_rate, 3),
     }
 
 
-def _step(step: str, work: Path, images: int) -> dict[str, Any]:
+def _step(step: str, work: Path, images: int) -> subprocess.Popen[str]:
     command = [sys.executable, __file__, "--work", str(work), "--images", str(images), "--step", step]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def _rate(timer: subprocess.Popen[str]) -> float:
+    """Images a second of the encoder by itself, now."""
+    print("go", file=timer.stdin, flush=True)
+    for line in timer.stdout or ():
+        return float(line)
+    raise SystemExit("the process that times the encoder ended early")
 
 
 def draw(folder: Path, drawings: Path, images: int) -> None:
@@ -198,8 +228,7 @@ def built(config: IndexConfig) -> dict[str, Any]:
         "images": total,
         "failures": report.failed,
         "mean_kib_an_image": round(sum(file.stat().st_size for file in packed) / total / 1024, 1),
-        "build_seconds": round(seconds, 1),
-        "images_a_second": round(total / seconds, 2),
+        "seconds": seconds,
         "peak_mib": round(machine.peak_mib()),
         "mib_at_10000_to_20000_images": round(memory.between(SETTLED, 2 * SETTLED)),
         "mib_over_the_last_10000_images": round(memory.between(total - SETTLED, total + 1)),
@@ -207,19 +236,16 @@ def built(config: IndexConfig) -> dict[str, Any]:
     }
 
 
-def alone(config: IndexConfig) -> dict[str, Any]:
-    """The encoder on decoded images, in the build's own batches."""
+def alone(config: IndexConfig) -> None:
+    """For each line that comes in, times the encoder on decoded images, in the build's own batches; prints a rate."""
     embedder = load_embedder(config.image_embedder)
     pictures = [item.image.load() for item in islice(_spread(config), ALONE)]
     embedder.embed_images(pictures[: config.batch_size])
-    start = time.perf_counter()
-    for first in range(0, len(pictures), config.batch_size):
-        embedder.embed_images(pictures[first : first + config.batch_size])
-    seconds = time.perf_counter() - start
-    return {
-        "images_a_second": round(len(pictures) / seconds, 2),
-        "mean_pixels_an_image": round(float(np.mean([p.pixels.shape[0] * p.pixels.shape[1] for p in pictures]))),
-    }
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        for first in range(0, len(pictures), config.batch_size):
+            embedder.embed_images(pictures[first : first + config.batch_size])
+        print(round(len(pictures) / (time.perf_counter() - start), 2), flush=True)
 
 
 def _spread(config: IndexConfig) -> Iterator[SourceImage]:

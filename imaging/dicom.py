@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from imaging.errors import ImageError
 from imaging.limits import check_frame, check_size
@@ -75,7 +76,7 @@ def _decode(dataset: Any, name: str, frame: int) -> Decoded:
         gray, how = _gray(values, dataset, frame - 1)
         notes += [how] if how else []
         pixels = as_rgb(255 - gray if dataset.PhotometricInterpretation == "MONOCHROME1" else gray)
-    return Decoded(np.ascontiguousarray(pixels), _acquisition(dataset, frame - 1), tuple(notes))
+    return Decoded(Image.fromarray(pixels), _acquisition(dataset, frame - 1), tuple(notes))
 
 
 def _kind(dataset: Any) -> str:

@@ -8,6 +8,7 @@ import zlib
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from imaging.errors import ImageError
 from imaging.limits import MAX_VOLUME_BYTES, check_frame, check_size
@@ -57,7 +58,7 @@ def decode_nifti(data: bytes, name: str, frame: int | None) -> Decoded:
         raise ImageError(f"{name}: damaged NIfTI file ({type(error).__name__})") from error
     gray = scale_to_uint8(values[::-1, ::-1].T)  # axes lead to the right, to the front, to the head
     notes = (f"axial slice {chosen} of {slices}", "values scaled to 8 bits by percentile")
-    return Decoded(np.ascontiguousarray(as_rgb(gray)), Acquisition(spacing_mm=(spacing[1], spacing[0])), notes)
+    return Decoded(Image.fromarray(as_rgb(gray)), Acquisition(spacing_mm=(spacing[1], spacing[0])), notes)
 
 
 def _head(data: bytes) -> bytes:

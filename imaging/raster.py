@@ -56,17 +56,20 @@ def _pillow(opened: Image.Image, name: str, frame: int) -> Decoded:
     if frame > 1:
         opened.seek(frame - 1)
         check_size(name, opened.width, opened.height)
-    image: Image.Image = ImageOps.exif_transpose(opened)
+    image: Image.Image = opened
+    ImageOps.exif_transpose(image, in_place=True)
     acquisition = Acquisition(channels=channels)
     if image.mode.startswith("I") or image.mode == "F":
         notes.append(f"{'float' if image.mode == 'F' else '16- or 32-bit'} values scaled to 8 bits by percentile")
         gray = scale_to_uint8(np.asarray(image, dtype=np.float32))
-        return Decoded(as_rgb(gray), acquisition, tuple(notes))
+        return Decoded(Image.fromarray(as_rgb(gray)), acquisition, tuple(notes))
     if image.has_transparency_data:
         notes.append("transparency laid over white")
         layered = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered)
-    return Decoded(np.array(image.convert("RGB"), dtype=np.uint8), acquisition, tuple(notes))
+    picture = image.convert("RGB")
+    picture.info.clear()  # a file's comments would go on into the thumbnail
+    return Decoded(picture, acquisition, tuple(notes))
 
 
 def _tifffile(data: bytes, name: str, frame: int) -> Decoded:
@@ -86,7 +89,8 @@ def _tifffile(data: bytes, name: str, frame: int) -> Decoded:
         raise
     except Exception as error:  # tifffile raises almost anything on damaged bytes
         raise ImageError(f"{name}: damaged image: {' '.join(str(error).split()) or type(error).__name__}") from error
-    return Decoded(255 - pixels if inverted else pixels, Acquisition(channels=channels), tuple(notes))
+    upright = Image.fromarray(255 - pixels if inverted else pixels)
+    return Decoded(upright, Acquisition(channels=channels), tuple(notes))
 
 
 def _page(values: NDArray[Any], planes: bool) -> tuple[Pixels, list[str]]:

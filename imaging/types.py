@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 Pixels = NDArray[np.uint8]
 """uint8 RGB, `(height, width, 3)`, upright."""
@@ -24,16 +25,16 @@ class Acquisition:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """What a reader of a format makes of a file: pixels, how they were taken, what had to change."""
+    """What a reader of a format makes of a file: an upright RGB picture, how it was taken, what had to change."""
 
-    pixels: Pixels
+    picture: Image.Image
     acquisition: Acquisition = field(default_factory=Acquisition)
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedImage:
-    """A decoded image file.
+    """A decoded image file; `picture` is upright RGB and is never changed.
 
     `sha256` is of the file's bytes (and of the frame's number, where one was named), `phash` a 64-bit perceptual hash
     of the pixels (both lower-case hex).
@@ -41,16 +42,26 @@ class LoadedImage:
     """
 
     name: str
-    pixels: Pixels = field(repr=False)
+    picture: Image.Image = field(repr=False)
     sha256: str
     phash: str
     acquisition: Acquisition = field(default_factory=Acquisition)
     notes: tuple[str, ...] = ()
 
     @property
+    def pixels(self) -> Pixels:
+        """A copy of the pixels, made at each use."""
+        return np.array(self.picture)
+
+    @property
     def height(self) -> int:
-        return int(self.pixels.shape[0])
+        return self.picture.height
 
     @property
     def width(self) -> int:
-        return int(self.pixels.shape[1])
+        return self.picture.width
+
+    @property
+    def nbytes(self) -> int:
+        """Memory the picture takes: Pillow keeps four bytes a pixel."""
+        return 4 * self.picture.width * self.picture.height

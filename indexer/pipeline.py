@@ -71,13 +71,13 @@ class _Held:
     def add(self, image: imaging.LoadedImage) -> None:
         """An image is decoded."""
         with self._lock:
-            self.bytes += image.pixels.nbytes
+            self.bytes += image.nbytes
 
     def release(self, prepared: Prepared) -> Prepared:
         """What is prepared, its pixels no longer counted."""
         if isinstance(prepared, Ready) and prepared.image is not None:
             with self._lock:
-                self.bytes -= prepared.image.pixels.nbytes
+                self.bytes -= prepared.image.nbytes
         return prepared
 
 
@@ -112,7 +112,7 @@ def _prepare_image(item: SourceImage, known: Known | None, held: _Held) -> Prepa
         if known is not None and known.content_hash == content_hash(_with_bytes(item, item.image.sha256()).example):
             return Unchanged(known.row)
         image = item.image.load()
-        thumbnail = imaging.thumbnail(image.pixels, THUMBNAIL_SIDE_PX)
+        thumbnail = imaging.thumbnail(image.picture, THUMBNAIL_SIDE_PX)
     except imaging.ImageError as error:
         return SourceFailure(example.source, example.id, str(error))
     except OSError as error:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, KeysView, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +19,7 @@ from indexer.ledger import Ledger
 from indexer.pipeline import MAX_HELD_BYTES, Prepared, Ready, Unchanged, prepare
 from indexer.publish import SpaceEmbedder
 from indexer.sources.chunking import embedded
-from indexer.types import Example, Kind, Passage, Source, SourceFailure, SourceImage
+from indexer.types import Embedder, Example, Kind, Passage, Source, SourceFailure, SourceImage, Vectors
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -25,9 +28,25 @@ MOST_FAILURES = 1000
 """So many failures are in a report; the index's database has all of them."""
 _MOST_A_COMMIT = 4
 """Records of one commit, in batches of the embedder; there are more than one where records share vectors."""
+_TEXTS_AN_IMAGE = 4
+"""How many texts are embedded at a time instead of one image: of more, more are alike in length and few are padded."""
+_IN_FLIGHT = 2
+"""Batches of images being embedded at a time: where the cores of a CPU have finished one, they find the next."""
+_MAX_BATCH_BYTES = MAX_HELD_BYTES // (1 + _IN_FLIGHT)
 
 Item = SourceImage | Passage | SourceFailure
 Key = tuple[Kind, str]
+NewVectors = dict[bytes, NDArray[np.float32]]
+"""By `said_hash`."""
+
+
+@dataclass(frozen=True)
+class _Flight:
+    """A batch whose new vectors, by the `said_hash`es `new`, are being computed."""
+
+    batch: list[Entry]
+    new: KeysView[bytes]
+    vectors: Future[Vectors]
 
 
 class Run:
@@ -49,6 +68,7 @@ class Run:
         self._batch: list[Entry] = []
         self._new: dict[bytes, Ready] = {}  # by `said_hash`, what is to be embedded for the batch
         self._held_bytes = 0  # of pixels, in `_new`
+        self._flying: deque[_Flight] = deque()
         self._begun: set[str] = set()
         self._ahead: deque[tuple[Key | None, int]] = deque()  # key and steps of what `prepare` has not given back
         self._pending: dict[Key, str] = {}  # ids that are being prepared or in the batch, and their source
@@ -70,19 +90,25 @@ class Run:
 
         self._ledger.resume()
         hidden = None if progress is None else not progress
-        with tqdm(total=total, desc=title, unit=" records", file=sys.stderr, disable=hidden, mininterval=0.5) as bar:
+        with (
+            ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="batch") as pool,
+            tqdm(total=total, desc=title, unit=" records", file=sys.stderr, disable=hidden, mininterval=0.5) as bar,
+        ):
+            self._pool = pool
             for source in sources:
                 for item in prepare(self._unique(source), self._lookup, 2 * self._batch_size):
                     self._take_one(item, *self._ahead.popleft(), bar)
                 self._embed(bar)
+            self._land(bar, 0)
         self.changes = self._ledger.changes()
 
     def _take_one(self, item: Prepared, key: Key | None, steps: int, bar: tqdm[Any]) -> None:
         match item:
             case Ready():
                 self._gather(item)
-                full = len(self._new) >= self._batch_size or len(self._batch) >= _MOST_A_COMMIT * self._batch_size
-                if full or self._held_bytes > MAX_HELD_BYTES:
+                size = self._batch_size * (_TEXTS_AN_IMAGE if item.image is None else 1)
+                full = len(self._new) >= size or len(self._batch) >= _MOST_A_COMMIT * size
+                if full or self._held_bytes > _MAX_BATCH_BYTES:
                     self._embed(bar)
             case Unchanged():
                 self._ledger.keep(item.row)
@@ -93,27 +119,45 @@ class Run:
                 self._fail(item, key, steps, bar)
 
     def _gather(self, ready: Ready) -> None:
-        """Puts a record into the batch; it is to be embedded where nothing that says the same has a vector."""
+        """Puts a record into the batch; it is to be embedded where nothing that says the same has or gets a vector."""
         said = said_hash(ready.staged.record)
         vector = self._ledger.vector_of(said)
         self._batch.append(Entry(ready.staged, said, vector))
-        if vector is None and said not in self._new:
+        if vector is None and said not in self._new and not any(said in flight.new for flight in self._flying):
             self._new[said] = ready
-            self._held_bytes += ready.image.pixels.nbytes if ready.image is not None else 0
+            self._held_bytes += ready.image.nbytes if ready.image is not None else 0
 
     def _embed(self, bar: tqdm[Any]) -> None:
-        """Embeds and commits what has gathered. A batch is of one source and so of one space."""
-        batch, self._batch = self._batch, []
-        new, self._new = self._new, {}
-        self._held_bytes = 0
-        if not batch:
+        """Begins to embed what has gathered, and commits what was begun before. A batch is of one space."""
+        if not self._batch:
             return
-        space = "images" if isinstance(batch[0].staged.record, Example) else "passages"
+        space = "images" if isinstance(self._batch[0].staged.record, Example) else "passages"
+        embedder = self._spaces[space].embedder
         if space not in self._begun:
-            embedder = self._spaces[space].embedder
             self._ledger.begin(space, embedder.fingerprint, self._spaces[space].name, self._config_file)
             self._begun.add(space)
-        vectors = self._vectors(space, new) if new else {}
+        if self._new:
+            embedder.load()
+        vectors = self._pool.submit(_vectors, embedder, tuple(self._new.values()))
+        self._flying.append(_Flight(self._batch, self._new.keys(), vectors))
+        self._batch, self._new, self._held_bytes = [], {}, 0
+        # Texts one batch at a time: there is nothing to decode beside them, and tokenizers are not for two threads.
+        self._land(bar, _IN_FLIGHT - 1 if space == "images" else 0)
+
+    def _land(self, bar: tqdm[Any], left: int) -> None:
+        """Commits the batches begun first, in their order, until no more than `left` are being embedded."""
+        while len(self._flying) > left:
+            flight = self._flying[0]
+            vectors = dict(zip(flight.new, flight.vectors.result(), strict=True))
+            self._flying.popleft()
+            finite = {said: vector for said, vector in vectors.items() if np.isfinite(vector).all()}
+            self._commit(flight.batch, finite, bar)
+
+    def _commit(self, batch: list[Entry], vectors: NewVectors, bar: tqdm[Any]) -> None:
+        """Stages the records of a batch; those fail whose vector is not finite: nothing can be found by it."""
+        for position, entry in enumerate(batch):
+            if entry.vector is None and entry.said not in vectors:  # it is of a batch before, or not finite
+                batch[position] = dataclasses.replace(entry, vector=self._ledger.vector_of(entry.said))
         good = [entry for entry in batch if entry.vector is not None or entry.said in vectors]
         self._ledger.stage(good, vectors)
         self.embedded += len(vectors)
@@ -125,18 +169,6 @@ class Run:
                 failure = SourceFailure(record.source, record.id, "its vector is not finite")
                 self._fail(failure, _key(record), _steps(record), bar)
             self._pending.pop(_key(record), None)
-
-    def _vectors(self, space: str, new: dict[bytes, Ready]) -> dict[bytes, NDArray[np.float32]]:
-        """The vectors of what is new, without those that are not finite: nothing can be found by them."""
-        embedder = self._spaces[space].embedder
-        images = [ready.image for ready in new.values() if ready.image is not None]
-        vectors = (
-            embedder.embed_images(images)
-            if images
-            else embedder.embed_texts([embedded_text(ready.staged.record) for ready in new.values()])
-        )
-        finite: list[bool] = np.asarray(np.isfinite(vectors).all(axis=1)).tolist()
-        return {said: vector for said, vector, fine in zip(new, vectors, finite, strict=True) if fine}
 
     def _fail(self, failure: SourceFailure, key: Key | None, steps: int, bar: tqdm[Any]) -> None:
         """Notes what could not be used: under `key` where it is a record whose id is then taken."""
@@ -179,6 +211,16 @@ class Run:
         if self._found is not None and self._found[0] == (kind, id_):
             return self._found[1]
         return self._ledger.lookup(kind, id_)
+
+
+def _vectors(embedder: Embedder, new: Sequence[Ready]) -> Vectors:
+    """The vectors of records that are all images or all passages, `(n, dim)`."""
+    if not new:
+        return np.empty((0, embedder.dim), np.float32)
+    images = [ready.image for ready in new if ready.image is not None]
+    if images:
+        return embedder.embed_images(images)
+    return embedder.embed_texts([embedded_text(ready.staged.record) for ready in new])
 
 
 def embedded_text(record: Example | Passage) -> str:

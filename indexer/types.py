@@ -175,6 +175,7 @@ class Embedder(TokenCounter, Protocol):
 
     `fingerprint` is a SHA-256 over the configuration and weights; vectors of different fingerprints
     must never be compared. It is known before the weights are loaded, which `load` or the first embedding does.
+    Once it is loaded, several threads embed images at a time.
     """
 
     id: str

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-import numpy as np
+from PIL import Image
 
 from imaging.types import LoadedImage
 from indexer.types import Evidence, Example, Passage
@@ -27,7 +27,7 @@ _HEADS = (
 )  # fmt: skip
 _ORDERS = ("Describe this image.", "What does this image show? Answer in one or two sentences.", "Caption this image.",
            "Describe this image in one to three sentences.", "Write a caption.", "Describe the image.")  # fmt: skip
-_IMAGE = LoadedImage("image", np.zeros((1, 1, 3), np.uint8), "", "")
+_IMAGE = LoadedImage("image", Image.new("RGB", (1, 1)), "", "")
 _CAPTION, _PASSAGE, _QUESTION = "@caption@", "@passage@", "@question@"
 
 

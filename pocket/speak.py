@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from imaging import LoadedImage, Pixels
 from indexer import Embedder, Evidence, Example, load_embedder
@@ -79,4 +80,4 @@ def _prompt(picture: Pixels, captions: Sequence[str], question: str) -> Prompt:
 
 
 def _loaded(picture: Pixels) -> LoadedImage:
-    return LoadedImage("picture", picture, sha256="", phash="")
+    return LoadedImage("picture", Image.fromarray(picture), sha256="", phash="")

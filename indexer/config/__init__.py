@@ -27,8 +27,8 @@ class IndexConfig(configs.StrictModel):
     """An index: where it goes, what it is made of, and what embeds it.
 
     `image_embedder` and `text_embedder` are names in `configs/embedders/` or paths of such files;
-    `batch_size` is how many records are embedded and committed at a time; spaces of more than `exact_up_to`
-    vectors are searched through lists of them (IVF) instead of one by one.
+    `batch_size` is how many images are embedded and committed at a time, and four times as many passages; spaces of
+    more than `exact_up_to` vectors are searched through lists of them (IVF) instead of one by one.
     """
 
     out: str

@@ -40,10 +40,9 @@ class _Loaded:
     def encode(self, images: Sequence[LoadedImage]) -> Vectors:
         """Unit vectors of one batch."""
         import torch
-        from PIL import Image
 
         with torch.inference_mode():
-            pixels = torch.stack([self.preprocess(Image.fromarray(image.pixels)) for image in images])
+            pixels = torch.stack([self.preprocess(image.picture) for image in images])
             vectors: Vectors = self.model.encode_image(pixels.to(self.device), normalize=True).float().cpu().numpy()
         return vectors
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _WEIGHTS = "model.safetensors"
-_BATCH = 32
+_BATCH = {"cuda": 64, "cpu": 8}  # texts are sorted by length, and a small batch pads few of them
 _NO_LIMIT = 1 << 30
 _WIDTH_KEYS = ("out_features", "embedding_dimension", "word_embedding_dimension")
 
@@ -53,9 +53,10 @@ class SentenceTransformersEmbedder(CountsTokens):
         """Unit vectors of the texts, float32 `(n, dim)`; the tokenizer cuts a text at the model's length."""
         if not texts:
             return np.empty((0, self.dim), np.float32)
-        vectors = self.load().encode(
+        model = self.load()
+        vectors = model.encode(
             list(texts),
-            batch_size=_BATCH,
+            batch_size=_BATCH.get(model.device.type, _BATCH["cpu"]),
             show_progress_bar=False,
             convert_to_numpy=True,
             normalize_embeddings=True,

@@ -154,5 +154,5 @@ def test_hashes_follow_the_bytes_and_the_picture() -> None:
 
 
 def test_a_thumbnail_keeps_the_proportions(ramp: Image.Image) -> None:
-    with Image.open(io.BytesIO(thumbnail(np.asarray(ramp), 40))) as small:
+    with Image.open(io.BytesIO(thumbnail(ramp, 40))) as small:
         assert small.size == (40, 30)

@@ -45,6 +45,9 @@ class HashEmbedder(WordCounter):
         self.dim = DIM
         self.batches: list[int] = []
 
+    def load(self) -> object:
+        return self
+
     def embed_images(self, images: Sequence[LoadedImage]) -> Vectors:
         return self._embed([image.sha256 for image in images])
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from index_makers import folder_config, index_config, text_config, write_embedder, write_images, write_jsonl
+from PIL import Image
 
 import configs
 import imaging
@@ -107,7 +108,8 @@ def test_images_are_shared_out_over_the_cores_in_their_order(tiny_clip: Path) ->
     embedder = load_embedder(OpenClipConfig(kind="open_clip", folder=str(tiny_clip)))
     rng = np.random.default_rng(0)
     images = [
-        imaging.LoadedImage(str(n), rng.integers(0, 256, (40, 50, 3), np.uint8), sha256="", phash="") for n in range(13)
+        imaging.LoadedImage(str(n), Image.fromarray(rng.integers(0, 256, (40, 50, 3), np.uint8)), sha256="", phash="")
+        for n in range(13)
     ]
     threads = torch.get_num_threads()
     together = embedder.embed_images(images)

@@ -76,7 +76,9 @@ def families(found: Sequence[Evidence]) -> dict[str, tuple[str, ...]]:
 @pytest.fixture
 def two(tmp_path: Path, hashes: Embedders) -> IndexConfig:
     """An index of six images; four of them come from a second source too."""
-    config = index_config(tmp_path / "ix", pictures(tmp_path / "one", 6), pictures(tmp_path / "two", 4), **hashes.names)
+    config = index_config(
+        tmp_path / "ix", pictures(tmp_path / "one", 6), pictures(tmp_path / "two", 4), **hashes.names, batch_size=1
+    )
     report = build_index(config, progress=False)
     assert (report.added, report.embedded, report.reused, report.counts) == (10, 6, 4, {"example": 10})
     assert "4 share a vector that was there" in report.lines()[0]
@@ -111,7 +113,7 @@ def test_nothing_new_stays_nothing_new(two: IndexConfig) -> None:
 def test_duplicates_within_a_batch(tmp_path: Path, hashes: Embedders) -> None:
     rows = [(f"d{n}", "Title", f"Text {n % 3}.") for n in range(20)]
     report = build_index(
-        index_config(tmp_path / "ix", texts(tmp_path / "t.jsonl", rows), **hashes.names), progress=False
+        index_config(tmp_path / "ix", texts(tmp_path / "t.jsonl", rows), **hashes.names, batch_size=1), progress=False
     )
     assert (report.embedded, report.reused, hashes.batches) == (3, 17, [3])
     expected = {f"d{n}#0": tuple(f"d{m}#0" for m in range(n + 3, 20, 3)) for n in range(3)}
@@ -121,7 +123,7 @@ def test_duplicates_within_a_batch(tmp_path: Path, hashes: Embedders) -> None:
 def test_passages_are_the_same_by_title_and_text_but_for_white_space(tmp_path: Path, hashes: Embedders) -> None:
     rows = [("a", "Title", "The same text."), ("b", "Title ", "The  same\ntext."), ("c", "Other", "The same text.")]
     report = build_index(
-        index_config(tmp_path / "ix", texts(tmp_path / "t.jsonl", rows), **hashes.names), progress=False
+        index_config(tmp_path / "ix", texts(tmp_path / "t.jsonl", rows), **hashes.names, batch_size=1), progress=False
     )
     assert (report.embedded, report.reused) == (2, 1)
     assert families(search(tmp_path / "ix", "passages")) == {"a#0": ("b#0",), "c#0": ()}
@@ -189,8 +191,10 @@ def test_a_filter_shows_the_record_that_passes(two: IndexConfig) -> None:
 def test_words_do_not_count_twice(tmp_path: Path, hashes: Embedders) -> None:
     distinct = [("a", "T", "The lung and the pleura."), ("b", "T", "Pleura, pleura."), ("c", "T", "A stone.")]
     same = [(f"copy{n}", "T", "Pleura, pleura.") for n in range(60)]
-    plain = index_config(tmp_path / "plain", texts(tmp_path / "p.jsonl", distinct), **hashes.names)
-    folded = index_config(tmp_path / "folded", texts(tmp_path / "f.jsonl", distinct + same), **hashes.names)
+    plain = index_config(tmp_path / "plain", texts(tmp_path / "p.jsonl", distinct), **hashes.names, batch_size=1)
+    folded = index_config(
+        tmp_path / "folded", texts(tmp_path / "f.jsonl", distinct + same), **hashes.names, batch_size=1
+    )
     for config in (plain, folded):
         build_index(config, progress=False)
     one, other = (search(tmp_path / name, "passages", k=3, text="lung pleura") for name in ("plain", "folded"))
@@ -206,7 +210,9 @@ def test_a_licence_that_changes_embeds_nothing(tmp_path: Path, hashes: Embedders
     rows = [("a", "T", "One."), ("b", "T", "Two.")]
     path = tmp_path / "ix"
     images = pictures(tmp_path / "one", 3, license="CC BY 4.0")
-    config = index_config(path, images, texts(tmp_path / "t.jsonl", rows, license="CC BY 4.0"), **hashes.names)
+    config = index_config(
+        path, images, texts(tmp_path / "t.jsonl", rows, license="CC BY 4.0"), **hashes.names, batch_size=1
+    )
     build_index(config, progress=False)
     files = {file.name: file.read_bytes() for file in path.glob("*.faiss")}
     hashes.created.clear()
@@ -253,7 +259,9 @@ def content(path: Path) -> tuple[list[Any], list[Any], np.ndarray[Any, Any]]:
 def test_killed_between_duplicates_the_end_is_the_same(tmp_path: Path, hashes: Embedders, after: int) -> None:
     rows = [(f"d{n}", "T", f"Text {n % 17}.") for n in range(60)]
     source = texts(tmp_path / "t.jsonl", rows)
-    whole, killed = (index_config(tmp_path / name, source, **hashes.names) for name in ("whole", "killed"))
+    whole, killed = (
+        index_config(tmp_path / name, source, **hashes.names, batch_size=1) for name in ("whole", "killed")
+    )
     build_index(whole, progress=False)
     patch = stopping(after)
     with pytest.raises(KeyboardInterrupt):
@@ -270,7 +278,7 @@ def test_killed_between_duplicates_the_end_is_the_same(tmp_path: Path, hashes: E
 
 def test_a_stopped_rebuild_and_a_build_do_not_make_two_vectors_of_one_text(tmp_path: Path, hashes: Embedders) -> None:
     source = texts(tmp_path / "t.jsonl", [(f"d{n}", "T", f"Text {n % 9}.") for n in range(18)])
-    config = index_config(tmp_path / "ix", source, **hashes.names)
+    config = index_config(tmp_path / "ix", source, **hashes.names, batch_size=1)
     build_index(config, progress=False)
     texts(tmp_path / "t.jsonl", [(f"d{n}", "T", f"Text {n % 10}.") for n in range(30)])
     patch = stopping(1)
@@ -283,7 +291,7 @@ def test_a_stopped_rebuild_and_a_build_do_not_make_two_vectors_of_one_text(tmp_p
 
 def test_a_stopped_build_that_goes_on_as_a_rebuild_has_all_vectors(tmp_path: Path, hashes: Embedders) -> None:
     source = texts(tmp_path / "t.jsonl", [(f"d{n}", "T", f"Text {n}.") for n in range(6)])
-    config = index_config(tmp_path / "ix", source, **hashes.names)
+    config = index_config(tmp_path / "ix", source, **hashes.names, batch_size=1)
     build_index(config, progress=False)
     rows = [(f"e{n}", "T", f"Text {n}.") for n in range(30)]  # the first six take vectors of the current generation
     texts(tmp_path / "t.jsonl", rows)
@@ -327,7 +335,7 @@ def test_any_sequence_of_changes_keeps_every_source_and_one_vector_each(
         ids = rng.sample(range(40), rng.randint(8, 30))
         rows = [(f"d{n}", "T", f"Text {rng.choice((n % 7, n % 5, n))}.") for n in ids]
         licences = {"license": rng.choice(("CC0", "CC BY 4.0"))}
-        config = index_config(path, texts(tmp_path / "t.jsonl", rows, **licences), **hashes.names)
+        config = index_config(path, texts(tmp_path / "t.jsonl", rows, **licences), **hashes.names, batch_size=1)
         patch = stopping(rng.randint(0, 3))
         for _ in range(rng.randint(0, 2)):
             try:
@@ -362,7 +370,7 @@ def test_near_duplicates_are_counted_and_kept(tmp_path: Path, hashes: Embedders)
     for number, level in ((1, 1), (2, 9)):  # the same pixels in files that differ
         Image.fromarray(noise).save(tmp_path / "one" / "images" / f"{number}.png", compress_level=level)
     Image.fromarray(255 - noise[::-1]).save(tmp_path / "one" / "images" / "3.png")
-    report = build_index(index_config(tmp_path / "ix", source, **hashes.names), progress=False)
+    report = build_index(index_config(tmp_path / "ix", source, **hashes.names, batch_size=1), progress=False)
     assert report.embedded == 5
     with open_index(tmp_path / "ix") as index:
         phashes = [e.phash for e in index.examples([f"one{n}" for n in range(5)])]
@@ -380,7 +388,7 @@ def test_failures_beyond_those_reported_are_counted_and_written(
     source = pictures(tmp_path / "one", 12)
     for number in range(9):
         (tmp_path / "one" / "images" / f"{number}.png").write_bytes(b"no image")
-    config = index_config(tmp_path / "ix", source, **hashes.names)
+    config = index_config(tmp_path / "ix", source, **hashes.names, batch_size=1)
     report = build_index(config, progress=False)
     assert (report.failed, [f.id for f in report.failures]) == (9, ["one0", "one1", "one2"])
     assert report.lines()[1:] == [
@@ -402,7 +410,7 @@ def test_an_id_is_taken_even_by_a_record_that_cannot_be_used(tmp_path: Path, has
     file = tmp_path / "one" / "records.jsonl"
     again = [{**json.loads(line), "id": f"one{n}"} for n, line in enumerate(file.read_text().splitlines()[-2:])]
     write_jsonl(file, [*(json.loads(line) for line in file.read_text().splitlines()), *again])
-    report = build_index(index_config(tmp_path / "ix", source, **hashes.names), progress=False)
+    report = build_index(index_config(tmp_path / "ix", source, **hashes.names, batch_size=1), progress=False)
     assert [f.id for f in report.failures] == ["one0", "one0", "one1"]
     assert all("already a record's of one" in f.reason for f in report.failures[1:])
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tokenizers import Tokenizer
 
 from imaging import LoadedImage
@@ -34,7 +35,7 @@ def spelling() -> Tokenizer:
 
 
 def _picture() -> LoadedImage:
-    return LoadedImage("picture", np.zeros((1, 1, 3), np.uint8), sha256="", phash="")
+    return LoadedImage("picture", Image.new("RGB", (1, 1)), sha256="", phash="")
 
 
 def samples() -> Iterator[list[Sample]]:

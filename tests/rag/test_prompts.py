@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.prompts import ChatPromptTemplate
+from PIL import Image
 
 from configs import ConfigError
 from imaging import LoadedImage, thumbnail
@@ -17,8 +17,8 @@ from rag.errors import TemplateError
 from rag.prompts import PromptInputs, PromptTemplate, list_templates
 from vlm.types import Prompt
 
-PIXELS = np.zeros((8, 8, 3), np.uint8)
-IMAGE = LoadedImage("q.png", PIXELS, "0" * 64, "0" * 16)
+PICTURE = Image.new("RGB", (8, 8))
+IMAGE = LoadedImage("q.png", PICTURE, "0" * 64, "0" * 16)
 
 
 def words(texts: Sequence[str]) -> list[int]:
@@ -26,7 +26,7 @@ def words(texts: Sequence[str]) -> list[int]:
 
 
 def example(n: int, caption: str) -> Evidence:
-    return Evidence(Example(f"e{n}", caption, "test", thumbnail=thumbnail(PIXELS)), score=0.9, rank=n)
+    return Evidence(Example(f"e{n}", caption, "test", thumbnail=thumbnail(PICTURE)), score=0.9, rank=n)
 
 
 def passage(n: int, text: str) -> Evidence:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from imaging import LoadedImage
 from tests.vlm import tiny
@@ -15,7 +16,7 @@ from vlm import Message, ModelConfig, Prompt
 
 def picture(seed: int, height: int = 70, width: int = 100) -> LoadedImage:
     pixels = np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8)
-    return LoadedImage(f"image-{seed}", pixels, sha256=f"{seed:064x}", phash=f"{seed:016x}")
+    return LoadedImage(f"image-{seed}", Image.fromarray(pixels), sha256=f"{seed:064x}", phash=f"{seed:016x}")
 
 
 def prompt(text: str = "Describe this image.", *images: LoadedImage, system: str = "You describe images.") -> Prompt:

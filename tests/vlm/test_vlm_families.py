@@ -11,7 +11,6 @@ from transformers import AutoConfig, AutoModelForImageTextToText
 from tests.vlm.conftest import picture, prompt
 from tests.vlm.test_vlm_engine import KINDS, Configs
 from vlm import FAMILIES, Message, ModelUnusable, Prompt, PromptError, open_engine
-from vlm.families.base import pil
 
 CHAT_KINDS = [kind for kind in KINDS if kind != "paligemma"]
 IMAGE_TOKEN = {
@@ -62,7 +61,7 @@ def test_chat_layout_is_the_processors_own(kind: str, config_of: Configs) -> Non
     ]
     rendered = processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
     expected = processor(
-        text=[rendered], images=[[pil(first), pil(second)]], return_tensors="pt", add_special_tokens=False
+        text=[rendered], images=[[first.picture, second.picture]], return_tensors="pt", add_special_tokens=False
     )
     assert torch.equal(inputs["input_ids"], expected["input_ids"])
     assert torch.equal(inputs["pixel_values"], expected["pixel_values"])

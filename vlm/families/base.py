@@ -6,8 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from PIL import Image
-
 from imaging import LoadedImage
 from vlm.errors import ModelUnusable
 from vlm.families.control_tokens import ControlTokens
@@ -71,11 +69,6 @@ class ChatFamily(Family):
             )
 
 
-def pil(image: LoadedImage) -> Image.Image:
-    """The image as processors take it: PIL, RGB."""
-    return Image.fromarray(image.pixels)
-
-
 def _chat(prompt: Prompt, control: ControlTokens) -> list[dict[str, Any]]:
     return [{"role": m.role, "content": _content(m, control)} for m in prompt.messages if m.parts]
 
@@ -85,7 +78,7 @@ def _content(message: Message, control: ControlTokens) -> list[dict[str, Any]]:
     content: list[dict[str, Any]] = []
     for part in message.parts:
         if isinstance(part, LoadedImage):
-            content.append({"type": "image", "image": pil(part)})
+            content.append({"type": "image", "image": part.picture})
         elif content and content[-1]["type"] == "text":
             content[-1]["text"] += part
         else:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vlm.errors import ModelUnusable, PromptError
-from vlm.families.base import LANGUAGE_LINEARS, Family, pil
+from vlm.families.base import LANGUAGE_LINEARS, Family
 from vlm.families.control_tokens import ControlTokens
 from vlm.types import Prompt
 
@@ -31,7 +31,7 @@ class PaliGemma(Family):
         if any(len(prompt.images) != 1 for prompt in prompts):
             raise PromptError("PaliGemma reads exactly one image with each prompt. Ask about one image at a time")
         inputs = processor(
-            images=[[pil(prompt.images[0])] for prompt in prompts],
+            images=[[prompt.images[0].picture] for prompt in prompts],
             text=[processor.image_token + control.broken(_prefix(prompt)) for prompt in prompts],
             padding=True,
         )
