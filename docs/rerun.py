@@ -26,7 +26,7 @@ _BLOCK = re.compile(r"```console\n\$ (.+?)\n(.*?)```", re.DOTALL)
 def main() -> None:
     """Runs them, from the repository root."""
     part = sys.argv[1] if len(sys.argv) > 1 else ""
-    for index in ("medpix", "bccd"):
+    for index in ("medpix", "texts", "bccd"):
         if part in f"indexes/{index}":
             shutil.rmtree(ROOT / "data" / "indexes" / index, ignore_errors=True)
     from PIL import Image

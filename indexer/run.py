@@ -5,21 +5,16 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, KeysView, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from indexer.database import said_hash
 from indexer.entries import Changes, Entry, Known
+from indexer.flights import MOST_IN_FLIGHT, Flights, NewVectors
 from indexer.ledger import Ledger
 from indexer.pipeline import MAX_HELD_BYTES, Prepared, Ready, Unchanged, prepare
 from indexer.publish import SpaceEmbedder
-from indexer.sources.chunking import embedded
-from indexer.types import Embedder, Example, Kind, Passage, Source, SourceFailure, SourceImage, Vectors
+from indexer.types import Example, Kind, Passage, Source, SourceFailure, SourceImage
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -30,23 +25,10 @@ _MOST_A_COMMIT = 4
 """Records of one commit, in batches of the embedder; there are more than one where records share vectors."""
 _TEXTS_AN_IMAGE = 4
 """How many texts are embedded at a time instead of one image: of more, more are alike in length and few are padded."""
-_IN_FLIGHT = 2
-"""Batches of images being embedded at a time: where the cores of a CPU have finished one, they find the next."""
-_MAX_BATCH_BYTES = MAX_HELD_BYTES // (1 + _IN_FLIGHT)
+_MAX_BATCH_BYTES = MAX_HELD_BYTES // (1 + MOST_IN_FLIGHT)
 
 Item = SourceImage | Passage | SourceFailure
 Key = tuple[Kind, str]
-NewVectors = dict[bytes, NDArray[np.float32]]
-"""By `said_hash`."""
-
-
-@dataclass(frozen=True)
-class _Flight:
-    """A batch whose new vectors, by the `said_hash`es `new`, are being computed."""
-
-    batch: list[Entry]
-    new: KeysView[bytes]
-    vectors: Future[Vectors]
 
 
 class Run:
@@ -68,7 +50,7 @@ class Run:
         self._batch: list[Entry] = []
         self._new: dict[bytes, Ready] = {}  # by `said_hash`, what is to be embedded for the batch
         self._held_bytes = 0  # of pixels, in `_new`
-        self._flying: deque[_Flight] = deque()
+        self._flights = Flights()
         self._begun: set[str] = set()
         self._ahead: deque[tuple[Key | None, int]] = deque()  # key and steps of what `prepare` has not given back
         self._pending: dict[Key, str] = {}  # ids that are being prepared or in the batch, and their source
@@ -91,15 +73,14 @@ class Run:
         self._ledger.resume()
         hidden = None if progress is None else not progress
         with (
-            ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="batch") as pool,
+            self._flights,
             tqdm(total=total, desc=title, unit=" records", file=sys.stderr, disable=hidden, mininterval=0.5) as bar,
         ):
-            self._pool = pool
             for source in sources:
                 for item in prepare(self._unique(source), self._lookup, 2 * self._batch_size):
                     self._take_one(item, *self._ahead.popleft(), bar)
                 self._embed(bar)
-            self._land(bar, 0)
+            self._commit(bar, 0)
         self.changes = self._ledger.changes()
 
     def _take_one(self, item: Prepared, key: Key | None, steps: int, bar: tqdm[Any]) -> None:
@@ -123,7 +104,7 @@ class Run:
         said = said_hash(ready.staged.record)
         vector = self._ledger.vector_of(said)
         self._batch.append(Entry(ready.staged, said, vector))
-        if vector is None and said not in self._new and not any(said in flight.new for flight in self._flying):
+        if vector is None and said not in self._new and not self._flights.carry(said):
             self._new[said] = ready
             self._held_bytes += ready.image.nbytes if ready.image is not None else 0
 
@@ -136,24 +117,17 @@ class Run:
         if space not in self._begun:
             self._ledger.begin(space, embedder.fingerprint, self._spaces[space].name, self._config_file)
             self._begun.add(space)
-        if self._new:
-            embedder.load()
-        vectors = self._pool.submit(_vectors, embedder, tuple(self._new.values()))
-        self._flying.append(_Flight(self._batch, self._new.keys(), vectors))
+        self._flights.begin(embedder, self._batch, self._new)
         self._batch, self._new, self._held_bytes = [], {}, 0
         # Texts one batch at a time: there is nothing to decode beside them, and tokenizers are not for two threads.
-        self._land(bar, _IN_FLIGHT - 1 if space == "images" else 0)
+        self._commit(bar, MOST_IN_FLIGHT - 1 if space == "images" else 0)
 
-    def _land(self, bar: tqdm[Any], left: int) -> None:
-        """Commits the batches begun first, in their order, until no more than `left` are being embedded."""
-        while len(self._flying) > left:
-            flight = self._flying[0]
-            vectors = dict(zip(flight.new, flight.vectors.result(), strict=True))
-            self._flying.popleft()
-            finite = {said: vector for said, vector in vectors.items() if np.isfinite(vector).all()}
-            self._commit(flight.batch, finite, bar)
+    def _commit(self, bar: tqdm[Any], left: int) -> None:
+        """Commits batches in their order until no more than `left` are being embedded."""
+        for batch, vectors in self._flights.land(left):
+            self._stage(batch, vectors, bar)
 
-    def _commit(self, batch: list[Entry], vectors: NewVectors, bar: tqdm[Any]) -> None:
+    def _stage(self, batch: list[Entry], vectors: NewVectors, bar: tqdm[Any]) -> None:
         """Stages the records of a batch; those fail whose vector is not finite: nothing can be found by it."""
         for position, entry in enumerate(batch):
             if entry.vector is None and entry.said not in vectors:  # it is of a batch before, or not finite
@@ -211,23 +185,6 @@ class Run:
         if self._found is not None and self._found[0] == (kind, id_):
             return self._found[1]
         return self._ledger.lookup(kind, id_)
-
-
-def _vectors(embedder: Embedder, new: Sequence[Ready]) -> Vectors:
-    """The vectors of records that are all images or all passages, `(n, dim)`."""
-    if not new:
-        return np.empty((0, embedder.dim), np.float32)
-    images = [ready.image for ready in new if ready.image is not None]
-    if images:
-        return embedder.embed_images(images)
-    return embedder.embed_texts([embedded_text(ready.staged.record) for ready in new])
-
-
-def embedded_text(record: Example | Passage) -> str:
-    """What is embedded of a passage: its text under its title."""
-    if isinstance(record, Passage):
-        return embedded(record.title, record.text)
-    return record.caption
 
 
 def _key(record: Example | Passage) -> Key:

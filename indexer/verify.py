@@ -14,11 +14,11 @@ import imaging
 from indexer.database import CHECKED, VISIBLE, checksum
 from indexer.embedders.files import sha256_of
 from indexer.errors import IndexCorruptError
+from indexer.flights import embedded_text
 from indexer.images import image_ref
 from indexer.index import Index
 from indexer.manifest import DATABASE
 from indexer.publish import SPACES
-from indexer.run import embedded_text
 from indexer.snapshot import Snapshot
 from indexer.types import Filter, Kind, Rows, Vectors
 

@@ -14,7 +14,7 @@ import yaml
 from PIL import Image
 
 from imaging import LoadedImage
-from indexer import IndexConfig, Vectors
+from indexer import Evidence, IndexConfig, Query, Vectors, open_index
 from indexer.embedders.config import EmbedderConfig
 
 DIM = 16
@@ -154,3 +154,29 @@ def write_tiny_sentences(folder: Path) -> Path:
 def write_embedder(path: Path, kind: str, folder: Path) -> str:
     path.write_text(yaml.safe_dump({"kind": kind, "folder": str(folder)}), encoding="utf-8")
     return str(path)
+
+
+def pictures(root: Path, count: int, **more: Any) -> dict[str, Any]:
+    """A source of images whose files and captions are the same in every folder; ids and articles are its own."""
+    records = write_images(root, count)
+    own = [{**r, "id": f"{root.name}{n}", "case": f"{root.name}-case{n}", **more} for n, r in enumerate(records)]
+    write_jsonl(root / "records.jsonl", own)
+    fields = {"id": "id", "image": "image", "caption": "caption", "article": "case", "license": "license"}
+    return folder_config(root, fields=fields if more else {k: v for k, v in fields.items() if k != "license"})
+
+
+def texts(file: Path, rows: Sequence[tuple[str, str, str]], **more: Any) -> dict[str, Any]:
+    """A source of passages from ids, titles and texts."""
+    write_jsonl(file, [{"id": i, "title": title, "text": text, **more} for i, title, text in rows])
+    fields = {"title": "title", **({"license": "license"} if "license" in more else {})}
+    return text_config(file, fields=fields)
+
+
+def search(path: Path, space: str = "images", k: int = 100, **query: Any) -> list[Evidence]:
+    with open_index(path) as index:
+        return index.search([Query(space, unit_vector("q"), k, **query)])[0]
+
+
+def families(found: Sequence[Evidence]) -> dict[str, tuple[str, ...]]:
+    """The id of each record that is shown, and the ids of its copies."""
+    return {e.id: tuple(copy.id for copy in e.copies) for e in found}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from index_makers import WordCounter
 
 from indexer import Passage, SourceFailure, load_embedder
-from indexer.run import embedded_text
+from indexer.flights import embedded_text
 from indexer.sources.chunking import MOST_TOKENS, OVERLAP_TOKENS, Chunker, Cut, Text, embedded
 from indexer.sources.context import SourceContext
 from indexer.sources.documents import Document
