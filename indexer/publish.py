@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from indexer.manifest import (
     sync_folder,
     write_manifest,
 )
-from indexer.types import Embedder, Kind
+from indexer.types import Embedder, Kind, Rows, Vectors
 from indexer.vectors import VectorFile
 
 SPACES: dict[str, Kind] = {"images": "example", "passages": "passage"}
@@ -121,18 +123,18 @@ def _write_space(
         record, dim = old.embedder, old.dim
     else:
         raise IndexCorruptError(f"index {path}: {records} {kind}s without vectors. Build it again with --rebuild")
-    vectors = VectorFile.empty(dim)
+    kept: Iterable[tuple[Rows, Vectors]] = ()
     if old is not None:
         carried = _carried(path, old)
         if np.array_equal(np.sort(carried.rows()), numbers) and (len(numbers) > exact_up_to) == bool(old.approximate):
             return old.model_copy(update={"records": records, "embedder": record})
-        vectors.add(carried.batches(keep=numbers))
-    vectors.add(ledger.vectors(kind))
+        kept = carried.batches(keep=numbers)
+    file = path / f"{name}-{ledger.target:06d}.faiss"
+    vectors = VectorFile.write(file, dim, chain(kept, ledger.vectors(kind)))
     if not np.array_equal(np.sort(vectors.rows()), numbers):
+        file.unlink()
         reason = f"index {path}: damaged: {len(vectors)} vectors for {records} {kind}s"
         raise IndexCorruptError(f"{reason}, which have {len(numbers)}. Build it again with --rebuild")
-    file = path / f"{name}-{ledger.target:06d}.faiss"
-    vectors.write(file)
     return Space(
         embedder=record,
         dim=dim,

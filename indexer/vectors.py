@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from indexer.approximate import CANDIDATES, ApproximateSearch, ListFile, reconstruct, write_lists
 from indexer.errors import IndexCorruptError
-from indexer.faiss_files import write_durably
+from indexer.faiss_files import write_exact
 from indexer.types import Rows, Vectors
 
 # Scores of one pair differ by this much at most between FAISS's ways of computing them.
@@ -30,11 +30,10 @@ class VectorFile:
         self._lists = lists
 
     @classmethod
-    def empty(cls, dim: int) -> VectorFile:
-        """A file without vectors."""
-        import faiss
-
-        return cls(faiss.IndexIDMap2(faiss.IndexFlatIP(dim)))
+    def write(cls, path: Path, dim: int, batches: Iterable[tuple[Rows, Vectors]]) -> VectorFile:
+        """Writes vectors `(n, dim)` with their row numbers, and opens the file, mapped. Raises OSError."""
+        write_exact(path, dim, batches)
+        return cls.read(path, mapped=True)
 
     @classmethod
     def read(cls, path: Path, lists: ListFile | None = None, *, mapped: bool = False) -> VectorFile:
@@ -59,10 +58,6 @@ class VectorFile:
         """Writes lists of these vectors, for searches that do not compare all of them."""
         return write_lists(path, self._index)
 
-    def write(self, path: Path) -> None:
-        """Writes the file and makes it durable. Raises OSError."""
-        write_durably(self._index, path)
-
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
@@ -75,11 +70,6 @@ class VectorFile:
         import faiss
 
         return faiss.vector_to_array(self._index.id_map).astype(np.int64)
-
-    def add(self, batches: Iterable[tuple[Rows, Vectors]]) -> None:
-        """Adds vectors `(n, dim)` under their row numbers."""
-        for rows, vectors in batches:
-            self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), rows)
 
     def get(self, rows: Rows) -> Vectors:
         """The vectors of rows it has, float32 `(n, dim)`."""

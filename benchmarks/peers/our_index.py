@@ -79,8 +79,8 @@ def save(inputs: step.Inputs, folder: Path) -> None:
 
     write = VectorFile.write
 
-    def killed(vectors: VectorFile, file: Path) -> None:
-        write(vectors, file)
+    def killed(file: Path, *given: Any) -> None:
+        write(file, *given)
         step.killed_half_way(file)
 
     fewer = "texts-every-second.jsonl"

@@ -28,9 +28,7 @@ def clustered(count: int, seed: int) -> Vectors:
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[VectorFile, VectorFile, float]:
     """The same vectors searched exactly and by lists, and the recall that was measured of the lists."""
     folder = tmp_path_factory.mktemp("lists")
-    exact = VectorFile.empty(DIM)
-    exact.add([(np.arange(COUNT, dtype=np.int64) * 3 + 1, clustered(COUNT, 1))])
-    exact.write(folder / "v.faiss")
+    exact = VectorFile.write(folder / "v.faiss", DIM, [(np.arange(COUNT) * 3 + 1, clustered(COUNT, 1))])
     about = exact.write_lists(folder / "v.lists")
     assert about.probes < about.lists
     return exact, VectorFile.read(folder / "v.faiss", ListFile.read(folder / "v.lists", about)), about.recall_at_10
@@ -105,8 +103,7 @@ def big_index(tmp_path: Path, hashes: object) -> Path:
 def test_lists_are_the_same_for_the_same_vectors(tmp_path: Path) -> None:
     made = []
     for number in range(2):
-        exact = VectorFile.empty(DIM)
-        exact.add([(np.arange(2_000, dtype=np.int64), clustered(2_000, 1))])
+        exact = VectorFile.write(tmp_path / f"{number}.faiss", DIM, [(np.arange(2_000), clustered(2_000, 1))])
         made.append(exact.write_lists(tmp_path / f"{number}.lists").sha256)
     assert made[0] == made[1]
     index = faiss.read_index(str(tmp_path / "0.lists"))

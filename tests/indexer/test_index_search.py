@@ -124,9 +124,9 @@ def test_thousands_of_exclusions(built: Path) -> None:
         assert {evidence.id for evidence in found} == {f"r{COUNT - 2}", f"r{COUNT - 1}"}
 
 
-def test_ties_beyond_k_are_ordered_by_id() -> None:
-    vectors = VectorFile.empty(DIM)
-    vectors.add([(np.arange(500), np.tile(unit_vector("same"), (500, 1)))])
+def test_ties_beyond_k_are_ordered_by_id(tmp_path: Path) -> None:
+    same = np.tile(unit_vector("same"), (500, 1))
+    vectors = VectorFile.write(tmp_path / "v.faiss", DIM, [(np.arange(500), same)])
     ((rows, scores),) = vectors.nearest(unit_vector("same")[None], [2])
     assert sorted(rows.tolist()) == list(range(500))
     assert set(scores.tolist()) == {1.0}
