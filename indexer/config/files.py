@@ -30,9 +30,9 @@ class FolderFields(configs.StrictModel):
 
 
 class JsonlFields(configs.StrictModel):
-    """Which field of a record holds what, for texts."""
+    """Which field of a record holds what, for texts. Several for `id` where only together they name one record."""
 
-    id: str = "id"
+    id: str | list[str] = Field(default="id", min_length=1)
     text: str = "text"
     title: str | None = None
     article: str | None = None

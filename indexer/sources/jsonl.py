@@ -21,7 +21,10 @@ class JsonlSource:
         self.name = config.name
         self._config = config
         self._chunker = chunker
-        wanted = {f"fields.{key}": name for key, name in config.fields.model_dump().items() if name is not None}
+        self._id = [config.fields.id] if isinstance(config.fields.id, str) else config.fields.id
+        others = config.fields.model_dump(exclude={"id"}, exclude_none=True)
+        wanted = {"fields.id" if name == self._id[0] else f"fields.id, {name}": name for name in self._id}
+        wanted |= {f"fields.{key}": name for key, name in others.items()}
         self._table = Table(Path(config.path), wanted, config.where)
 
     def __len__(self) -> int:
@@ -34,10 +37,13 @@ class JsonlSource:
         if isinstance(row, BadRow):
             return SourceFailure(self.name, row.place, row.reason)
         fields, values = self._config.fields, row.values
-        identity, text = text_of(values, fields.id), text_of(values, fields.text)
+        parts = [part for name in self._id if (part := text_of(values, name)) is not None]
+        identity = "/".join(parts) if len(parts) == len(self._id) else None
+        text = text_of(values, fields.text)
         try:
             if identity is None or text is None:
-                raise ValueError(f"{fields.id if identity is None else fields.text} is missing")
+                wanted = ", ".join(self._id) if identity is None else fields.text
+                raise ValueError(f"{wanted} is missing")
             year = year_of(values, fields.year)
         except ValueError as error:
             return SourceFailure(self.name, identity or row.place, str(error))

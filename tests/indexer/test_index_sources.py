@@ -128,11 +128,26 @@ def test_config_names_the_near_key() -> None:
 def test_shipped_index_configs_are_valid() -> None:
     from indexer import load_config
 
-    assert {load_config(name).out for name in ("medpix", "bccd", "pubmed")} == {
+    assert {load_config(name).out for name in ("medpix", "bccd", "pubmed", "texts")} == {
         "data/indexes/medpix",
         "data/indexes/bccd",
         "data/indexes/pubmed",
+        "data/indexes/texts",
     }
+
+
+def test_several_fields_together_name_a_text(tmp_path: Path) -> None:
+    records = [
+        {"doc": "1", "focus": "Sepsis", "text": "An answer."},
+        {"doc": "1", "focus": "Shock", "text": "Another."},
+        {"doc": "2", "text": "Of nothing."},
+    ]
+    path = write_jsonl(tmp_path / "answers.jsonl", records)
+    items = list(source(text_config(path, fields={"id": ["doc", "focus"]}, source="answers")))
+    assert [item.id for item in items] == ["1/Sepsis#0", "1/Shock#0", "line 3"]
+    assert items[-1] == SourceFailure("answers", "line 3", "doc, focus is missing")
+    with pytest.raises(SourceError, match=r"fields\.id, focs: no field 'focs'; did you mean 'focus'\?"):
+        len(source(text_config(path, fields={"id": ["doc", "focs"]})))
 
 
 def test_texts_become_passages(tmp_path: Path) -> None:
