@@ -23,6 +23,7 @@ def open_pipeline(settings: Settings, requests: Sequence[Request], tell: Tell = 
     """
     model = _model(settings)
     tasks: set[Task] = {request.task for request in requests}
+    _check_tasks(model, tasks)
     templates = _templates(settings, model, tasks)
     engine = open_engine(model, settings.model.adapter, settings.batch_size)
     _check_example_images(settings, engine)
@@ -40,6 +41,14 @@ def _model(settings: Settings) -> ModelConfig:
     return load_model_config(settings.model.name, **overrides)
 
 
+def _check_tasks(model: ModelConfig, tasks: set[Task]) -> None:
+    """Raises RequestError for a model that has not learned to do what is asked."""
+    if model.how.max_images == 0:
+        raise RequestError(f"{model.name} reads texts alone. For images take another: python cli.py models list")
+    if "ask" in tasks and not model.how.follows_instructions:
+        raise RequestError(f"{model.name} writes captions and answers no questions. Take --model smolvlm-500m")
+
+
 def _templates(settings: Settings, model: ModelConfig, tasks: set[Task]) -> dict[Task, PromptTemplate]:
     """A template for each task: the one that was asked for where it is of that task, else the default."""
     templates: dict[Task, PromptTemplate] = {}
@@ -51,9 +60,12 @@ def _templates(settings: Settings, model: ModelConfig, tasks: set[Task]) -> dict
                 "see: python cli.py prompts list"
             )
         templates[chosen.config.task] = chosen
-    caption = model.caption_prompt if settings.retrieval.enabled else "zero_shot"
-    defaults: dict[Task, str] = {"caption": caption, "ask": "question"}
-    return {task: templates.get(task) or PromptTemplate.load(defaults[task]) for task in tasks}
+    own = PromptTemplate.load(model.caption_prompt)
+    caption = own if settings.retrieval.enabled or not own.kinds else PromptTemplate.load("zero_shot")
+    return {
+        task: templates.get(task) or (caption if task == "caption" else PromptTemplate.load("question"))
+        for task in tasks
+    }
 
 
 def _check_example_images(settings: Settings, engine: Engine) -> None:

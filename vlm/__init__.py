@@ -2,7 +2,7 @@
 
 from vlm.catalogue import ModelEntry, list_models
 from vlm.config import ModelConfig, load_model_config
-from vlm.engine import TransformersEngine, open_engine
+from vlm.engine import TransformersEngine, open_engine, too_many_images
 from vlm.errors import (
     AdapterMismatch,
     AdapterNotFound,
@@ -41,4 +41,5 @@ __all__ = [
     "list_models",
     "load_model_config",
     "open_engine",
+    "too_many_images",
 ]

@@ -110,10 +110,7 @@ class TransformersEngine:
     def _check_images(self, prompts: Sequence[Prompt]) -> None:
         most = max((len(prompt.images) for prompt in prompts), default=0)
         if self.max_images is not None and most > self.max_images:
-            raise PromptError(
-                f"a prompt with {most} images, but {self.model} reads {self.max_images}. Ask about them one by one, "
-                f"or take a model that reads several: --model smolvlm-500m"
-            )
+            raise PromptError(f"a prompt with {too_many_images(self.model, most, self.max_images)}")
 
     def _by_batch(
         self, prompts: Sequence[Prompt], work: Callable[[Sequence[Prompt]], list[T]]
@@ -157,12 +154,12 @@ class TransformersEngine:
             length = inputs["input_ids"].shape[1]
             meter = LogprobMeter(len(batch), loaded.stop_ids, loaded.device)
             steps = processors(params, meter, length)
-            ids = loaded.model.generate(
-                **inputs, max_new_tokens=params.max_new_tokens, do_sample=False, logits_processor=steps
+            ids = self._config.how.generate(
+                loaded.model, inputs, max_new_tokens=params.max_new_tokens, do_sample=False, logits_processor=steps
             )
             meter.finish(ids[:, -1])
         seconds = (time.perf_counter() - started) / len(batch)
-        texts = loaded.processor.tokenizer.batch_decode(ids[:, length:], skip_special_tokens=True)
+        texts = loaded.tokenizer.batch_decode(ids[:, length:], skip_special_tokens=True)
         return [
             Generation(
                 text=text.strip(),
@@ -187,13 +184,19 @@ class TransformersEngine:
         loaded = self.load()
         from vlm.scoring import answer_logprobs
 
-        tokenizer, control = self._tokenizer
-        texts = [self._config.how.answer_start + control.broken(label) for label in labels]
-        answers = [encoding.ids for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
+        answers = self._answer_ids(labels)
         with _at_work():
             inputs = self._encode(batch, max(map(len, answers)) + 1, loaded)
-            logprobs = answer_logprobs(loaded.model, inputs, answers, loaded.stop_ids)
+            logprobs = answer_logprobs(self._config.how, loaded.model, inputs, answers, loaded.stop_ids)
             return [tuple(row) for row in logprobs.softmax(dim=1).tolist()]
+
+    def _answer_ids(self, answers: Sequence[str]) -> list[list[int]]:
+        """The tokens of each answer as they follow a prompt."""
+        tokenizer, control = self._tokenizer
+        how = self._config.how
+        texts = [how.answer_cue, *(how.answer_cue + how.answer_start + control.broken(answer) for answer in answers)]
+        cue, *ids = (encoding.ids for encoding in tokenizer.encode_batch(texts, add_special_tokens=False))
+        return [several[len(cue) :] for several in ids]
 
     def _encode(self, batch: Sequence[Prompt], new_tokens: int, loaded: Loaded) -> Any:
         """The model's inputs on its device. Raises PromptError where no `new_tokens` more would fit."""
@@ -219,6 +222,16 @@ class TransformersEngine:
         self._batch_size = (size + 1) // 2
         log.warning("%s: out of memory with %d prompts together; going on with %d", self.model, size, self._batch_size)
         return self._batch_size
+
+
+def too_many_images(model: str, images: int, limit: int) -> str:
+    """What to tell of a prompt with more images than a model reads: how many, and what to do."""
+    if limit == 0:
+        return f"{images} images, but {model} reads texts alone. Take a model that reads images: --model pocket"
+    return (
+        f"{images} images, but {model} reads {limit}. Ask about them one by one, or take a model that reads several: "
+        f"--model smolvlm-500m"
+    )
 
 
 def open_engine(config: ModelConfig, adapter: Path | None = None, batch_size: int = 8) -> TransformersEngine:

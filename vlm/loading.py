@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig, GenerationConfig
+from transformers import AutoConfig, AutoProcessor, AutoTokenizer, BitsAndBytesConfig, GenerationConfig
 
 from imaging.memory import keep_freed_memory
 from vlm.adapters import attach_adapter, check_adapter
@@ -37,6 +38,7 @@ class Loaded:
 
     model: Any
     processor: Any
+    tokenizer: Any
     control: ControlTokens
     device: torch.device
     stop_ids: tuple[int, ...]
@@ -60,21 +62,22 @@ def load(config: ModelConfig, folder: Path, adapter: Path | None) -> Loaded:
     with quiet():
         processor = _load_processor(config, folder, where)
         model = _load_model(config, folder, device, where)
-        stop_ids = _stop_ids(model, processor)
+        tokenizer = config.how.tokenizer(processor)
+        stop_ids = _stop_ids(model, config.how.end_ids(tokenizer))
         # The checkpoint's own sampling defaults must not leak into a decoding that GenerationParams describe.
-        model.generation_config = GenerationConfig(
-            eos_token_id=list(stop_ids), pad_token_id=processor.tokenizer.pad_token_id
-        )
-        tower = model.get_submodule(config.how.vision_tower)
-        lay_channels_last(tower)
-        if config.vision_dtype == "bf16":
-            compute_in_bf16(tower, model.dtype, device, config.name)
+        model.generation_config = GenerationConfig(eos_token_id=list(stop_ids), pad_token_id=tokenizer.pad_token_id)
+        if config.how.vision_tower is not None:
+            tower = model.get_submodule(config.how.vision_tower)
+            lay_channels_last(tower)
+            if config.vision_dtype == "bf16":
+                compute_in_bf16(tower, model.dtype, device, config.name)
         if adapter is not None:
             model = attach_adapter(model, adapter, config)
     return Loaded(
         model=model.eval(),
         processor=processor,
-        control=ControlTokens(processor.tokenizer.added_tokens_decoder.values()),
+        tokenizer=tokenizer,
+        control=ControlTokens(tokenizer.added_tokens_decoder.values()),
         device=device,
         stop_ids=stop_ids,
         context=model.config.get_text_config().max_position_embeddings,
@@ -107,12 +110,11 @@ def _check_kind(config: ModelConfig, folder: Path, where: str) -> None:
 
 def _load_processor(config: ModelConfig, folder: Path, where: str) -> Any:
     try:
-        processor = AutoProcessor.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=config.trust_remote_code
-        )
+        kind = AutoTokenizer if config.how.max_images == 0 else AutoProcessor
+        processor = kind.from_pretrained(folder, local_files_only=True, trust_remote_code=config.trust_remote_code)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
         raise ModelUnusable(f"{where}: its processor cannot be loaded: {one_line(error)}") from error
-    tokenizer = getattr(processor, "tokenizer", None)
+    tokenizer = config.how.tokenizer(processor)
     if tokenizer is None:
         raise ModelUnusable(f"{where}: no processor_config.json or preprocessor_config.json beside its config.json")
     tokenizer.padding_side = "left"  # answers must follow their prompts
@@ -129,7 +131,7 @@ def _load_model(config: ModelConfig, folder: Path, device: torch.device, where: 
         options["quantization_config"] = _quantisation(config, folder, dtype, device)
         options["device_map"] = {"": device}
     try:
-        loaded: Any = AutoModelForImageTextToText.from_pretrained(
+        loaded: Any = _auto_class(config).from_pretrained(
             folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **options
         )
         if config.quantisation == "none":  # quantised weights are placed as they are read
@@ -167,7 +169,7 @@ def _kept_modules(config: ModelConfig, folder: Path, device: torch.device) -> li
     """Full names of the linear layers that keep their precision, read off a model without weights."""
     with torch.device("meta"):
         shape = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=config.trust_remote_code)
-        model = AutoModelForImageTextToText.from_config(shape, trust_remote_code=config.trust_remote_code)
+        model = _auto_class(config).from_config(shape, trust_remote_code=config.trust_remote_code)
     uneven = config.quantisation == "nf4" and device.type == "cpu"
     linears = {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
     kept = [
@@ -183,8 +185,12 @@ def _kept_modules(config: ModelConfig, folder: Path, device: torch.device) -> li
     return kept
 
 
-def _stop_ids(model: Any, processor: Any) -> tuple[int, ...]:
-    """Tokens that end an answer: those of the checkpoint, and the tokenizer's own end token."""
+def _auto_class(config: ModelConfig) -> Any:
+    return getattr(transformers, config.how.auto_class)
+
+
+def _stop_ids(model: Any, ends: list[int]) -> tuple[int, ...]:
+    """Tokens that end an answer: those of the checkpoint, and `ends`, the tokenizer's own."""
     own = model.generation_config.eos_token_id
     ids = list(own) if isinstance(own, list) else [own]
-    return tuple(dict.fromkeys(i for i in [*ids, processor.tokenizer.eos_token_id] if i is not None))
+    return tuple(dict.fromkeys(i for i in [*ids, *ends] if i is not None))

@@ -23,6 +23,7 @@ from rag.show import as_text
 from rag.starter import starter_folder
 from rag.types import STAGES, Description, Failure, Request
 from tests.rag.conftest import CountingEmbedder, CountingEngine
+from tests.vlm import tiny
 
 KEYS = (
     "id image image_sha256 caption sentences evidence model adapter prompt index params seed timings_s tokens "
@@ -173,6 +174,38 @@ def test_without_retrieval_there_is_no_evidence(open_with: Callable[..., Pipelin
     assert description.evidence == ()
     assert description.index is None
     assert description.prompt.startswith("zero_shot@")
+
+
+@pytest.fixture
+def tiny_model(tmp_path: Path) -> Callable[[str], str]:
+    """Writes a tiny model of a kind and a file that describes it; returns the file's name."""
+
+    def make(kind: str, caption_prompt: str = "image_only") -> str:
+        tiny.MAKERS[kind](tmp_path / kind)
+        about = f"family: {kind}\npath: {kind}\nprompt_tokens: 100\ncaption_prompt: {caption_prompt}\n"
+        (tmp_path / f"{kind}.yaml").write_text(about + "license: MIT\nparameters: 1000\n")
+        return str(tmp_path / f"{kind}.yaml")
+
+    return make
+
+
+def test_a_model_that_follows_no_instruction_is_given_none(tiny_model: Callable[[str], str], demo: Path) -> None:
+    request = Request("x", (str(demo / "smear.png"),))
+    name = tiny_model("blip")
+    for evidence in ("true", "false"):
+        settings = resolve(assignments=[f"model.name={name}", f"retrieval.enabled={evidence}"])
+        (description,) = described(open_pipeline(settings, [request]), request)
+        assert description.prompt.startswith("image_only@")
+        assert (description.evidence, description.index) == ((), None)
+        assert description.tokens.prompt == 1
+    with pytest.raises(RequestError, match="blip writes captions and answers no questions"):
+        open_pipeline(settings, [Request("x", request.images, "ask", "What is it?")])
+
+
+def test_a_model_of_texts_describes_no_image(tiny_model: Callable[..., str], demo: Path) -> None:
+    settings = resolve(assignments=[f"model.name={tiny_model('llama', 'zero_shot')}"])
+    with pytest.raises(RequestError, match=r"llama reads texts alone\. For images take another: python cli\.py models"):
+        open_pipeline(settings, [Request("x", (str(demo / "smear.png"),))])
 
 
 def test_a_prompt_that_shows_no_evidence_opens_no_index(demo: Path) -> None:

@@ -24,6 +24,14 @@ def prompt(text: str = "Describe this image.", *images: LoadedImage, system: str
     return Prompt(messages, template="test", template_hash="0" * 12)
 
 
+def asked(kind: str, text: str = "Describe this image.", *images: LoadedImage) -> Prompt:
+    """As `prompt`; for a kind that reads no image, without any."""
+    if kind in tiny.TEXT_KINDS:
+        messages = (Message("system", ("You classify texts.",)), Message("user", (text,)))
+        return Prompt(messages, template="test", template_hash="0" * 12)
+    return prompt(text, *images)
+
+
 @pytest.fixture(scope="session")
 def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The folder of a tiny model by its maker's name, made at first use."""

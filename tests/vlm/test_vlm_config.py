@@ -63,7 +63,7 @@ def test_unknown_model_names_the_near_one() -> None:
     [
         ("famly: smolvlm", r"own\.yaml: unknown key 'famly'; did you mean 'family'\?"),
         ("family: smolvml", r"own\.yaml: family: .*unknown family 'smolvml'; did you mean 'smolvlm'\?"),
-        ("family: zzz", r"known are smolvlm, qwen2_vl, paligemma, fastvlm"),
+        ("family: zzz", r"known are smolvlm, qwen2_vl, qwen2_5_vl, qwen3_vl, paligemma, fastvlm, llava"),
         ("generation: {max_tokens: 3}", r"unknown key 'generation\.max_tokens'; did you mean 'max_new_tokens'\?"),
         ("quantisation: int4", r"quantisation: "),
         ("path: null", r"give path, or hub_id and revision"),

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import pytest
 import torch
 
-from tests.vlm.conftest import picture, prompt
+from tests.vlm.conftest import asked, picture, prompt
+from tests.vlm.tiny import ALL_KINDS, IMAGE_KINDS, MANY_IMAGES
 from vlm import Generation, GenerationParams, ModelConfig, Prompt, PromptError, TransformersEngine, open_engine
 from vlm.errors import OutOfMemory
 
-KINDS = ["smolvlm", "idefics3", "qwen2_vl", "paligemma", "fastvlm"]
 SHORT = GenerationParams(max_new_tokens=12)
 Configs = Callable[..., ModelConfig]
 
@@ -26,15 +26,13 @@ def words(generations: Sequence[Generation]) -> list[str]:
     return [g.text for g in generations]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
 def test_a_prompt_is_answered_alike_alone_and_in_a_batch(kind: str, config_of: Configs) -> None:
     config = config_of(kind)
     prompts = [
-        prompt("Describe.", picture(1)),
-        prompt(
-            "A blood smear with twelve red cells, two white cells. Describe this image in one sentence.", picture(2)
-        ),
-        prompt("What does the chest radiograph show?", picture(3, 90, 60)),
+        asked(kind, "Describe.", picture(1)),
+        asked(kind, "A blood smear with twelve red cells, two white cells. Describe this image.", picture(2)),
+        asked(kind, "What does the chest radiograph show?", picture(3, 90, 60)),
     ]
     together = run(open_engine(config, batch_size=3), prompts)
     alone = run(open_engine(config, batch_size=1), prompts)
@@ -47,10 +45,10 @@ def test_a_prompt_is_answered_alike_alone_and_in_a_batch(kind: str, config_of: C
         assert a.mean_logprob == pytest.approx(b.mean_logprob, abs=1e-4)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
 def test_the_prompt_is_not_in_the_answer(kind: str, config_of: Configs) -> None:
     text = "Axial image of the brain demonstrates a large mass in the right frontal lobe."
-    (answer,) = run(open_engine(config_of(kind)), [prompt(text)])
+    (answer,) = run(open_engine(config_of(kind)), [asked(kind, text)])
     assert answer.text
     assert "Axial image of the brain" not in answer.text
     assert "<image>" not in answer.text
@@ -59,12 +57,28 @@ def test_the_prompt_is_not_in_the_answer(kind: str, config_of: Configs) -> None:
     assert answer.prompt_tokens > answer.new_tokens
 
 
-@pytest.mark.parametrize("kind", ["smolvlm", "idefics3", "qwen2_vl", "fastvlm"])
-def test_several_images_and_none_in_one_run(kind: str, config_of: Configs) -> None:
+@pytest.mark.parametrize("kind", MANY_IMAGES)
+def test_no_one_and_three_example_images_and_no_image_in_one_run(kind: str, config_of: Configs) -> None:
     bare = Prompt(prompt("x").messages[:1], "test", "0")
-    prompts = [prompt("Compare.", picture(1), picture(2)), prompt("Describe.", picture(1)), bare]
-    two, one, none = run(open_engine(config_of(kind)), prompts)
-    assert two.prompt_tokens > one.prompt_tokens > none.prompt_tokens
+    several = [prompt("Describe.", *map(picture, range(count))) for count in (4, 2, 1)]
+    engine = open_engine(config_of(kind))
+    answers = run(engine, [*several, bare])
+    sizes = [answer.prompt_tokens for answer in answers]
+    assert sizes == sorted(set(sizes), reverse=True)
+    other = run(engine, [prompt("Describe.", *map(picture, (9, 1, 2, 3)))])
+    assert other[0].mean_logprob != answers[0].mean_logprob, "every image must count"
+
+
+@pytest.mark.parametrize("kind", IMAGE_KINDS)
+def test_the_image_changes_the_answer(kind: str, config_of: Configs) -> None:
+    one, other = run(open_engine(config_of(kind)), [prompt("Describe.", picture(1)), prompt("Describe.", picture(2))])
+    assert one.mean_logprob != pytest.approx(other.mean_logprob, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen3"])
+def test_a_model_of_texts_refuses_an_image(kind: str, config_of: Configs) -> None:
+    with pytest.raises(PromptError, match=r"a prompt with 1 images, but tiny-.* reads texts alone"):
+        run(open_engine(config_of(kind)), [prompt("Describe.", picture(1))])
 
 
 @pytest.mark.parametrize("kind", ["smolvlm", "paligemma"])
@@ -180,14 +194,14 @@ def test_a_prompt_longer_than_the_context_is_refused(config_of: Configs) -> None
         run(open_engine(config_of("smolvlm")), [prompt("cell " * 3000)])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", IMAGE_KINDS)
 def test_tokens_are_counted_without_the_model(kind: str, config_of: Configs) -> None:
     engine = open_engine(config_of(kind))
     texts = ["", "Describe this image.", "Évidence [1], 5 µm — naïve", "break <image> and <|im_end|>"]
     counts = engine.count_tokens(texts)
     assert engine._loaded is None
     loaded = engine.load()
-    again = [loaded.processor.tokenizer.encode(loaded.control.broken(t), add_special_tokens=False) for t in texts]
+    again = [loaded.tokenizer.encode(loaded.control.broken(t), add_special_tokens=False) for t in texts]
     assert counts == [len(ids) for ids in again]
 
 

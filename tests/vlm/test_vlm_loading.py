@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import warnings
 from collections.abc import Callable
@@ -12,8 +13,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageTextToText
 
-from tests.vlm.conftest import picture, prompt
-from tests.vlm.test_vlm_engine import KINDS, SHORT, Configs, run, words
+from tests.vlm import tiny
+from tests.vlm.conftest import asked, picture, prompt
+from tests.vlm.test_vlm_engine import SHORT, Configs, run, words
 from vlm import (
     AdapterMismatch,
     AdapterNotFound,
@@ -21,6 +23,7 @@ from vlm import (
     ModelNotFound,
     ModelUnusable,
     OutOfMemory,
+    Prompt,
     UnsupportedQuantisation,
     VlmError,
     open_engine,
@@ -34,16 +37,21 @@ def linears(model: Any, kind: str) -> list[str]:
     return [name for name, module in model.named_modules() if type(module).__name__ == kind]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def prompts_of(kind: str) -> list[Prompt]:
+    return [asked(kind, "Describe.", picture(1)), asked(kind, "What is shown in this image?", picture(2))]
+
+
+@pytest.mark.parametrize("kind", tiny.ALL_KINDS)
 @pytest.mark.parametrize(("quantisation", "layer"), [("nf4", "Linear4bit"), ("int8", "Linear8bitLt")])
 def test_quantised_models_load_and_answer(kind: str, quantisation: str, layer: str, config_of: Configs) -> None:
-    engine = open_engine(config_of(kind, quantisation=quantisation))
+    config = config_of(kind, quantisation=quantisation)
+    engine = open_engine(config)
     model = engine.load().model
-    language = [name for name in linears(model, layer) if "language_model" in name or "text_model" in name]
-    assert len(language) == 14
-    assert "lm_head" in linears(model, "Linear")
+    language = [name for name in linears(model, layer) if re.fullmatch(config.how.lora_targets, name)]
+    assert len(language) == tiny.ADAPTED.get(kind, 14)
+    assert tiny.HEAD.get(kind, "lm_head") in linears(model, "Linear")
     assert not [name for name in linears(model, layer) if "projector" in name or "connector" in name]
-    assert all(g.new_tokens for g in run(engine, PROMPTS))
+    assert all(g.new_tokens for g in run(engine, prompts_of(kind)))
 
 
 def test_nf4_computes_in_the_precision_asked_for(config_of: Configs) -> None:
@@ -183,14 +191,15 @@ def make_adapter(config: ModelConfig, folder: Path, scale: float = 1.0) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", tiny.ALL_KINDS)
 def test_an_adapter_changes_what_is_said(kind: str, config_of: Configs, adapter: Callable[..., Path]) -> None:
-    plain = words(run(open_engine(config_of(kind)), PROMPTS))
+    prompts = prompts_of(kind)
+    plain = words(run(open_engine(config_of(kind)), prompts))
     engine = open_engine(config_of(kind), folder := adapter(kind))
     assert engine.adapter == str(folder)
-    assert words(run(engine, PROMPTS)) != plain
+    assert words(run(engine, prompts)) != plain
     quantised = open_engine(config_of(kind, quantisation="nf4"), folder)
-    assert all(g.new_tokens for g in run(quantised, PROMPTS))
+    assert all(g.new_tokens for g in run(quantised, prompts))
 
 
 def test_an_adapter_of_zeros_changes_nothing(config_of: Configs, adapter: Callable[..., Path]) -> None:

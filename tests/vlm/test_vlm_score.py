@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import LogitsProcessor, LogitsProcessorList
 
-from tests.vlm.conftest import picture, prompt
-from tests.vlm.test_vlm_engine import KINDS, Configs
+from tests.vlm import tiny
+from tests.vlm.conftest import asked, picture, prompt
+from tests.vlm.test_vlm_engine import Configs
 from vlm import (
     GenerationParams,
     Message,
@@ -21,11 +23,13 @@ from vlm import (
 )
 
 LABELS = ("Yes.", "No.", "A blood smear with five platelets.")
-PROMPTS = [
-    prompt("Describe.", picture(1)),
-    prompt("A blood smear with twelve red cells, two white cells. Is this a radiograph? Yes or no.", picture(2)),
-    prompt("What does the chest radiograph show?", picture(3, 90, 60)),
-]
+TEXTS = (
+    "Describe.",
+    "A blood smear with twelve red cells, two white cells. Is this a radiograph? Yes or no.",
+    "What does the chest radiograph show?",
+)
+PICTURES = (picture(1), picture(2), picture(3, 90, 60))
+PROMPTS = [prompt(text, image) for text, image in zip(TEXTS, PICTURES, strict=True)]
 
 
 def scored(engine: TransformersEngine, prompts: Sequence[Prompt], labels: Sequence[str]) -> list[tuple[float, ...]]:
@@ -43,27 +47,38 @@ def by_hand(engine: TransformersEngine, config: ModelConfig, question: Prompt, l
     """Log-probability of the label, one token after another through `generate`, the prompt alone in its batch."""
     loaded = engine.load()
     inputs = config.how.encode(loaded.processor, [question], loaded.control)
-    total = 0.0
-    for token in [*answer_tokens(config, loaded.processor.tokenizer, label), loaded.stop_ids]:
-        out = loaded.model.generate(
-            **inputs, max_new_tokens=1, do_sample=False, output_logits=True, return_dict_in_generate=True
-        )
-        probabilities = torch.softmax(out.logits[0][0].double(), -1)
-        total += math.log(probabilities[torch.tensor(token)].sum())
-        if isinstance(token, int):
-            inputs["input_ids"] = torch.cat([inputs["input_ids"], torch.tensor([[token]])], dim=1)
-            for name, value in (("attention_mask", 1), ("token_type_ids", 1), ("mm_token_type_ids", 0)):
-                if name in inputs:
-                    inputs[name] = torch.nn.functional.pad(inputs[name], (0, 1), value=value)
-    return total
+    ids = answer_tokens(config, loaded.tokenizer, label)
+    out = config.how.generate(
+        loaded.model, inputs, max_new_tokens=len(ids) + 1, do_sample=False, output_logits=True,
+        return_dict_in_generate=True, logits_processor=LogitsProcessorList([Forced(ids, inputs["input_ids"].shape[1])]),
+    )  # fmt: skip
+    steps = [torch.softmax(logits[0].double(), -1) for logits in out.logits]
+    said = sum(math.log(step[token]) for step, token in zip(steps, ids, strict=False))
+    return said + math.log(steps[len(ids)][list(loaded.stop_ids)].sum())
 
 
-@pytest.mark.parametrize("kind", KINDS)
+class Forced(LogitsProcessor):
+    """Lets `generate` say these tokens and no others, then what it likes."""
+
+    def __init__(self, ids: list[int], start: int) -> None:
+        self._ids, self._start = ids, start
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        step = input_ids.shape[1] - self._start
+        if step == len(self._ids):
+            return scores
+        only = torch.full_like(scores, -torch.inf)
+        only[:, self._ids[step]] = 0
+        return only
+
+
+@pytest.mark.parametrize("kind", tiny.ALL_KINDS)
 def test_it_agrees_with_one_token_after_another(kind: str, config_of: Configs) -> None:
     config = config_of(kind)
     engine = open_engine(config, batch_size=3)
-    logprobs = torch.tensor([[by_hand(engine, config, question, label) for label in LABELS] for question in PROMPTS])
-    rows = scored(engine, PROMPTS, LABELS)
+    prompts = [asked(kind, text, image) for text, image in zip(TEXTS, PICTURES, strict=True)]
+    logprobs = torch.tensor([[by_hand(engine, config, question, label) for label in LABELS] for question in prompts])
+    rows = scored(engine, prompts, LABELS)
     for row, expected in zip(rows, logprobs.softmax(dim=1).tolist(), strict=True):
         assert sum(row) == pytest.approx(1.0)
         assert row == pytest.approx(expected, rel=1e-2)
@@ -71,7 +86,7 @@ def test_it_agrees_with_one_token_after_another(kind: str, config_of: Configs) -
     assert first != pytest.approx(second, rel=1e-3), "scores must depend on the prompt for this to show anything"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", tiny.IMAGE_KINDS)
 def test_a_prompt_is_scored_alike_alone_and_in_a_batch(kind: str, config_of: Configs) -> None:
     together = scored(open_engine(config_of(kind), batch_size=3), PROMPTS, LABELS[:2])
     alone = scored(open_engine(config_of(kind), batch_size=1), PROMPTS, LABELS[:2])
@@ -79,7 +94,7 @@ def test_a_prompt_is_scored_alike_alone_and_in_a_batch(kind: str, config_of: Con
         assert a == pytest.approx(b, rel=1e-3)
 
 
-@pytest.mark.parametrize("kind", ["smolvlm", "qwen2_vl", "fastvlm"])
+@pytest.mark.parametrize("kind", tiny.MANY_IMAGES)
 def test_several_images_and_none_in_one_run(kind: str, config_of: Configs) -> None:
     config = config_of(kind)
     bare = Prompt((Message("user", ("Is this a radiograph?",)),), "test", "0")
@@ -105,7 +120,7 @@ def teach(engine: TransformersEngine, config: ModelConfig, answers: dict[Prompt,
     for _ in range(25):
         for question, label in answers.items():
             inputs = config.how.encode(loaded.processor, [question], loaded.control)
-            answer = torch.tensor([*answer_tokens(config, loaded.processor.tokenizer, label), loaded.stop_ids[0]])
+            answer = torch.tensor([*answer_tokens(config, loaded.tokenizer, label), loaded.stop_ids[0]])
             start = inputs["input_ids"].shape[1]
             inputs["input_ids"] = torch.cat([inputs["input_ids"], answer[None]], dim=1)
             for name in inputs.keys() & {"attention_mask", "token_type_ids"}:
@@ -140,15 +155,23 @@ def test_the_end_counts(config_of: Configs) -> None:
     assert scored(engine, PROMPTS[:1], labels)[0][1] > 0.95
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "paligemma"])
+@pytest.mark.parametrize("kind", [*tiny.MANY_IMAGES, *tiny.TEXT_KINDS])
 def test_labels_stand_where_the_chat_template_puts_answers(kind: str, config_of: Configs) -> None:
+    """Behind an answer stands a token that ends it; LLaVA's own template has none there."""
     config = config_of(kind)
-    processor = open_engine(config).load().processor
-    asked = {"role": "user", "content": [{"type": "text", "text": "Well?"}]}
-    said = {"role": "assistant", "content": [{"type": "text", "text": "Yes."}]}
-    stem = processor.apply_chat_template([asked], add_generation_prompt=True, tokenize=False)
-    whole = processor.apply_chat_template([asked, said], tokenize=False)
-    assert whole.startswith(stem + config.how.answer_start + "Yes." + processor.tokenizer.eos_token)
+    loaded = open_engine(config).load()
+
+    def turn(role: str, text: str) -> dict[str, Any]:
+        return {"role": role, "content": text if kind in tiny.TEXT_KINDS else [{"type": "text", "text": text}]}
+
+    stem, whole = (
+        loaded.processor.apply_chat_template(chat, add_generation_prompt=len(chat) == 1, tokenize=False)
+        for chat in ([turn("user", "Well?")], [turn("user", "Well?"), turn("assistant", "Yes.")])
+    )
+    answer = stem + config.how.answer_start + "Yes."
+    ends = tuple(loaded.tokenizer.convert_ids_to_tokens(loaded.stop_ids))
+    assert whole.startswith(answer)
+    assert whole.removeprefix(answer).startswith(ends) or (kind == "llava" and whole == answer + " ")
 
 
 @pytest.mark.parametrize(

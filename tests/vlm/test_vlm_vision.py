@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import pytest
 import torch
 
 from tests.vlm.conftest import picture, prompt
-from tests.vlm.test_vlm_engine import KINDS, Configs, run
+from tests.vlm.test_vlm_engine import Configs, run
+from tests.vlm.tiny import HEAD, IMAGE_KINDS
 from vlm import load_model_config, open_engine, vision
 
 PROMPTS = [prompt("Describe.", picture(1)), prompt("What is shown in this image?", picture(2))]
@@ -20,7 +22,7 @@ def bf16(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("bf16")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", IMAGE_KINDS)
 def test_the_vision_tower_alone_computes_in_bf16(kind: str, config_of: Configs) -> None:
     config = config_of(kind, vision_dtype="bf16")
     engine = open_engine(config)
@@ -32,9 +34,11 @@ def test_the_vision_tower_alone_computes_in_bf16(kind: str, config_of: Configs) 
             module.register_forward_hook(lambda *hook: seen["tower"].add(hook[2].dtype))
     tower.register_forward_hook(lambda *hook: seen["out"].add(hook[2].last_hidden_state.dtype))
     for name, module in model.named_modules():
-        if isinstance(module, torch.nn.Linear) and "layers.0.mlp" in name and not name.startswith("model.vis"):
+        if re.fullmatch(config.how.lora_targets, name):
             module.register_forward_hook(lambda *hook: seen["language"].add(hook[2].dtype))
-    model.get_output_embeddings().register_forward_hook(lambda *hook: seen["logits"].add(hook[2].dtype))
+    model.get_submodule(HEAD.get(kind, "lm_head")).register_forward_hook(
+        lambda *hook: seen["logits"].add(hook[2].dtype)
+    )
     assert all(g.new_tokens for g in run(engine, PROMPTS))
     whole, half = {torch.float32}, {torch.bfloat16}
     assert seen == {"tower": half, "out": whole, "language": whole, "logits": whole}

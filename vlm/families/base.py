@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
 
 from imaging import LoadedImage
 from vlm.errors import ModelUnusable
@@ -24,16 +26,24 @@ class Family(ABC):
     name: ClassVar[str]
     model_types: ClassVar[tuple[str, ...]]
     """Values of `model_type` in config.json that are of this family."""
+    auto_class: ClassVar[Literal["AutoModelForImageTextToText", "AutoModelForCausalLM"]] = "AutoModelForImageTextToText"
+    """The class of transformers that loads them."""
     max_images: ClassVar[int | None]
     """Images a prompt may have; None is any number."""
+    follows_instructions: ClassVar[bool] = True
+    """Whether a prompt asks for something; else it is the beginning of the text that the model writes on from."""
     lora_targets: ClassVar[str]
     """Linear projections of the language model: never the vision tower."""
     keep_precision: ClassVar[str]
     """Modules that are never quantised."""
-    vision_tower: ClassVar[str]
-    """Full name of the module that reads pixels."""
+    vision_tower: ClassVar[str | None]
+    """Full name of the module that reads pixels; None where there is none."""
     answer_start: ClassVar[str] = ""
     """What an answer begins with after the prompt, before its own text."""
+    answer_cue: ClassVar[str] = ""
+    """The prompt's last characters, where a tokenizer cuts an answer otherwise behind them than alone."""
+    answer_inputs: ClassVar[Mapping[str, int]] = MappingProxyType({"attention_mask": 1, "mm_token_type_ids": 0})
+    """Inputs of `encode` with a value a token, and what an answer's tokens have there."""
 
     @abstractmethod
     def encode(self, processor: Any, prompts: Sequence[Prompt], control: ControlTokens) -> Any:
@@ -46,19 +56,47 @@ class Family(ABC):
     def prepare(self, processor: Any, where: str) -> None:
         """Makes a processor just loaded fit for `encode`. Raises ModelUnusable; `where` names the model's folder."""
 
+    def tokenizer(self, processor: Any) -> Any:
+        """The tokenizer of a processor; None where it has none."""
+        return getattr(processor, "tokenizer", None)
+
+    def end_ids(self, tokenizer: Any) -> list[int]:
+        """Tokens that end an answer, beside those that the checkpoint names."""
+        return [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
+
+    def generate(self, model: Any, inputs: Mapping[str, Any], **options: Any) -> Any:
+        """Token ids `(n, length + new)`: those of `inputs` and the answers, as transformers' `generate` gives them."""
+        return model.generate(**inputs, **options)
+
+    def seen(self, model: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """`inputs` with the images encoded already, for `logits` to be asked of them more than once."""
+        if "pixel_values" not in inputs:
+            return dict(inputs)
+        taken = inspect.signature(model.get_image_features).parameters.keys() & inputs.keys()
+        features = model.get_image_features(**{name: inputs[name] for name in taken}, return_dict=True)
+        return {**inputs, "pixel_values": None, "mm_encoder_outputs": {"image": features}}
+
+    def logits(self, model: Any, inputs: Mapping[str, Any], last: int) -> Any:
+        """Scores `(n, last, vocabulary)` of the tokens that follow each of the `last` ones; `inputs` are of `seen`."""
+        return model(**inputs, use_cache=False, logits_to_keep=last).logits
+
 
 class ChatFamily(Family):
     """A family whose processor has a chat template. Images stand in the turn where the prompt has them."""
 
     def encode(self, processor: Any, prompts: Sequence[Prompt], control: ControlTokens) -> Any:
         return processor.apply_chat_template(
-            [_chat(prompt, control) for prompt in prompts],
+            [chat(self.arranged(prompt), control) for prompt in prompts],
             add_generation_prompt=True,
             tokenize=True,
             return_dict=True,
             return_tensors="pt",
             processor_kwargs={"padding": True},
         )
+
+    def arranged(self, prompt: Prompt) -> Prompt:
+        """The prompt in an order that the chat template takes."""
+        return prompt
 
     def prepare(self, processor: Any, where: str) -> None:
         # Older checkpoints keep the template with the tokenizer, where a processor does not look.
@@ -69,7 +107,8 @@ class ChatFamily(Family):
             )
 
 
-def _chat(prompt: Prompt, control: ControlTokens) -> list[dict[str, Any]]:
+def chat(prompt: Prompt, control: ControlTokens) -> list[dict[str, Any]]:
+    """The messages as chat templates take them; those without parts are left out."""
     return [{"role": m.role, "content": _content(m, control)} for m in prompt.messages if m.parts]
 
 

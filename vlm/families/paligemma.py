@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 from vlm.errors import ModelUnusable, PromptError
@@ -12,7 +13,7 @@ from vlm.types import Prompt
 
 
 class PaliGemma(Family):
-    """PaliGemma 3B."""
+    """PaliGemma 3B and PaliGemma 2."""
 
     name = "paligemma"
     model_types = ("paligemma",)
@@ -20,6 +21,7 @@ class PaliGemma(Family):
     lora_targets = rf"model\.language_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = r"lm_head|model\.multi_modal_projector\..*"
     vision_tower = "model.vision_tower"
+    answer_inputs = MappingProxyType({"attention_mask": 1, "token_type_ids": 1})  # 1 is read causally
 
     def prepare(self, processor: Any, where: str) -> None:
         if not hasattr(processor, "image_token"):

@@ -6,7 +6,7 @@ from vlm.families.base import LANGUAGE_LINEARS, ChatFamily
 
 
 class SmolVlm(ChatFamily):
-    """SmolVLM 256M, 500M and 2.2B."""
+    """SmolVLM and SmolVLM2, 256M, 500M and 2.2B."""
 
     name = "smolvlm"
     model_types = ("smolvlm", "idefics3")
@@ -15,3 +15,4 @@ class SmolVlm(ChatFamily):
     keep_precision = r"lm_head|model\.connector\..*"
     vision_tower = "model.vision_model"
     answer_start = " "  # its turns read "Assistant: ..."
+    answer_cue = ":"

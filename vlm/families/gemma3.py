@@ -1,0 +1,19 @@
+"""Gemma 3: chat, several images of 256 tokens each, read in both directions. MedGemma is of this family."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from vlm.families.base import LANGUAGE_LINEARS, ChatFamily
+
+
+class Gemma3(ChatFamily):
+    """MedGemma 4B, Gemma 3 4B and larger."""
+
+    name = "gemma3"
+    model_types = ("gemma3",)
+    max_images = None
+    lora_targets = rf"model\.language_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
+    keep_precision = "lm_head"  # its projector is no linear layer, and never quantised
+    vision_tower = "model.vision_tower"
+    answer_inputs = MappingProxyType({"attention_mask": 1, "token_type_ids": 0})  # 1 is an image's token
