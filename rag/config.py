@@ -25,6 +25,8 @@ class ModelSettings(StrictModel):
     quantisation: Literal["none", "nf4", "int8"] | None = None
     dtype: Literal["auto", "bf16", "fp16", "fp32"] | None = None
     vision_dtype: Literal["model", "bf16"] | None = None
+    url: str | None = None
+    served_model: str | None = None
 
 
 class EvidenceFilter(StrictModel):

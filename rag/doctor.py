@@ -128,7 +128,10 @@ def _models() -> Iterator[Finding]:
     for entry in list_models():
         config = entry.config
         name = f"model {config.name}"
-        size = f"{config.parameters / 1e6:,.0f} M parameters, {config.license}"
+        if config.server is not None:
+            yield Finding(name, "ok", f"asks {config.source}; not asked now")
+            continue
+        size = f"{(config.parameters or 0) / 1e6:,.0f} M parameters, {config.license}"
         if entry.on_this_machine:
             yield Finding(name, "ok", size)
         elif config.path is not None:

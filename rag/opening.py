@@ -43,9 +43,9 @@ def _model(settings: Settings) -> ModelConfig:
 
 def _check_tasks(model: ModelConfig, tasks: set[Task]) -> None:
     """Raises RequestError for a model that has not learned to do what is asked."""
-    if model.how.max_images == 0:
+    if model.images_per_prompt == 0:
         raise RequestError(f"{model.name} reads texts alone. For images take another: python cli.py models list")
-    if "ask" in tasks and not model.how.follows_instructions:
+    if "ask" in tasks and not model.follows_instructions:
         raise RequestError(f"{model.name} writes captions and answers no questions. Take --model smolvlm-500m")
 
 

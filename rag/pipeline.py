@@ -17,8 +17,7 @@ from rag.errors import RequestError
 from rag.prompts import VERSION_DIGITS, PromptInputs, PromptTemplate, Task
 from rag.retrieve import Found, Retriever
 from rag.types import STAGES, Description, Failure, Prepared, PreparedRequest, Request, Stopwatch, Tokens
-from vlm import too_many_images
-from vlm.types import Engine, Generation, GenerationParams
+from vlm.types import Engine, Generation, GenerationParams, too_many_images
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class Description:
     timings_s: dict[str, float]
     tokens: Tokens
     stop: str
-    mean_logprob: float
+    mean_logprob: float | None
     abstained: bool
     warnings: tuple[str, ...] = field(default=())
 
@@ -120,7 +120,7 @@ class Description:
             "params": params,
             "seed": seed,
             "stop": self.stop,
-            "mean_logprob": round(self.mean_logprob, 4),
+            "mean_logprob": None if self.mean_logprob is None else round(self.mean_logprob, 4),
             "timings_s": {stage: round(seconds, 4) for stage, seconds in self.timings_s.items()},
             "tokens": asdict(self.tokens),
         }

@@ -2,7 +2,7 @@
 
 from vlm.catalogue import ModelEntry, list_models
 from vlm.config import ModelConfig, load_model_config
-from vlm.engine import TransformersEngine, open_engine, too_many_images
+from vlm.engine import TransformersEngine, open_engine
 from vlm.errors import (
     AdapterMismatch,
     AdapterNotFound,
@@ -11,12 +11,15 @@ from vlm.errors import (
     ModelUnusable,
     OutOfMemory,
     PromptError,
+    ServerRefused,
+    ServerUnavailable,
     UnknownModel,
+    UnsupportedByServer,
     UnsupportedQuantisation,
     VlmError,
 )
 from vlm.families import FAMILIES
-from vlm.types import Engine, Generation, GenerationParams, Message, Prompt
+from vlm.types import Engine, Generation, GenerationParams, Message, Prompt, too_many_images
 
 __all__ = [
     "FAMILIES",
@@ -34,8 +37,11 @@ __all__ = [
     "OutOfMemory",
     "Prompt",
     "PromptError",
+    "ServerRefused",
+    "ServerUnavailable",
     "TransformersEngine",
     "UnknownModel",
+    "UnsupportedByServer",
     "UnsupportedQuantisation",
     "VlmError",
     "list_models",

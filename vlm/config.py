@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -27,8 +28,42 @@ class GenerationDefaults(StrictModel):
     repetition_penalty: Annotated[float, Field(gt=0)] = 1.0
 
 
+class ServerConfig(StrictModel):
+    """A server with the OpenAI chat API, and how it may be asked."""
+
+    url: str
+    """Up to and with `/v1`."""
+    model: str | None = None
+    """The model as the server names it; none: the only one it offers."""
+    key_env: str = "LUMENSCRIBE_SERVER_KEY"
+    """The environment variable that holds the key. Servers without one take any."""
+    concurrency: Annotated[int, Field(ge=1)] = 8
+    """Requests under way at once."""
+    timeout_s: Annotated[float, Field(gt=0)] = 120.0
+    """How long one request may take."""
+    retries: Annotated[int, Field(ge=0)] = 4
+    """How often a request is made again where the server is busy, breaks off or cannot be reached."""
+    image_side: Annotated[int, Field(ge=64)] = 1536
+    """Longest side in pixels of the images sent; larger ones are made smaller."""
+
+    @field_validator("url")
+    @classmethod
+    def _plain_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{value!r} is no address; write it as http://localhost:8000/v1")
+        if parts.username or parts.password or parts.query:
+            raise ValueError("an address with a key in it; put the key into the environment (server.key_env)")
+        return value.rstrip("/")
+
+
+SERVER = "server"
+"""The family of what another program runs."""
+
+
 class ModelConfig(StrictModel):
-    """One model. It has `path`, or `hub_id` with a `revision`; where it has both, `path` is taken."""
+    """One model. It has `path`, or `hub_id` with a `revision`; where it has both, `path` is taken. One of family
+    `server` has `server` instead."""
 
     name: str
     family: str
@@ -36,6 +71,7 @@ class ModelConfig(StrictModel):
     revision: str | None = None
     path: Path | None = None
     """Folder with the model's files; absolute once loaded."""
+    server: ServerConfig | None = None
     dtype: Dtype = "auto"
     """auto: bf16 on a GPU, fp32 on a CPU."""
     vision_dtype: VisionDtype = "model"
@@ -54,45 +90,60 @@ class ModelConfig(StrictModel):
     larger_model: str | None = None
     """The model to name to those who want a better description than this small one gives."""
     license: str
-    parameters: Annotated[int, Field(ge=1)]
-    """How many weights it has."""
+    parameters: Annotated[int, Field(ge=1)] | None = None
+    """How many weights it has; none where only its server knows."""
     notes: str = ""
 
     @field_validator("family")
     @classmethod
     def _known_family(cls, value: str) -> str:
-        if value not in FAMILIES:
-            near = difflib.get_close_matches(value, FAMILIES, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(FAMILIES)}"
+        known = [*FAMILIES, SERVER]
+        if value not in known:
+            near = difflib.get_close_matches(value, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
             raise ValueError(f"unknown family {value!r}; {hint}")
         return value
 
     @model_validator(mode="after")
     def _has_files(self) -> ModelConfig:
-        if self.path is None and (self.hub_id is None or self.revision is None):
+        if (self.family == SERVER) != (self.server is not None):
+            raise ValueError("family server and the key server belong together: give both or neither")
+        if self.server is not None:
+            if self.path is not None or self.hub_id is not None or self.quantisation != "none":
+                raise ValueError("a model of a server has no path, hub_id or quantisation of its own")
+        elif self.path is None and (self.hub_id is None or self.revision is None):
             raise ValueError("give path, or hub_id and revision")
+        elif self.parameters is None:
+            raise ValueError("parameters: how many weights it has")
         return self
 
     @property
     def images_per_prompt(self) -> int | None:
         """Images a prompt may have: the smaller of the family's bound and the model's own; None is any number."""
-        bounds = [bound for bound in (self.max_images, self.how.max_images) if bound is not None]
-        return min(bounds, default=None)
+        own = None if self.family == SERVER else self.how.max_images
+        return min((bound for bound in (self.max_images, own) if bound is not None), default=None)
+
+    @property
+    def follows_instructions(self) -> bool:
+        """Whether a prompt asks for something, or is the beginning of the text that the model writes on from."""
+        return self.family == SERVER or self.how.follows_instructions
 
     @property
     def how(self) -> Family:
-        """The family: how this model takes prompts."""
+        """The family: how this model takes prompts. KeyError for one of a server, which knows that itself."""
         return FAMILIES[self.family]
 
     @property
     def source(self) -> str:
-        """Where the files come from, for messages: a folder, or `hub id@revision`."""
+        """Where the model comes from, for messages: a server, a folder, or `hub id@revision`."""
+        if self.server is not None:
+            return self.server.url
         return str(self.path) if self.path is not None else f"{self.hub_id}@{self.revision}"
 
     @property
     def notice(self) -> str | None:
         """What to tell the user of a small model, in one line; None where there is nothing to say."""
-        if self.larger_model is None:
+        if self.larger_model is None or self.parameters is None:
             return None
         return (
             f"{self.name} is a small embedded model ({self.parameters / 1e6:.0f} M parameters) and often wrong in "
@@ -126,6 +177,8 @@ def load_model_config(
     quantisation: Quantisation | None = None,
     dtype: Dtype | None = None,
     vision_dtype: VisionDtype | None = None,
+    url: str | None = None,
+    served_model: str | None = None,
 ) -> ModelConfig:
     """The configuration of a named model, or of a YAML file given by path; what is given replaces its own values.
 
@@ -147,4 +200,12 @@ def load_model_config(
         "vision_dtype": vision_dtype,
     }
     data.update({key: value for key, value in given.items() if value is not None})
+    of_server = {"url": url, "model": served_model}
+    if any(value is not None for value in of_server.values()):
+        held = data.get("server")
+        if not isinstance(held, dict):
+            raise ConfigError(
+                f"{file.name}: model.url and model.served_model are for a model of a server: --model server"
+            )
+        data["server"] = {**held, **{key: value for key, value in of_server.items() if value is not None}}
     return parse(ModelConfig, data, file.name)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vlm.config import ModelConfig
-from vlm.errors import OutOfMemory, PromptError
+from vlm.errors import AdapterMismatch, OutOfMemory, PromptError
 from vlm.families.control_tokens import ControlTokens
-from vlm.types import Generation, GenerationParams, Prompt
+from vlm.types import Engine, Generation, GenerationParams, Prompt, too_many_images
 from vlm.weights import find_files, fingerprint
 
 if TYPE_CHECKING:
@@ -224,19 +224,18 @@ class TransformersEngine:
         return self._batch_size
 
 
-def too_many_images(model: str, images: int, limit: int) -> str:
-    """What to tell of a prompt with more images than a model reads: how many, and what to do."""
-    if limit == 0:
-        return f"{images} images, but {model} reads texts alone. Take a model that reads images: --model pocket"
-    return (
-        f"{images} images, but {model} reads {limit}. Ask about them one by one, or take a model that reads several: "
-        f"--model smolvlm-500m"
-    )
+def open_engine(config: ModelConfig, adapter: Path | None = None, batch_size: int = 8) -> Engine:
+    """An engine for the model that `config` describes, with a LoRA adapter's folder or without. Loads nothing yet.
 
+    Raises AdapterMismatch for an adapter beside a model of a server, which has its own.
+    """
+    if config.server is None:
+        return TransformersEngine(config, adapter, batch_size)
+    if adapter is not None:
+        raise AdapterMismatch(f"model {config.name} is a server's; an adapter is given to the server, not to --adapter")
+    from vlm.server import ServerEngine
 
-def open_engine(config: ModelConfig, adapter: Path | None = None, batch_size: int = 8) -> TransformersEngine:
-    """An engine for the model that `config` describes, with a LoRA adapter's folder or without. Loads nothing yet."""
-    return TransformersEngine(config, adapter, batch_size)
+    return ServerEngine(config)
 
 
 @contextmanager

@@ -43,6 +43,18 @@ class OutOfMemory(VlmError):  # noqa: N818
     """The model does not fit, even with a batch of one."""
 
 
+class ServerUnavailable(VlmError):  # noqa: N818
+    """The server cannot be reached, is too busy, or answers with what is no answer."""
+
+
+class UnsupportedByServer(VlmError):  # noqa: N818
+    """What a server cannot do, or this installation cannot ask of one."""
+
+
+class ServerRefused(VlmError):  # noqa: N818
+    """The server does not take the key, or does not offer the model."""
+
+
 def one_line(error: BaseException, limit: int = 200) -> str:
     """A library's error as one line of at most `limit` characters."""
     text = " ".join(str(error).split()) or type(error).__name__

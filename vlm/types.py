@@ -46,14 +46,15 @@ class GenerationParams:
 
 @dataclass(frozen=True)
 class Generation:
-    """One answer. `seconds` is its share of the batch's time; the log-probability is the mean per token, in nats."""
+    """One answer. `seconds` is its share of the batch's time; the log-probability is the mean per token, in nats, None
+    where a server does not say."""
 
     text: str
     prompt_tokens: int
     new_tokens: int
     stop: StopReason
     seconds: float
-    mean_logprob: float
+    mean_logprob: float | None
 
 
 class Engine(Protocol):
@@ -63,9 +64,14 @@ class Engine(Protocol):
     `max_images` is how many a prompt may have, None any number.
     """
 
-    model: str
-    adapter: str | None
-    max_images: int | None
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def adapter(self) -> str | None: ...
+
+    @property
+    def max_images(self) -> int | None: ...
 
     @property
     def fingerprint(self) -> str: ...
@@ -89,3 +95,13 @@ class Engine(Protocol):
         which label is likelier and not whether the model would give any of them.
         """
         ...
+
+
+def too_many_images(model: str, images: int, limit: int) -> str:
+    """What to tell of a prompt with more images than a model reads: how many, and what to do."""
+    if limit == 0:
+        return f"{images} images, but {model} reads texts alone. Take a model that reads images: --model pocket"
+    return (
+        f"{images} images, but {model} reads {limit}. Ask about them one by one, or take a model that reads several: "
+        f"--model smolvlm-500m"
+    )

@@ -36,6 +36,8 @@ def find_files(config: ModelConfig) -> Path:
 
 def on_disk(config: ModelConfig) -> Path | None:
     """The folder with the model's files where this machine has them all, else None. Asks no network."""
+    if config.server is not None:
+        return None
     if config.path is not None:
         return None if _missing(config.path) else config.path
     from huggingface_hub import snapshot_download

@@ -10,9 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from web_server import Answer, Asked, WebServer
-
 from indexer.sources.fetching import Manners
+from tests.web_server import Answer, Asked, WebServer
 
 ATTEMPTS = 4
 

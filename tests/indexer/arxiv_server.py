@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-from web_server import Answer, Asked
+from tests.web_server import Answer, Asked
 
 ATOM = "application/atom+xml; charset=utf-8"
 

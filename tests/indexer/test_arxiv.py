@@ -12,7 +12,6 @@ import pytest
 from api_makers import ATTEMPTS, PASSING, kill_in_the_middle, quick
 from arxiv_server import ATOM, REFUSAL, Papers, entry, feed
 from index_makers import WordCounter
-from web_server import Answer, Asked, WebServer, web_server
 
 import configs
 from indexer import IndexConfig, Passage, SourceError, SourceFailure, load_config
@@ -20,6 +19,7 @@ from indexer.config.web import ArxivConfig
 from indexer.sources import open_source
 from indexer.sources.arxiv_search import MANNERS, ArxivSource, search_query
 from indexer.sources.context import SourceContext
+from tests.web_server import Answer, Asked, WebServer, web_server
 
 
 @contextmanager

@@ -23,10 +23,10 @@ from urllib.parse import quote, unquote
 
 import pytest
 from click.testing import CliRunner, Result
-from web_server import Answer, Asked, WebServer, web_server
 
 import cli
 from indexer.datasets.registry import SETS
+from tests.web_server import Answer, Asked, WebServer, web_server
 
 K64 = 1 << 16
 """What is written at a time: what is left of a connection that is cut."""

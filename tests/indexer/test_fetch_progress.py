@@ -16,7 +16,6 @@ from api_makers import first, quick
 from arxiv_server import Papers, entry
 from index_makers import WordCounter, index_config
 from pubmed_makers import FakeNcbi
-from web_server import Answer, Asked, WebServer, web_server
 from wiki_server import Page, Wiki
 
 from indexer import IndexConfig, SourceError, build_index
@@ -27,6 +26,7 @@ from indexer.sources.pubmed import PubmedSource
 from indexer.sources.tavily import TavilySource
 from indexer.sources.wikipedia_pages import WikipediaSource
 from indexer.types import Source
+from tests.web_server import Answer, Asked, WebServer, web_server
 
 SECRET = "tvly-dev-0123456789secret"  # noqa: S105
 EMAIL = "someone+lungs@example.org"

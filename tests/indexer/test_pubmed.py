@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from index_makers import WordCounter
 from pubmed_makers import RETRACTED, FakeNcbi, article, article_set, efetch_error, esearch_answer, linked
-from web_server import Answer, Asked, WebServer, web_server
 
 import configs
 from indexer import IndexConfig, Passage, SourceError, SourceFailure, load_config
@@ -25,6 +24,7 @@ from indexer.sources.context import SourceContext
 from indexer.sources.fetching import Manners
 from indexer.sources.pubmed import PubmedSource
 from indexer.sources.pubmed_plan import Part, Plan
+from tests.web_server import Answer, Asked, WebServer, web_server
 
 KEY, EMAIL = "0123456789abcdefSECRET", "someone+lungs@example.org"
 DAY = date(2020, 5, 17)

@@ -18,7 +18,6 @@ import pytest
 from api_makers import ATTEMPTS, PASSING, first, kill_in_the_middle, quick
 from conftest import Embedders
 from index_makers import WordCounter, index_config
-from web_server import Answer, Asked, WebServer, web_server
 
 import configs
 from indexer import IndexConfig, Passage, SourceError, SourceFailure, build_index
@@ -26,6 +25,7 @@ from indexer.config.web import TavilyConfig
 from indexer.sources import open_source
 from indexer.sources.context import SourceContext
 from indexer.sources.tavily import KEY, MANNERS, TavilySource
+from tests.web_server import Answer, Asked, WebServer, web_server
 
 SECRET = "tvly-dev-a1b2c3d4e5f6"  # noqa: S105  # made up
 

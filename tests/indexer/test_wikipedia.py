@@ -12,7 +12,6 @@ import pytest
 import wikipedia as package
 from api_makers import ATTEMPTS, PASSING, first, kill_in_the_middle, quick
 from index_makers import WordCounter
-from web_server import Answer, Asked, WebServer, web_server
 from wiki_server import LAGGED, Page, Wiki
 
 import configs
@@ -22,6 +21,7 @@ from indexer.sources import open_source
 from indexer.sources.context import SourceContext
 from indexer.sources.wikipedia_pages import CONTACT, MANNERS, WikipediaSource
 from indexer.sources.wikipedia_text import Section, sections
+from tests.web_server import Answer, Asked, WebServer, web_server
 
 TEXT = """A pneumothorax is air in the pleural space.
 

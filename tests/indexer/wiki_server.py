@@ -14,7 +14,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from web_server import Answer, Asked
+from tests.web_server import Answer, Asked
 
 WIKI = "https://en.wikipedia.org/wiki/"
 

@@ -1,0 +1,253 @@
+"""Asks a server with the OpenAI chat API: vLLM, SGLang, llama.cpp, `transformers serve`, or a hosted one.
+
+Requests, retries and their pauses are the `openai` client's. Texts cannot be checked against the server's control
+tokens, which it does not tell; what looks like one is broken by a space.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib
+import io
+import json
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import cached_property
+from typing import Any
+
+from PIL import Image
+
+from imaging import LoadedImage
+from vlm.config import ModelConfig, ServerConfig
+from vlm.errors import PromptError, ServerRefused, ServerUnavailable, UnsupportedByServer, one_line
+from vlm.types import Generation, GenerationParams, Message, Prompt, too_many_images
+
+BYTES_PER_TOKEN = 3
+"""Bytes of text to a token at the least: English has four and more, so a prompt is rather cut early than too long."""
+_LIKE_CONTROL = re.compile(r"<(?=[|/]?[A-Za-z][^<>\s]{0,40}>)|\[(?=/?INST\])")
+_NO_KEY = "none"
+
+
+class ServerEngine:
+    """One model of a server. Implements `Engine`.
+
+    `concurrency` prompts are under way at once; how they are batched is the server's affair. An answer under greedy
+    decoding may depend on what else the server is doing.
+    """
+
+    adapter = None
+
+    def __init__(self, config: ModelConfig) -> None:
+        if config.server is None:
+            raise ValueError(f"model {config.name} is not a server's")
+        self.max_images = config.images_per_prompt
+        self._name = config.name
+        self._server: ServerConfig = config.server
+
+    @property
+    def model(self) -> str:
+        """The name of its configuration and of the model as the server names it, once that is known."""
+        return f"{self._name}:{self._served}" if self._server.model or "_served" in vars(self) else self._name
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """12 hex digits of the server's address and the model's name there: its files a server does not show."""
+        return hashlib.sha256(f"{self._server.url} {self._served}".encode()).hexdigest()[:12]
+
+    def load(self) -> str:
+        """Asks the server for its models where none is named, and returns the one that will be asked.
+
+        Raises ServerUnavailable and ServerRefused.
+        """
+        return self._served
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """An upper estimate of each text's tokens, `BYTES_PER_TOKEN`: the server's tokenizer is not at hand."""
+        return [-(-len(text.encode()) // BYTES_PER_TOKEN) for text in texts]
+
+    def generate(self, prompts: Sequence[Prompt], params: GenerationParams) -> Iterator[tuple[int, Generation]]:
+        """Yields `(position in prompts, Generation)`, each as soon as it is done.
+
+        Raises PromptError for a prompt with too many images or one that the server refuses, ServerUnavailable after
+        the last retry, ServerRefused; what is under way then is waited for and dropped.
+        """
+        for prompt in prompts:
+            if self.max_images is not None and len(prompt.images) > self.max_images:
+                told = too_many_images(self.model, len(prompt.images), self.max_images)
+                raise PromptError(f"a prompt with {told}")
+        if not prompts:
+            return
+        self.load()
+        with ThreadPoolExecutor(min(self._server.concurrency, len(prompts))) as pool:
+            positions = {pool.submit(self._answer, prompt, params): n for n, prompt in enumerate(prompts)}
+            try:
+                for done in as_completed(positions):
+                    yield positions[done], done.result()
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def score(  # the protocol's arguments
+        self,
+        prompts: Sequence[Prompt],  # noqa: ARG002
+        labels: Sequence[str],  # noqa: ARG002
+    ) -> Iterator[tuple[int, tuple[float, ...]]]:
+        """Raises UnsupportedByServer at once: the chat API gives no probability of an answer that it did not choose."""
+        raise UnsupportedByServer(
+            f"{self.model}: a server does not say how likely given labels are. Take a model that runs here, "
+            f"for example --model smolvlm-500m"
+        )
+
+    @cached_property
+    def _openai(self) -> Any:
+        try:
+            return importlib.import_module("openai")
+        except ImportError as error:
+            raise UnsupportedByServer("models of a server need: pip install 'lumenscribe[server]'") from error
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._openai.OpenAI(
+            base_url=self._server.url,
+            api_key=self._key or _NO_KEY,
+            timeout=self._server.timeout_s,
+            max_retries=self._server.retries,
+        )
+
+    @property
+    def _key(self) -> str | None:
+        return os.environ.get(self._server.key_env)
+
+    @cached_property
+    def _served(self) -> str:
+        if self._server.model is not None:
+            return self._server.model
+        try:
+            offered = [str(entry.id) for entry in self._checked(self._asked(self._client.models.list), "data")]
+        except ServerUnavailable as error:
+            raise ServerUnavailable(
+                f"{error} What it offers could not be learned; --set model.served_model=NAME makes that needless"
+            ) from error
+        if len(offered) != 1:
+            raise ServerRefused(
+                f"{self._server.url} offers {len(offered)} models{_some(offered)}. Name one: "
+                f"--set model.served_model=NAME"
+            )
+        return offered[0]
+
+    def _answer(self, prompt: Prompt, params: GenerationParams) -> Generation:
+        """One request, with its retries. `seconds` counts them."""
+        body: dict[str, Any] = {
+            "model": self._served,
+            "messages": [self._message(message) for message in prompt.messages if message.parts],
+            "max_tokens": params.max_new_tokens,
+            "temperature": params.temperature,
+            "seed": params.seed,
+        }
+        if params.temperature > 0:
+            body["top_p"] = params.top_p
+        if params.repetition_penalty != 1.0:
+            body["extra_body"] = {"repetition_penalty": params.repetition_penalty}
+        started = time.perf_counter()
+        said = self._asked(lambda: self._client.chat.completions.create(**body))
+        seconds = time.perf_counter() - started
+        choices, usage = self._checked(said, "choices"), said.usage
+        if not choices:
+            raise ServerUnavailable(f"{self._server.url} answers with no choice")
+        choice = choices[0]
+        return Generation(
+            text=(choice.message.content or "").strip(),
+            prompt_tokens=usage.prompt_tokens if usage else 0,
+            new_tokens=usage.completion_tokens if usage else 0,
+            stop="length" if choice.finish_reason == "length" else "end",
+            seconds=seconds,
+            mean_logprob=None,
+        )
+
+    def _message(self, message: Message) -> dict[str, Any]:
+        """A turn as the API takes it: text alone as a text, images as data URLs."""
+        if not any(isinstance(part, LoadedImage) for part in message.parts):
+            return {"role": message.role, "content": _broken("".join(map(str, message.parts)))}
+        content: list[dict[str, Any]] = []
+        for part in message.parts:
+            if isinstance(part, LoadedImage):
+                content.append({"type": "image_url", "image_url": {"url": data_url(part, self._server.image_side)}})
+            elif content and content[-1]["type"] == "text":
+                content[-1]["text"] = _broken(content[-1]["text"] + part)
+            else:
+                content.append({"type": "text", "text": _broken(part)})
+        return {"role": message.role, "content": content}
+
+    def _asked(self, ask: Any) -> Any:
+        """What `ask` gets of the client, its errors as ours: one line, no key."""
+        openai, where = self._openai, self._server.url
+        try:
+            return ask()
+        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+            key = self._server.key_env
+            told = f"does not take the key in {key}" if self._key else f"wants a key, and {key} is not set"
+            raise ServerRefused(f"{where} {told}. Put it there: export {key}=...") from error
+        except openai.NotFoundError as error:
+            raise ServerRefused(
+                f"{where} has no such address or model ({self._told(error)}). See what it offers: curl {where}/models"
+            ) from error
+        except openai.APITimeoutError as error:
+            raise ServerUnavailable(
+                f"{where} gave no answer within {self._server.timeout_s:g} s, {self._tries} Give it longer "
+                f"(server.timeout_s), or ask less at once (server.concurrency)"
+            ) from error
+        except openai.APIConnectionError as error:
+            raise ServerUnavailable(
+                f"{where} cannot be reached ({self._told(error.__cause__ or error)}), {self._tries} Is it running?"
+            ) from error
+        except (openai.RateLimitError, openai.InternalServerError) as error:
+            raise ServerUnavailable(
+                f"{where} answers {error.status_code} ({self._told(error)}), {self._tries}"
+            ) from error
+        except openai.APIStatusError as error:
+            raise PromptError(f"{where} refuses this prompt: {error.status_code}, {self._told(error)}") from error
+        except (openai.APIError, json.JSONDecodeError) as error:
+            raise ServerUnavailable(f"{where} answers with what is no answer: {self._told(error)}") from error
+
+    def _checked(self, said: Any, field: str) -> list[Any]:
+        """The list in a field of what the server said: the client does not look whether it is there."""
+        found = getattr(said, field, None)
+        if not isinstance(found, list):
+            raise ServerUnavailable(
+                f"{self._server.url} answers with what is no answer. Does it have the OpenAI chat API?"
+            )
+        return found
+
+    @property
+    def _tries(self) -> str:
+        times = self._server.retries + 1
+        return "asked once." if times == 1 else f"asked {times} times."
+
+    def _told(self, error: BaseException) -> str:
+        """What the server said, in a line, without the key should it have said that."""
+        told = one_line(error, 160)
+        return told.replace(self._key, "(the key)") if self._key else told
+
+
+def data_url(image: LoadedImage, longest_side: int) -> str:
+    """The image as a PNG in a data URL, at most `longest_side` pixels on its longer side."""
+    picture = image.picture
+    if max(picture.size) > longest_side:
+        picture = picture.copy()
+        picture.thumbnail((longest_side, longest_side), Image.Resampling.BICUBIC)
+    packed = io.BytesIO()
+    picture.save(packed, "PNG", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(packed.getvalue()).decode()
+
+
+def _broken(text: str) -> str:
+    """`text` with a space after the first character of whatever looks like a control token."""
+    return _LIKE_CONTROL.sub(lambda match: f"{match[0]} ", text)
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:5])
+    return f" ({shown}{', ...' if len(names) > 5 else ''})" if names else ""
