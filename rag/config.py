@@ -76,6 +76,7 @@ class GenerationSettings(StrictModel):
     temperature: Annotated[float, Field(ge=0)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     repetition_penalty: Annotated[float, Field(gt=0)] | None = None
+    time_limit_s: Annotated[float, Field(gt=0)] | None = None
     seed: int = 0
 
 

@@ -135,6 +135,9 @@ class Pipeline:
             warnings.append(f"weak evidence: the nearest example scores {best:.2f} (check.weak_evidence {weak:g})")
         if generation.stop == "length":
             warnings.append(f"the text was cut off at {generation.new_tokens} tokens (generation.max_new_tokens)")
+        if generation.stop == "time":
+            limit = self.speaker.params.time_limit_s
+            warnings.append(f"the text was cut off after {limit:g} s (generation.time_limit_s)")
         return Description(
             request=item.request,
             images=item.images,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from indexer import IndexInfo
 from indexer.types import Evidence
 from rag.prompts import PromptTemplate
-from rag.types import Description, Sentence
+from rag.types import Description, Sentence, Tokens
 
 MAX_WIDTH = 110
 MAX_TEXT_LINES = 4
@@ -98,7 +98,7 @@ def _cost(description: Description) -> str:
         f"model {description.model}",
         f"prompt {description.prompt}",
         f"index {description.index}" if description.index else "no retrieval",
-        f"{description.tokens.prompt} + {description.tokens.new} tokens",
+        _tokens(description.tokens),
         f"{description.timings_s['total']:.2f} s",
     ]
     if description.adapter:
@@ -112,3 +112,7 @@ def _wrap(text: str, indent: int = 0) -> str:
 
 def _width() -> int:
     return min(shutil.get_terminal_size().columns, MAX_WIDTH)
+
+
+def _tokens(tokens: Tokens) -> str:
+    return "tokens not counted" if tokens.new is None else f"{tokens.prompt} + {tokens.new} tokens"

@@ -46,10 +46,10 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens read (images included) and written."""
+    """Tokens read (images included) and written; None where a server does not say."""
 
-    prompt: int
-    new: int
+    prompt: int | None
+    new: int | None
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ class GenerationDefaults(StrictModel):
     temperature: Annotated[float, Field(ge=0)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     repetition_penalty: Annotated[float, Field(gt=0)] = 1.0
+    time_limit_s: Annotated[float, Field(gt=0)] | None = None
 
 
 class ServerConfig(StrictModel):
@@ -157,6 +158,7 @@ class ModelConfig(StrictModel):
         temperature: float | None = None,
         top_p: float | None = None,
         repetition_penalty: float | None = None,
+        time_limit_s: float | None = None,
         seed: int = 0,
     ) -> GenerationParams:
         """This model's generation defaults, with what is given in their place."""
@@ -167,6 +169,7 @@ class ModelConfig(StrictModel):
             top_p=own.top_p if top_p is None else top_p,
             repetition_penalty=own.repetition_penalty if repetition_penalty is None else repetition_penalty,
             seed=seed,
+            time_limit_s=own.time_limit_s if time_limit_s is None else time_limit_s,
         )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vlm.config import ModelConfig
@@ -78,6 +79,20 @@ class TransformersEngine:
         self._check_images(prompts)
         yield from self._by_batch(prompts, lambda batch: self._answer(batch, params))
 
+    def stream(self, prompt: Prompt, params: GenerationParams) -> Iterator[str | Generation]:
+        """Yields the answer's text piece by piece and, last, its Generation. Closing it stops the model.
+
+        The pieces together are the Generation's text, white space around it aside. Raises what `generate` does.
+        """
+        self._check_images([prompt])
+        loaded = self.load()
+        from vlm.streaming import pieces
+
+        try:
+            yield from pieces(loaded.tokenizer, lambda options: self._answer([prompt], params, options)[0])
+        except MemoryError as error:
+            self._halved(1, error)
+
     def score(self, prompts: Sequence[Prompt], labels: Sequence[str]) -> Iterator[tuple[int, tuple[float, ...]]]:
         """Yields `(position in prompts, probability of each label)` batch by batch, not in the order of `prompts`.
 
@@ -143,8 +158,10 @@ class TransformersEngine:
                 batches.append([position])
         return batches
 
-    def _answer(self, batch: Sequence[Prompt], params: GenerationParams) -> list[Generation]:
-        """One batch through the model. Raises MemoryError where the GPU is full."""
+    def _answer(
+        self, batch: Sequence[Prompt], params: GenerationParams, options: Mapping[str, Any] = MappingProxyType({})
+    ) -> list[Generation]:
+        """One batch through the model; `options` go to its `generate`. Raises MemoryError where the GPU is full."""
         loaded = self.load()
         from vlm.decoding import LogprobMeter, processors
 
@@ -155,7 +172,13 @@ class TransformersEngine:
             meter = LogprobMeter(len(batch), loaded.stop_ids, loaded.device)
             steps = processors(params, meter, length)
             ids = self._config.how.generate(
-                loaded.model, inputs, max_new_tokens=params.max_new_tokens, do_sample=False, logits_processor=steps
+                loaded.model,
+                inputs,
+                max_new_tokens=params.max_new_tokens,
+                max_time=params.time_limit_s,
+                do_sample=False,
+                logits_processor=steps,
+                **options,
             )
             meter.finish(ids[:, -1])
         seconds = (time.perf_counter() - started) / len(batch)
@@ -165,7 +188,7 @@ class TransformersEngine:
                 text=text.strip(),
                 prompt_tokens=int(prompt_tokens),
                 new_tokens=new_tokens,
-                stop="end" if ended else "length",
+                stop="end" if ended else "length" if new_tokens >= params.max_new_tokens else "time",
                 seconds=seconds,
                 mean_logprob=mean,
             )

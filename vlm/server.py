@@ -47,6 +47,7 @@ class ServerEngine:
         self.max_images = config.images_per_prompt
         self._name = config.name
         self._server: ServerConfig = config.server
+        self._counts_streams = True
 
     @property
     def model(self) -> str:
@@ -75,10 +76,7 @@ class ServerEngine:
         Raises PromptError for a prompt with too many images or one that the server refuses, ServerUnavailable after
         the last retry, ServerRefused; what is under way then is waited for and dropped.
         """
-        for prompt in prompts:
-            if self.max_images is not None and len(prompt.images) > self.max_images:
-                told = too_many_images(self.model, len(prompt.images), self.max_images)
-                raise PromptError(f"a prompt with {told}")
+        self._check_images(prompts)
         if not prompts:
             return
         self.load()
@@ -90,6 +88,15 @@ class ServerEngine:
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
+    def stream(self, prompt: Prompt, params: GenerationParams) -> Iterator[str | Generation]:
+        """Yields the answer's text piece by piece and, last, its Generation. Closing it ends the request.
+
+        A stream that breaks off is not begun again. Raises what `generate` does.
+        """
+        self._check_images([prompt])
+        self.load()
+        yield from self._pieces(prompt, params)
+
     def score(  # the protocol's arguments
         self,
         prompts: Sequence[Prompt],  # noqa: ARG002
@@ -100,6 +107,11 @@ class ServerEngine:
             f"{self.model}: a server does not say how likely given labels are. Take a model that runs here, "
             f"for example --model smolvlm-500m"
         )
+
+    def _check_images(self, prompts: Sequence[Prompt]) -> None:
+        most = max((len(prompt.images) for prompt in prompts), default=0)
+        if self.max_images is not None and most > self.max_images:
+            raise PromptError(f"a prompt with {too_many_images(self.model, most, self.max_images)}")
 
     @cached_property
     def _openai(self) -> Any:
@@ -140,6 +152,49 @@ class ServerEngine:
 
     def _answer(self, prompt: Prompt, params: GenerationParams) -> Generation:
         """One request, with its retries. `seconds` counts them."""
+        if params.time_limit_s is not None:  # only of a stream there is something by then
+            return next(piece for piece in self._pieces(prompt, params) if isinstance(piece, Generation))
+        body = self._body(prompt, params)
+        started = time.perf_counter()
+        said = self._asked(lambda: self._client.chat.completions.create(**body))
+        seconds = time.perf_counter() - started
+        choices = self._checked(said, "choices")
+        if not choices:
+            raise ServerUnavailable(f"{self._server.url} answers with no choice")
+        return _generation(choices[0].message.content or "", choices[0].finish_reason, said.usage, seconds)
+
+    def _pieces(self, prompt: Prompt, params: GenerationParams) -> Iterator[str | Generation]:
+        """As `stream`. A stop at the time limit leaves the tokens uncounted where the server counts at the end."""
+        body = {**self._body(prompt, params), "stream": True}
+        started = time.perf_counter()
+        text, finish, usage = "", "", None
+        with self._opened(body) as events:
+            ahead = iter(events)
+            while (event := self._asked(lambda: next(ahead, None))) is not None:
+                usage = event.usage or usage
+                for choice in event.choices[:1]:
+                    finish = choice.finish_reason or finish
+                    if choice.delta.content:
+                        text += choice.delta.content
+                        yield choice.delta.content
+                if params.time_limit_s is not None and time.perf_counter() - started > params.time_limit_s:
+                    finish = finish or "time"
+                    break
+        if not finish:
+            raise ServerUnavailable(f"{self._server.url} broke off in the middle of an answer. Ask again")
+        yield _generation(text, finish, usage, time.perf_counter() - started)
+
+    def _opened(self, body: dict[str, Any]) -> Any:
+        """The stream of an answer. Not every server takes the wish for a count of tokens; some count unasked."""
+        create = self._client.chat.completions.create
+        if self._counts_streams:
+            try:
+                return self._asked(lambda: create(**body, stream_options={"include_usage": True}))
+            except PromptError:
+                self._counts_streams = False
+        return self._asked(lambda: create(**body))
+
+    def _body(self, prompt: Prompt, params: GenerationParams) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self._served,
             "messages": [self._message(message) for message in prompt.messages if message.parts],
@@ -151,21 +206,7 @@ class ServerEngine:
             body["top_p"] = params.top_p
         if params.repetition_penalty != 1.0:
             body["extra_body"] = {"repetition_penalty": params.repetition_penalty}
-        started = time.perf_counter()
-        said = self._asked(lambda: self._client.chat.completions.create(**body))
-        seconds = time.perf_counter() - started
-        choices, usage = self._checked(said, "choices"), said.usage
-        if not choices:
-            raise ServerUnavailable(f"{self._server.url} answers with no choice")
-        choice = choices[0]
-        return Generation(
-            text=(choice.message.content or "").strip(),
-            prompt_tokens=usage.prompt_tokens if usage else 0,
-            new_tokens=usage.completion_tokens if usage else 0,
-            stop="length" if choice.finish_reason == "length" else "end",
-            seconds=seconds,
-            mean_logprob=None,
-        )
+        return body
 
     def _message(self, message: Message) -> dict[str, Any]:
         """A turn as the API takes it: text alone as a text, images as data URLs."""
@@ -230,6 +271,17 @@ class ServerEngine:
         """What the server said, in a line, without the key should it have said that."""
         told = one_line(error, 160)
         return told.replace(self._key, "(the key)") if self._key else told
+
+
+def _generation(text: str, finish: str, usage: Any, seconds: float) -> Generation:
+    return Generation(
+        text=text.strip(),
+        prompt_tokens=usage.prompt_tokens if usage else None,
+        new_tokens=usage.completion_tokens if usage else None,
+        stop="length" if finish == "length" else "time" if finish == "time" else "end",
+        seconds=seconds,
+        mean_logprob=None,
+    )
 
 
 def data_url(image: LoadedImage, longest_side: int) -> str:

@@ -9,7 +9,8 @@ from typing import Literal, Protocol
 from imaging import LoadedImage
 
 Role = Literal["system", "user", "assistant"]
-StopReason = Literal["end", "length"]
+StopReason = Literal["end", "length", "time"]
+"""It ended itself; it was cut at the tokens asked for; it was cut at the time allowed."""
 
 
 @dataclass(frozen=True)
@@ -35,23 +36,30 @@ class Prompt:
 
 @dataclass(frozen=True)
 class GenerationParams:
-    """How to decode. `temperature` 0 is greedy and ignores `top_p` and `seed`."""
+    """How to decode. `temperature` 0 is greedy and ignores `top_p` and `seed`.
+
+    After `time_limit_s` seconds a batch's answers are what they are by then, a token or more; None sets no limit. How
+    far they come depends on the machine, so a limit that is met makes an answer one that cannot be repeated.
+    """
 
     max_new_tokens: int = 128
     temperature: float = 0.0
     top_p: float = 1.0
     repetition_penalty: float = 1.0
     seed: int = 0
+    time_limit_s: float | None = None
 
 
 @dataclass(frozen=True)
 class Generation:
-    """One answer. `seconds` is its share of the batch's time; the log-probability is the mean per token, in nats, None
-    where a server does not say."""
+    """One answer. `seconds` is its share of the batch's time; the log-probability is the mean per token, in nats.
+
+    It and the counts of tokens are None where a server does not say.
+    """
 
     text: str
-    prompt_tokens: int
-    new_tokens: int
+    prompt_tokens: int | None
+    new_tokens: int | None
     stop: StopReason
     seconds: float
     mean_logprob: float | None
@@ -86,6 +94,10 @@ class Engine(Protocol):
 
     def generate(self, prompts: Sequence[Prompt], params: GenerationParams) -> Iterator[tuple[int, Generation]]:
         """Yields `(position in prompts, Generation)`, each as soon as it is done."""
+        ...
+
+    def stream(self, prompt: Prompt, params: GenerationParams) -> Iterator[str | Generation]:
+        """Yields the answer's text piece by piece and, last, its Generation."""
         ...
 
     def score(self, prompts: Sequence[Prompt], labels: Sequence[str]) -> Iterator[tuple[int, tuple[float, ...]]]:

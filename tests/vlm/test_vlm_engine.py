@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -9,14 +10,14 @@ import torch
 
 from tests.vlm.conftest import asked, picture, prompt
 from tests.vlm.tiny import ALL_KINDS, IMAGE_KINDS, MANY_IMAGES
-from vlm import Generation, GenerationParams, ModelConfig, Prompt, PromptError, TransformersEngine, open_engine
+from vlm import Engine, Generation, GenerationParams, ModelConfig, Prompt, PromptError, TransformersEngine, open_engine
 from vlm.errors import OutOfMemory
 
 SHORT = GenerationParams(max_new_tokens=12)
 Configs = Callable[..., ModelConfig]
 
 
-def run(engine: TransformersEngine, prompts: Sequence[Prompt], params: GenerationParams = SHORT) -> list[Generation]:
+def run(engine: Engine, prompts: Sequence[Prompt], params: GenerationParams = SHORT) -> list[Generation]:
     answers = dict(engine.generate(prompts, params))
     assert sorted(answers) == list(range(len(prompts)))
     return [answers[i] for i in range(len(prompts))]
@@ -219,3 +220,68 @@ def test_no_prompts_no_work(config_of: Configs) -> None:
 def test_seconds_are_shares_of_the_batch(config_of: Configs) -> None:
     answers = run(open_engine(config_of("smolvlm")), [prompt("a"), prompt("b")])
     assert all(g.seconds > 0 and math.isfinite(g.mean_logprob) for g in answers)
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS)
+def test_a_stream_says_what_generate_says(kind: str, config_of: Configs) -> None:
+    engine = open_engine(config_of(kind))
+    question = asked(kind, "Describe.", picture(1))
+    (whole,) = run(engine, [question])
+    *pieces, last = engine.stream(question, SHORT)
+    assert isinstance(last, Generation)
+    assert "".join(piece for piece in pieces if isinstance(piece, str)).strip() == last.text == whole.text
+    assert (last.new_tokens, last.stop) == (whole.new_tokens, whole.stop)
+
+
+def never_ending(engine: TransformersEngine) -> torch.nn.Linear:
+    """Makes the model never end an answer by itself; returns what gives its scores."""
+    loaded = engine.load()
+    head: torch.nn.Linear = loaded.model.get_output_embeddings()
+    bias = torch.zeros(head.out_features)
+    bias[list(loaded.stop_ids)] = -1e4
+    head.bias = torch.nn.Parameter(bias, requires_grad=False)
+    return head
+
+
+def test_a_stream_comes_piece_by_piece_and_stops_when_closed(config_of: Configs) -> None:
+    engine = TransformersEngine(config_of("smolvlm"))
+    head = never_ending(engine)
+    steps = 0
+
+    def step(*_: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    head.register_forward_hook(step)
+    stream = engine.stream(prompt(), GenerationParams(max_new_tokens=1500))
+    assert isinstance(next(stream), str)
+    stream.close()  # type: ignore[attr-defined]
+    assert steps < 1500
+    stopped = steps
+    time.sleep(0.1)
+    assert steps == stopped
+
+
+def test_what_fails_in_a_stream_is_raised(config_of: Configs, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = open_engine(config_of("smolvlm"))
+    with pytest.raises(PromptError, match="more than the 2048"):
+        list(engine.stream(prompt("word " * 2100), SHORT))
+
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(engine.load().model, "generate", full)
+    with pytest.raises(OutOfMemory, match="even with one prompt"):
+        list(engine.stream(prompt(), SHORT))
+
+
+def test_a_time_limit_returns_what_there_is(config_of: Configs) -> None:
+    engine = TransformersEngine(config_of("smolvlm"))
+    never_ending(engine)
+    (cut,) = run(engine, [prompt()], GenerationParams(max_new_tokens=1500, time_limit_s=0.05))
+    assert cut.stop == "time"
+    assert cut.new_tokens is not None
+    assert 1 <= cut.new_tokens < 1500
+    assert cut.text
+    (whole,) = run(engine, [prompt()], GenerationParams(max_new_tokens=3, time_limit_s=60))
+    assert whole.stop == "length"
