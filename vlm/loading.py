@@ -102,7 +102,17 @@ def _check_kind(config: ModelConfig, folder: Path, where: str) -> None:
         raise ModelUnusable(
             f"{where} holds a {kind} model, but family {config.family} is {expected}. Correct family or path"
         )
-    if "quantization_config" in stored and config.quantisation != "none":
+    if "quantization_config" in stored:
+        _check_stored_quantisation(config, str(stored["quantization_config"].get("quant_method")), where)
+
+
+def _check_stored_quantisation(config: ModelConfig, method: str, where: str) -> None:
+    if method != "bitsandbytes":
+        raise UnsupportedQuantisation(
+            f"{where} is stored in {method}, which is not loaded here (docs/models.md says why). Take the 16-bit files "
+            f"with --set model.quantisation=nf4, or have a server run it: --model server"
+        )
+    if config.quantisation != "none":
         raise UnsupportedQuantisation(
             f"{where} is stored quantised already. Load it with --set model.quantisation=none, or take the 16-bit files"
         )

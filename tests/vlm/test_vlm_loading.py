@@ -80,8 +80,32 @@ def test_dtype(dtype: str, config_of: Configs) -> None:
 
 def test_a_checkpoint_stored_quantised_is_not_quantised_again(config_of: Configs, tmp_path: Path) -> None:
     config = copied(config_of("smolvlm", quantisation="int8"), tmp_path)
-    edit(config, quantization_config={"quant_method": "gptq"})
+    edit(config, quantization_config={"quant_method": "bitsandbytes"})
     refused(config, UnsupportedQuantisation, "stored quantised already")
+
+
+@pytest.mark.parametrize("method", ["awq", "gptq"])
+def test_other_ways_to_quantise_are_refused_by_name(method: str, config_of: Configs, tmp_path: Path) -> None:
+    config = copied(config_of("smolvlm"), tmp_path)
+    edit(config, quantization_config={"quant_method": method})
+    refused(config, UnsupportedQuantisation, rf"stored in {method}, which is not loaded here .*--model server")
+
+
+@pytest.mark.parametrize("kind", tiny.ALL_KINDS)
+@pytest.mark.parametrize("quantisation", ["nf4", "int8"])
+def test_a_quantised_model_may_be_saved_and_loaded_again(
+    kind: str, quantisation: str, config_of: Configs, tmp_path: Path
+) -> None:
+    """As it was loaded: on a CPU, bitsandbytes packs NF4 weights anew at their first use."""
+    config = config_of(kind, quantisation=quantisation)
+    shutil.copytree(str(config.path), tmp_path, dirs_exist_ok=True)
+    (tmp_path / "model.safetensors").unlink()
+    engine = open_engine(config)
+    engine.load().model.save_pretrained(tmp_path)
+    said = words(run(engine, prompts_of(kind)))
+    again = open_engine(config_of(kind, path=tmp_path))
+    assert linears(again.load().model, "Linear4bit" if quantisation == "nf4" else "Linear8bitLt")
+    assert words(run(again, prompts_of(kind))) == said
 
 
 def test_a_model_with_nothing_to_quantise(config_of: Configs, monkeypatch: pytest.MonkeyPatch) -> None:
