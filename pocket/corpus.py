@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pocket.dialogue import opening
@@ -24,17 +24,20 @@ from pocket.phrasing import (
     index_caption,
     questions,
 )
+from pocket.question_prior import yes_shares
 
 NO_EVIDENCE, MISLED, STRAY = 0.4, 0.06, 0.12
 """Shares of prompts without evidence and with evidence of other kinds only; of stray captions among fitting ones."""
-BORROWED, ELSEWHERE, DOUBT = 0.75, 0.12, 0.4
-"""Of people's questions of findings: how often one of another image of the same body part is asked with that image's
-answer; how often one about another body part, whose findings are not there; and how often a yes or no is turned, since
-what 200 images teach of disease is not to be said with certainty."""
+BORROWED, ELSEWHERE = 0.5, 0.2
+"""Of people's questions of findings: how often one of another image of the same body part is asked; and how often one
+about another body part, whose findings are not there."""
+OWN, ABSENT = 0.25, 0.9
+"""How much the image's own answer is wanted beside what the words of the question make likely (`question_prior`), and a
+"no" of what is looked for in another body part: what 200 images teach of disease is not to be said with certainty."""
 NAMED_CELLS = 0.4
 """How often a smear's evidence names white cells, whether the smear has one or not: else the evidence would tell."""
 PASSAGES, CELL_QUESTION = 0.1, 0.5
-PEOPLES_QUESTIONS, QUESTIONS, QUESTIONS_OF_TEXT = 2, 4, 4
+PEOPLES_QUESTIONS, QUESTIONS, QUESTIONS_OF_TEXT = 3, 4, 4
 """How many questions are asked of one image beside its caption, and of captions without an image."""
 TOLD_OTHERWISE, OFF, LABELLED = 0.45, 0.22, 0.45
 """How often radiology evidence tells of another body part and plane than the image's own, as it must for the many
@@ -47,16 +50,30 @@ _AGREEMENT = ((0.75, 0.18, 0.07), (0.55, 0.35, 0.1), (0.4, 0.4, 0.2))
 _COUNTS = (1, 2, 3, 3, 4, 5, 5, 5, 5, 6)
 
 
-Asked = tuple[str, str, str]
-"""A person's question, its answer and whether it is open or closed."""
-
-
 @dataclass(frozen=True)
 class Turn:
-    """What is asked, up to where the answer starts, and the answer."""
+    """What is asked, up to where the answer starts; the answer; how much a yes or no's opposite is wanted, 0 to 1."""
 
     asked: str
     answer: str
+    doubt: float = 0.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """A person's question of an image and its answer; `yes` is how likely a yes is by the words of the question, None
+    where the image itself settles the answer or where it is neither yes nor no."""
+
+    text: str
+    answer: str
+    yes: float | None = None
+
+    def turn(self, own: float) -> Turn:
+        """Asked with the answer wanted by `own`, for the rest as its words make it likely."""
+        if self.yes is None:
+            return Turn(self.text, self.answer)
+        other = 1 - self.yes if self.answer == "Yes." else self.yes
+        return Turn(self.text, self.answer, (1 - own) * other)
 
 
 @dataclass(frozen=True)
@@ -97,18 +114,24 @@ class Library:
     nearest: Sequence[Sequence[int]] = ()
     by_kind: dict[Kind, list[View]] = field(default_factory=dict)
     by_figure: dict[tuple[Kind, str | None], list[int]] = field(default_factory=dict)
-    asked_of: dict[str, list[Asked]] = field(default_factory=dict)
+    of_group: dict[str, list[Question]] = field(default_factory=dict)
+    of_organ: dict[str, list[Question]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.views = [replace(view, facts=replace(view.facts, cell=None)) for view in self.views]
-        seen = set()
+        self.views = [replace(view, facts=_tellable(view.facts)) for view in self.views]
+        first: dict[str, View] = {}
+        organs: dict[str, str] = {}
         for view in self.views:
-            if view.group not in seen:
-                seen.add(view.group)
-                self.by_kind.setdefault(view.facts.kind, []).append(view)
-                for asked in view.qa if view.facts.organ else ():
-                    if not _IN_THE_IMAGE.search(asked[0]):
-                        self.asked_of.setdefault(view.facts.organ or "", []).append(asked)
+            first.setdefault(view.group, view)
+            if view.facts.organ:
+                organs[view.group] = view.facts.organ
+        for view in first.values():
+            self.by_kind.setdefault(view.facts.kind, []).append(view)
+        self.of_group = _peoples_questions({group: view.qa for group, view in first.items()})
+        for group, asked in self.of_group.items():
+            if group in organs:
+                found = [question for question in asked if not _IN_THE_IMAGE.search(question.text)]
+                self.of_organ.setdefault(organs[group], []).extend(found)
         for position, figure in enumerate(self.figures):
             if figure.facts is not None:
                 self.by_figure.setdefault((figure.facts.kind, figure.facts.organ), []).append(position)
@@ -149,25 +172,24 @@ class Library:
         rng.shuffle(captions)
         return captions
 
-    def asked(self, view: View, facts: Facts, rng: random.Random) -> list[tuple[str, str]]:
+    def asked(self, view: View, facts: Facts, rng: random.Random) -> list[Turn]:
         """Questions of an image, people's among them, and what evidence and image settle as their answers."""
-        pairs = [self._peoples(view, rng) for _ in range(PEOPLES_QUESTIONS if view.qa and view.facts.organ else 0)]
+        peoples = PEOPLES_QUESTIONS if view.qa and view.facts.organ and view.facts.organ == facts.organ else 0
+        turns = [self._peoples(view, rng) for _ in range(peoples)]
         if facts.kind == "smear" and facts.white == 1 and rng.random() < CELL_QUESTION:
-            pairs.append(cell_question(facts, rng))
-        return pairs + _some(questions(facts, rng), QUESTIONS, rng)
+            turns.append(Turn(*cell_question(facts, rng)))
+        return turns + [Turn(*pair) for pair in _some(questions(facts, rng), QUESTIONS, rng)]
 
-    def _peoples(self, view: View, rng: random.Random) -> tuple[str, str]:
+    def _peoples(self, view: View, rng: random.Random) -> Turn:
         """A person's question of this image, or of another image of the same body part or of another one."""
         if rng.random() < ELSEWHERE:
-            organ = rng.choice([organ for organ in self.asked_of if organ != view.facts.organ])
-            found = [question for question, _, _ in self.asked_of[organ] if _PRESENCE.search(question)]
-            return rng.choice(found), "No."
-        asked = rng.choice(view.qa)
-        if not _IN_THE_IMAGE.search(asked[0]) and rng.random() < BORROWED:
-            asked = rng.choice(self.asked_of[view.facts.organ or ""])
-        question, answer = _answered(asked)
-        turned = not _IN_THE_IMAGE.search(question) and rng.random() < DOUBT
-        return question, _TURNED.get(answer, answer) if turned else answer
+            organ = rng.choice([organ for organ in self.of_organ if organ != view.facts.organ])
+            found = [question.text for question in self.of_organ[organ] if _PRESENCE.search(question.text)]
+            return Turn(rng.choice(found), "No.", 1 - ABSENT)
+        question = rng.choice(self.of_group[view.group])
+        if _IN_THE_IMAGE.search(question.text) or rng.random() > BORROWED:
+            return question.turn(OWN)
+        return rng.choice(self.of_organ[view.facts.organ or ""]).turn(0)
 
     def background(self, rng: random.Random) -> list[tuple[str, str]]:
         """None mostly; else one or two passages, cut short."""
@@ -258,8 +280,8 @@ def image_samples(views: Sequence[View], library: Library, rng: random.Random) -
     for position, view in enumerate(views):
         setting = library.setting(view, rng)
         begun = opening(setting.examples, library.background(rng) if setting.examples else [], rng)
-        pairs = [("", caption(setting.facts)), *library.asked(view, setting.facts, rng)]
-        yield Sample(begun.text, tuple(Turn(begun.ask(question, rng), answer) for question, answer in pairs), position)
+        turns = [Turn("", caption(setting.facts)), *library.asked(view, setting.facts, rng)]
+        yield Sample(begun.text, tuple(replace(turn, asked=begun.ask(turn.asked, rng)) for turn in turns), position)
 
 
 def text_samples(library: Library, count: int, rng: random.Random, free: float) -> Iterator[Sample]:
@@ -289,16 +311,41 @@ def _some(pairs: list[tuple[str, str]], count: int, rng: random.Random) -> list[
     return rng.sample(pairs, min(count, len(pairs)))
 
 
-def _answered(asked: Asked) -> tuple[str, str]:
-    """A person's question and the answer to learn: theirs if closed or of technique, else that it cannot be told."""
-    question, answer, answer_type = asked
+def _tellable(facts: Facts) -> Facts:
+    """What a view alone lets one say: no type of cell, which only evidence names; of a dark field without a nucleus
+    nothing, for it may be anything."""
+    if facts.kind == "fluorescence" and facts.nuclei == 0:
+        return Facts("unknown")
+    return replace(facts, cell=None)
+
+
+def _peoples_questions(asked: Mapping[str, Sequence[tuple[str, str, str]]]) -> dict[str, list[Question]]:
+    """People's questions by the group of their image, with the answers to learn."""
+    every = [(group, one[0], _answer(*one)) for group, several in asked.items() for one in several]
+    closed = [n for n, (_, _, answer) in enumerate(every) if answer in ("Yes.", "No.")]
+    shares: dict[int, float] = {}
+    if len({every[n][0] for n in closed}) > 1:
+        groups, texts, answers = zip(*(every[n] for n in closed), strict=True)
+        found = yes_shares(texts, [answer == "Yes." for answer in answers], groups)
+        shares = dict(zip(closed, found.tolist(), strict=True))
+    made: dict[str, list[Question]] = {}
+    for n, (group, text, answer) in enumerate(every):
+        share = None if _IN_THE_IMAGE.search(text) else shares.get(n)
+        made.setdefault(group, []).append(Question(text, answer, share))
+    return made
+
+
+def _answer(question: str, answer: str, answer_type: str) -> str:
+    """The answer to learn: the person's if closed or of technique, else that it cannot be told."""
     if answer_type != "CLOSED" and not any(word in question.lower() for word in _TECHNIQUE):
-        return question, CANNOT_SAY
-    return question, answer[:1].upper() + answer[1:].rstrip(".") + "."
+        return CANNOT_SAY
+    return answer[:1].upper() + answer[1:].rstrip(".") + "."
 
 
-_TURNED = {"Yes.": "No.", "No.": "Yes."}
-_PRESENCE = re.compile(r"^(is|are) there\b|\b(present|evidence of|visible)\b", re.IGNORECASE)
+_PRESENCE = re.compile(
+    r"^(is|are) there\b|\b(present|evidence|visible|visuali[sz]ed|enlarged|enlargement|signs? of|show|seen)\b",
+    re.IGNORECASE,
+)
 _TECHNIQUE = ("modality", "plane", "scan is", "sequence", "part of the body", "organ system")
 _IN_THE_IMAGE = re.compile(
     r"\b(modality|plane|scan|sequence|part of the body|organ|mri?|ct|x-?rays?|radiograph|axial|coronal|sagittal|t1|t2|"

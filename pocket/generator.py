@@ -157,12 +157,14 @@ def save(model: FastVlmForConditionalGeneration, tokenizer: Tokenizer, folder: P
 @dataclass(frozen=True, eq=False)
 class _Coded:
     """Tokens of an opening and its turns, one behind the other. `turn` is 0 in the opening and counts from 1;
-    `place` goes on from the opening in each turn; `wanted` marks the answers."""
+    `place` goes on from the opening in each turn; `wanted` marks the answers, `doubt` how much
+    the opposite of a yes or no is wanted."""
 
     ids: list[int]
     turn: list[int]
     place: list[int]
     wanted: list[bool]
+    doubt: list[float]
     view: int | None
 
 
@@ -175,8 +177,8 @@ def encode(samples: Sequence[Sample], tokenizer: Tokenizer) -> list[_Coded]:
     coded = []
     for sample, begun in zip(samples, openings, strict=True):
         ids, start = list(begun.ids), len(begun.ids)
-        made = _Coded(ids, [0] * start, list(range(start)), [False] * start, sample.view)
-        for number, _ in enumerate(sample.turns, start=1):
+        made = _Coded(ids, [0] * start, list(range(start)), [False] * start, [0.0] * start, sample.view)
+        for number, turn in enumerate(sample.turns, start=1):
             question, answer = next(asked).ids, next(answers).ids
             if len(ids) + len(question) + len(answer) > MAX_TOKENS:
                 continue
@@ -185,6 +187,7 @@ def encode(samples: Sequence[Sample], tokenizer: Tokenizer) -> list[_Coded]:
             made.turn.extend([number] * length)
             made.place.extend(range(start, start + length))
             made.wanted.extend([False] * len(question) + [True] * len(answer))
+            made.doubt.extend([0.0] * len(question) + [turn.doubt] * len(answer))
         if any(made.wanted):
             coded.append(made)
     return coded
@@ -210,11 +213,16 @@ def batches(coded: list[_Coded], batch_tokens: int, rng: random.Random) -> Itera
 class Objective:
     """Mean cross-entropy of the answers' tokens; the prompt, the image and the padding are not trained on.
 
-    A count's own token is wanted most and its neighbours' somewhat, within about a tenth of it: the greedy answer is
-    then the middle of what is likely, and not the count most often seen.
+    Where a yes or no is in doubt, so much of its opposite is wanted. A count's own token is wanted most and its
+    neighbours' somewhat, within about a tenth of it: the greedy answer is then the middle of what is likely, and not
+    the count most often seen.
     """
 
-    def __init__(self, numbers: Mapping[int, int]) -> None:
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        numbers = number_ids(tokenizer)
+        self._opposite = torch.arange(VOCAB_SIZE)
+        yes, no = (tokenizer.encode(answer, add_special_tokens=False).ids[0] for answer in ("Yes", "No"))
+        self._opposite[[yes, no]] = torch.tensor([no, yes])
         values = torch.tensor(COUNTS).float()
         width = (_COUNT_SPREAD * values).clamp(min=0.5)
         near = torch.exp(-((values[None, :] - values[:, None]) ** 2) / (2 * width[:, None] ** 2))
@@ -225,7 +233,7 @@ class Objective:
 
     def loss(self, model: FastVlmForConditionalGeneration, batch: list[_Coded], gather: Gather | None) -> torch.Tensor:
         """The loss of a batch; `gather` gives the grids of its views."""
-        ids, turn, place, wanted = (_padded([getattr(c, name) for c in batch]) for name in _FIELDS)
+        ids, turn, place, wanted, doubt = (_padded([getattr(c, name) for c in batch]) for name in _FIELDS)
         seen = (turn[:, None, :] == turn[:, :, None]) | (turn[:, None, :] == 0)
         seen &= torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool).tril()
         views = [c.view for c in batch if c.view is not None]
@@ -243,12 +251,16 @@ class Objective:
             ).last_hidden_state
             chosen = wanted[:, 1:] == 1
             logits = model.lm_head(hidden[:, :-1][chosen])
-        return self._cross_entropy(logits.float(), ids[:, 1:][chosen])
+        return self._cross_entropy(logits.float(), ids[:, 1:][chosen], doubt[:, 1:][chosen])
 
-    def _cross_entropy(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def _cross_entropy(self, logits: torch.Tensor, targets: torch.Tensor, doubt: torch.Tensor) -> torch.Tensor:
         rows = self._row[targets]
         counts = rows >= 0
-        plain = nn.functional.cross_entropy(logits[~counts], targets[~counts], reduction="sum")
+        said, other = (
+            nn.functional.cross_entropy(logits[~counts], meant[~counts], reduction="none")
+            for meant in (targets, self._opposite[targets])
+        )
+        plain = ((1 - doubt[~counts]) * said + doubt[~counts] * other).sum()
         if not counts.any():
             return plain / len(targets)
         spoken = logits[counts].log_softmax(dim=1)[:, self._ids]
@@ -256,13 +268,13 @@ class Objective:
         return (plain + nn.functional.kl_div(spoken, wanted, reduction="sum")) / len(targets)
 
 
-_FIELDS = ("ids", "turn", "place", "wanted")
+_FIELDS = ("ids", "turn", "place", "wanted", "doubt")
 
 
-def _padded(rows: list[list[int]]) -> torch.Tensor:
+def _padded(rows: Sequence[Sequence[float]]) -> torch.Tensor:
     """Rows of one length, -1 behind the shorter ones."""
     longest = max(len(row) for row in rows)
-    return torch.tensor([row + [-1] * (longest - len(row)) for row in rows])
+    return torch.tensor([[*row, *[-1] * (longest - len(row))] for row in rows])
 
 
 def fit(
@@ -279,7 +291,7 @@ def fit(
     A batch is the same whatever was trained before, so a run that was stopped ends where an unbroken one does.
     """
     rng = random.Random(seed)
-    objective = Objective(number_ids(tokenizer))
+    objective = Objective(tokenizer)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimisers = _optimisers(model, schedule.learning_rate)
     model.train()

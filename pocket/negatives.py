@@ -18,6 +18,7 @@ from pocket.render_texture import TEXTURES
 Split = Literal["train", "held_out"]
 _FRAMES = ((320, 320), (320, 320), (288, 384), (240, 360), (384, 384), (360, 270))
 """Height and width of drawn pictures."""
+_GREY_SIZE = (400, 400)
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,23 @@ def photo(name: str) -> Pixels:
             white = Image.new("RGBA", image.size, (255, 255, 255, 255))
             return np.asarray(Image.alpha_composite(white, image).convert("RGB"))
         return np.asarray(image.convert("RGB"))
+
+
+def grey(name: str, seed: str) -> Pixels:
+    """A part of a photograph of `PHOTOS`, uint8 RGB without colour, softened, its tones moved; the same by seed."""
+    rng = random.Random(seed)
+    image = Image.fromarray(photo(name)).convert("L")
+    width, height = (round(side * rng.uniform(0.35, 1.0)) for side in image.size)
+    left, top = rng.randint(0, image.width - width), rng.randint(0, image.height - height)
+    image = image.crop((left, top, left + width, top + height)).resize(_GREY_SIZE, Image.Resampling.BICUBIC)
+    if rng.random() < 0.6:
+        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 6)))
+    values = np.asarray(image, np.float32)
+    low, high = np.percentile(values, (1, 99))
+    tones = np.clip((values - low) / max(high - low, 1.0), 0, 1) ** rng.uniform(0.6, 1.6)
+    dark = rng.uniform(0, 90)
+    field = dark + tones * (rng.uniform(max(dark + 60, 130), 255) - dark)
+    return np.repeat(field.astype(np.uint8)[..., None], 3, axis=2)
 
 
 def _path(entry: Photo) -> Path:

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from imaging.types import Pixels
 from pocket import negatives, scenes
-from pocket.augment import Shown, view
+from pocket.augment import Shown, damage, view
 from pocket.facts import Facts
 from pocket.features import Cache, Job, View, scene_jobs
 from pocket.render import RenderKind, render
+from pocket.trunk import FIELD_SIZE, squash
 
-COPIES = {"radiology": 14, "smear": 16, "fluorescence": 4, "tissue": 14, "brightfield": 14, "photo": 40}
+COPIES = {
+    "radiology": 14,
+    "smear": 16,
+    "fluorescence": 4,
+    "tissue": 14,
+    "brightfield": 14,
+    "photo": 40,
+    "grey photo": 24,
+}
 DRAWN = 1_500
 RENDERED: dict[RenderKind, int] = {
     "smear": 1_400,
@@ -30,7 +43,7 @@ FIRST_FREE_SEED = 100_000
 """Seeds from here on are never trained on: starter set, demo, measurements and tests draw from them."""
 
 
-CACHES = ("smears", "radiology", "nuclei", "negatives", *(f"rendered-{kind}" for kind in RENDERED))
+CACHES = ("smears", "radiology", "nuclei", "negatives", "grey-negatives", *(f"rendered-{kind}" for kind in RENDERED))
 """Names of the caches of training views."""
 
 
@@ -45,6 +58,8 @@ def training_jobs(name: str, data: Path, seed: int) -> list[Job]:
         return [job for scene in found for job in scene_jobs([scene], COPIES[scene.facts.kind], seed)]
     if name == "negatives":
         return list(_unrelated())
+    if name == "grey-negatives":
+        return list(_grey())
     kinds: dict[str, RenderKind] = {f"rendered-{kind}": kind for kind in RENDERED}
     kind = kinds[name]
     return [job for number in range(RENDERED[kind]) for job in rendered_jobs(kind, number)]
@@ -72,6 +87,21 @@ def _unrelated() -> Iterator[Job]:
             yield View(f"photo/{name}", unknown), _shown(lambda n=name: negatives.photo(n), f"{name}{copy}")  # type: ignore[misc]
     for number in range(DRAWN):
         yield View(f"drawn/{number}", unknown), _shown(lambda n=number: negatives.drawn(n), number)  # type: ignore[misc]
+
+
+def _grey() -> Iterator[Job]:
+    """Photographs as soft and grey as an X-ray: what tells them from one is what they show, not that they are grey.
+
+    Stars out of focus are left out: they cannot be told from fluorescence.
+    """
+    for name in sorted({*negatives.photos("train")} - {"hubble_deep_field.jpg"}):
+        for copy in range(COPIES["grey photo"]):
+            yield View(f"photo/{name}", Facts("unknown")), partial(_softened, name, f"{name}/grey/{copy}")
+
+
+def _softened(name: str, seed: str) -> Shown:
+    worn = damage(Image.fromarray(negatives.grey(name, seed)), random.Random(seed))
+    return Shown(squash(np.asarray(worn), FIELD_SIZE), Facts("unknown"))
 
 
 def _shown(load: Callable[[], Pixels], seed: str | int) -> Callable[[], Shown]:

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from pocket.corpus import Library, image_samples, text_samples
+from pocket.corpus import Library, Question, image_samples, text_samples
 from pocket.evidence import Told, agreed, read, templated, vote
 from pocket.facts import CANNOT_TELL, Facts, Kind, caption
 from pocket.features import View
@@ -107,7 +107,32 @@ def test_a_cell_that_no_caption_names_is_not_named(library: Library) -> None:
 def test_the_image_settles_its_own_plane_but_not_its_disease(library: Library) -> None:
     rng = random.Random(4)
     head = library.by_kind["ct"][0]
-    pairs = [pair for _ in range(100) for pair in library.asked(head, head.facts, rng)]
-    assert {answer for question, answer in pairs if question == "Is this an axial image?"} <= {"Yes.", "No."}
-    assert {answer for question, answer in pairs if question == "Is there a mass?"} == {"Yes.", "No."}
-    assert {answer for question, answer in pairs if question == "Where?"} == {"I cannot tell from this image."}
+    turns = [turn for _ in range(100) for turn in library.asked(head, head.facts, rng)]
+    plane, mass, where = (
+        {(turn.answer, turn.doubt > 0) for turn in turns if turn.asked == question}
+        for question in ("Is this an axial image?", "Is there a mass?", "Where?")
+    )
+    assert plane <= {("Yes.", False), ("No.", False)}
+    assert mass == {("Yes.", True), ("No.", True)}
+    assert where == {("I cannot tell from this image.", False)}
+
+
+def test_people_ask_nothing_of_a_body_part_that_evidence_settles_otherwise(library: Library) -> None:
+    rng = random.Random(5)
+    head = library.by_kind["ct"][0]
+    knee = Facts("ct", organ="knee")
+    assert not any(turn.asked == "Is there a mass?" for _ in range(50) for turn in library.asked(head, knee, rng))
+
+
+def test_the_words_of_a_question_settle_its_answer_and_the_image_adds_a_little() -> None:
+    question = Question("Is there a mass?", "Yes.", yes=0.2)
+    assert question.turn(own=0).doubt == pytest.approx(0.8)
+    assert question.turn(own=0.25).doubt == pytest.approx(0.6)
+    assert Question("Is there a mass?", "No.", yes=0.2).turn(own=0).doubt == pytest.approx(0.2)
+    assert Question("Is this axial?", "Yes.").turn(own=0).doubt == 0
+
+
+def test_a_dark_field_without_a_nucleus_cannot_be_told() -> None:
+    dark, seen = (View(f"fluorescence/{n}", Facts("fluorescence", nuclei=n)) for n in (0, 3))
+    library = Library([dark, seen], [], [])
+    assert [view.facts.kind for view in library.views] == ["unknown", "fluorescence"]

@@ -90,7 +90,7 @@ def test_turns_of_one_prompt_do_not_see_each_other(spelling: Tokenizer) -> None:
     torch.manual_seed(0)
     model = generator.build(spelling, load_trunk()).eval()
     turns = [Turn(f"Say number {n}.<|assistant|>", TEXTS[n]) for n in range(1, 4)]
-    objective = generator.Objective(number_ids(spelling))
+    objective = generator.Objective(spelling)
     together, *alone = (
         generator.encode([Sample("<|user|>Some evidence. ", tuple(part))], spelling)
         for part in (turns, *([turn] for turn in turns))
@@ -104,15 +104,28 @@ def test_turns_of_one_prompt_do_not_see_each_other(spelling: Tokenizer) -> None:
     assert objective.loss(model, padded, None).item() == pytest.approx(mixed, abs=2e-2)
 
 
+def test_a_doubted_answer_costs_least_where_its_opposite_has_that_share(spelling: Tokenizer) -> None:
+    objective = generator.Objective(spelling)
+    yes, no = (spelling.encode(answer, add_special_tokens=False).ids[0] for answer in ("Yes", "No"))
+
+    def loss(share: float, doubt: float) -> float:
+        logits = torch.full((1, 6000), -20.0)
+        logits[0, [yes, no]] = torch.tensor([1 - share, share]).log()
+        return objective._cross_entropy(logits, torch.tensor([yes]), torch.tensor([doubt])).item()
+
+    assert min((0.01, 0.1, 0.3, 0.5), key=lambda share: loss(share, 0.3)) == 0.3
+    assert min((0.01, 0.1, 0.3, 0.5), key=lambda share: loss(share, 0.0)) == 0.01
+
+
 def test_a_count_that_is_nearly_right_costs_less(spelling: Tokenizer) -> None:
     ids = number_ids(spelling)
-    objective = generator.Objective(ids)
+    objective = generator.Objective(spelling)
     logits = torch.full((1, 6000), -10.0)
     losses = []
     for said in (20, 21, 40):
         spoken = logits.clone()
         spoken[0, ids[said]] = 0
-        losses.append(objective._cross_entropy(spoken, torch.tensor([ids[20]])).item())
+        losses.append(objective._cross_entropy(spoken, torch.tensor([ids[20]]), torch.zeros(1)).item())
     assert losses[0] < losses[1] < losses[2]
 
 
