@@ -17,7 +17,7 @@ from rag.errors import RequestError
 from rag.prompts import VERSION_DIGITS, PromptInputs, PromptTemplate, Task
 from rag.retrieve import Found, Retriever
 from rag.types import STAGES, Description, Failure, Prepared, PreparedRequest, Request, Stopwatch, Tokens
-from vlm.types import Engine, Generation, GenerationParams, too_many_images
+from vlm.types import Engine, Generation, GenerationParams, reads_fewer
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class Pipeline:
     def _images(self, request: Request) -> tuple[LoadedImage, ...]:
         limit = self.speaker.engine.max_images
         if limit is not None and len(request.images) > limit:
-            told = too_many_images(self.speaker.engine.model, len(request.images), limit)
-            raise RequestError(f"{request.id}: {told}")
+            told = reads_fewer(self.speaker.engine.model, limit)
+            raise RequestError(f"{request.id}: {len(request.images)} images in one question, {told}")
         return tuple(image if isinstance(image, LoadedImage) else load(image) for image in request.images)
 
     def _retrieve(self, good: Sequence[tuple[Request, tuple[LoadedImage, ...]]], clock: Stopwatch) -> list[Found]:

@@ -19,7 +19,7 @@ from vlm.errors import (
     VlmError,
 )
 from vlm.families import FAMILIES
-from vlm.types import Engine, Generation, GenerationParams, Message, Prompt, too_many_images
+from vlm.types import Engine, Generation, GenerationParams, Message, Prompt
 
 __all__ = [
     "FAMILIES",
@@ -47,5 +47,4 @@ __all__ = [
     "list_models",
     "load_model_config",
     "open_engine",
-    "too_many_images",
 ]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from vlm.config import ModelConfig
 from vlm.errors import AdapterMismatch, OutOfMemory, PromptError
 from vlm.families.control_tokens import ControlTokens
-from vlm.types import Engine, Generation, GenerationParams, Prompt, too_many_images
+from vlm.types import Engine, Generation, GenerationParams, Prompt, reads_fewer
 from vlm.weights import find_files, fingerprint
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class TransformersEngine:
     def _check_images(self, prompts: Sequence[Prompt]) -> None:
         most = max((len(prompt.images) for prompt in prompts), default=0)
         if self.max_images is not None and most > self.max_images:
-            raise PromptError(f"a prompt with {too_many_images(self.model, most, self.max_images)}")
+            raise PromptError(f"a prompt with {most} images, {reads_fewer(self.model, self.max_images)}")
 
     def _by_batch(
         self, prompts: Sequence[Prompt], work: Callable[[Sequence[Prompt]], list[T]]

@@ -24,7 +24,7 @@ from PIL import Image
 from imaging import LoadedImage
 from vlm.config import ModelConfig, ServerConfig
 from vlm.errors import PromptError, ServerRefused, ServerUnavailable, UnsupportedByServer, one_line
-from vlm.types import Generation, GenerationParams, Message, Prompt, too_many_images
+from vlm.types import Generation, GenerationParams, Message, Prompt, reads_fewer
 
 BYTES_PER_TOKEN = 3
 """Bytes of text to a token at the least: English has four and more, so a prompt is rather cut early than too long."""
@@ -111,7 +111,7 @@ class ServerEngine:
     def _check_images(self, prompts: Sequence[Prompt]) -> None:
         most = max((len(prompt.images) for prompt in prompts), default=0)
         if self.max_images is not None and most > self.max_images:
-            raise PromptError(f"a prompt with {too_many_images(self.model, most, self.max_images)}")
+            raise PromptError(f"a prompt with {most} images, {reads_fewer(self.model, self.max_images)}")
 
     @cached_property
     def _openai(self) -> Any:

@@ -109,11 +109,11 @@ class Engine(Protocol):
         ...
 
 
-def too_many_images(model: str, images: int, limit: int) -> str:
-    """What to tell of a prompt with more images than a model reads: how many, and what to do."""
+def reads_fewer(model: str, limit: int) -> str:
+    """What to tell of more images than `limit`, which is what a model reads, and what to do."""
     if limit == 0:
-        return f"{images} images, but {model} reads texts alone. Take a model that reads images: --model pocket"
+        return f"but {model} reads texts alone. Take a model that reads images: --model pocket"
     return (
-        f"{images} images, but {model} reads {limit}. Ask about them one by one, or take a model that reads several: "
+        f"but {model} reads {limit}. Ask about them one by one, or take a model that reads several: "
         f"--model smolvlm-500m"
     )
