@@ -11,7 +11,10 @@ from PIL import Image
 
 from imaging import LoadedImage
 from tests.vlm import tiny
+from tests.vlm.model_server import served
 from vlm import Message, ModelConfig, Prompt
+
+__all__ = ["served"]
 
 
 def picture(seed: int, height: int = 70, width: int = 100) -> LoadedImage:

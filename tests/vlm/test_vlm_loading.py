@@ -226,6 +226,16 @@ def test_an_adapter_changes_what_is_said(kind: str, config_of: Configs, adapter:
     assert all(g.new_tokens for g in run(quantised, prompts))
 
 
+@pytest.mark.parametrize("kind", tiny.ALL_KINDS)
+def test_an_adapter_changes_the_scores(kind: str, config_of: Configs, adapter: Callable[..., Path]) -> None:
+    (question,) = prompts_of(kind)[:1]
+    (plain,), (tuned,) = (
+        dict(open_engine(config_of(kind), folder).score([question], ("Yes.", "No."))).values()
+        for folder in (None, adapter(kind, scale=0.05))
+    )
+    assert tuned != pytest.approx(plain, rel=1e-6)
+
+
 def test_an_adapter_of_zeros_changes_nothing(config_of: Configs, adapter: Callable[..., Path]) -> None:
     plain = words(run(open_engine(config_of("smolvlm")), PROMPTS))
     assert words(run(open_engine(config_of("smolvlm"), adapter("smolvlm", scale=0.0)), PROMPTS)) == plain
