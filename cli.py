@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -103,19 +103,56 @@ def caption(images: tuple[str, ...], article: str | None, as_json: bool, **optio
 
 @main.command()
 @click.option("--image", "images", multiple=True, required=True, metavar="FILE", help="An image; may be repeated.")
-@click.option("--question", required=True, help="What to answer about the images together.")
+@click.option("--question", help="What to answer about the images together.")
+@click.option("--label", "labels", multiple=True, metavar="ANSWER", help="An answer to choose from; repeat it.")
+@click.option("--chat", is_flag=True, help="Go on asking: a question a line, until an empty one.")
 @click.option("--article", help="The case or PMCID of the images; evidence from it is left out.")
 @pipeline_options
-def ask(images: tuple[str, ...], question: str, article: str | None, as_json: bool, **options: Any) -> None:
+def ask(
+    images: tuple[str, ...],
+    question: str | None,
+    labels: tuple[str, ...],
+    chat: bool,
+    article: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Answer a question about one or more images together, with evidence.
+
+    With --label the answer is the likeliest of the labels, and the record says how likely each is.
 
     \b
     python cli.py ask --image smear.png --question "What kind of image is this?"
+    python cli.py ask --image smear.png --question "Is this a blood smear?" --label yes --label no
     python cli.py ask --image before.png --image after.png --question "What changed?" --model smolvlm-500m
+    python cli.py ask --image smear.png --chat
     """
     from rag.requests import ask_request
 
-    _describe([ask_request(images, question, article)], as_json, options)
+    if chat and labels:
+        raise click.UsageError("--label chooses one answer, --chat goes on; give one of them")
+    if question is None and not chat:
+        raise click.UsageError("give --question, or --chat")
+    if chat:
+        _converse(ask_request(images, question or "?", article), _questions(question), as_json, options)
+    else:
+        _describe([ask_request(images, question or "", article, labels)], as_json, options)
+
+
+@main.command()
+@click.option("--image", "images", multiple=True, required=True, metavar="FILE", help="A document; may be repeated.")
+@click.option("--schema", required=True, type=click.Path(path_type=Path), help="A file with a JSON Schema.")
+@pipeline_options
+def extract(images: tuple[str, ...], schema: Path, as_json: bool, **options: Any) -> None:
+    """Copy the fields of document images into JSON that satisfies a JSON Schema.
+
+    \b
+    python cli.py extract --image prescription.png --schema medications.json --model qwen2-vl-2b
+    python cli.py extract --image a.png --image b.png --schema report.json --json > records.jsonl
+    """
+    from rag.requests import extract_requests
+
+    _describe(extract_requests(images, schema), as_json, options)
 
 
 @main.group()
@@ -389,6 +426,40 @@ def _describe(requests: list[Request], as_json: bool, options: dict[str, Any]) -
             click.echo(json.dumps(record.to_json(), ensure_ascii=False) if as_json else as_text(record))
     if failed:
         sys.exit(SOME_FAILED if records else WRONG_REQUEST)
+
+
+def _questions(first: str | None) -> Iterator[str]:
+    """The first question, where it was given, then one a line of stdin until an empty one."""
+    if first is not None:
+        yield first
+    asking = sys.stdin.isatty()
+    while True:
+        if asking:
+            click.echo("? ", nl=False, err=True)
+        line = sys.stdin.readline().strip()
+        if not line:
+            return
+        yield line
+
+
+def _converse(first: Request, questions: Iterable[str], as_json: bool, options: dict[str, Any]) -> None:
+    """Answers the questions as they come; what cannot be answered is told, and the conversation goes on."""
+    from rag import open_pipeline
+    from rag.conversation import converse
+    from rag.show import as_text
+    from rag.types import Failure
+
+    pipeline = open_pipeline(_settings(options), [first], tell=lambda line: click.echo(line, err=True))
+    answered = failed = 0
+    for outcome in converse(pipeline, first, questions):
+        if isinstance(outcome, Failure):
+            click.echo(f"error: {outcome.reason}", err=True)
+            failed += 1
+        else:
+            click.echo(json.dumps(outcome.to_json(), ensure_ascii=False) if as_json else as_text(outcome))
+            answered += 1
+    if failed:
+        sys.exit(SOME_FAILED if answered else WRONG_REQUEST)
 
 
 def _report_build(report: BuildReport) -> None:

@@ -98,7 +98,7 @@ class House:
             if prepared.failures:
                 sys.exit(prepared.failures[0].reason)
             scored = dict(pipeline.speaker.engine.score([item.prompt.prompt for item in prepared.items], labels))
-            found += [scored[position] for position in range(len(chunk))]
+            found += [scored[position].probabilities for position in range(len(chunk))]
         return found
 
     def vectors(self, images: Sequence[Path]) -> Vectors:

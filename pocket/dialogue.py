@@ -81,7 +81,7 @@ def _halves(name: str, length: Length, question: bool, examples: bool, passages:
     """
     evidence = [Evidence(Example("e", _CAPTION, "x"), 0.0, 1)] if examples else []
     evidence += [Evidence(Passage("p", _PASSAGE, "x", "x"), 0.0, 1)] if passages else []
-    inputs = PromptInputs((_IMAGE,), tuple(evidence), _QUESTION if question else "", length)
+    inputs = PromptInputs((_IMAGE,), tuple(evidence), _QUESTION if question else "", length=length)
     prompt, _ = PromptTemplate.load(name).render(inputs)
     written = ""
     for message in prompt.messages:

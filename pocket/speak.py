@@ -70,7 +70,7 @@ class Speaker:
         """The probability of the first of the answers to a question, for each picture."""
         prompts = [_prompt(picture, [], question) for picture in pictures]
         scored = dict(self.engine.score(prompts, answers))
-        return [scored[position][0] for position in range(len(prompts))]
+        return [scored[position].probabilities[0] for position in range(len(prompts))]
 
 
 def _prompt(picture: Pixels, captions: Sequence[str], question: str) -> Prompt:

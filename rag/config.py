@@ -81,10 +81,16 @@ class GenerationSettings(StrictModel):
 
 
 class CheckSettings(StrictModel):
-    """When evidence counts as supporting a sentence (share of its terms held), and when it is weak (cosine)."""
+    """When evidence counts as supporting a sentence (share of its terms held), and when it is weak (cosine).
+
+    When the labels of a question are unlikely answers (probability of all together), and when extracted fields are
+    (mean log-probability a token, in nats).
+    """
 
     support: Share
     weak_evidence: Annotated[float, Field(ge=-1, le=1)]
+    unlikely_labels: Share
+    unlikely_fields: Annotated[float, Field(le=0)]
 
 
 class Settings(StrictModel):

@@ -11,3 +11,7 @@ class RequestError(RagError):
 
 class TemplateError(RagError):
     """A prompt template that cannot be used."""
+
+
+class AnswerError(RagError):
+    """What a model wrote is not what was asked for."""

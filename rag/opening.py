@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from indexer import open_index
 from rag.config import Settings
 from rag.errors import RequestError, TemplateError
-from rag.pipeline import Pipeline, Speaker
+from rag.pipeline import Pipeline
 from rag.prompts import PromptTemplate, Task
 from rag.retrieve import Retriever
 from rag.starter import Tell, index_folder
-from rag.types import Request
+from rag.types import Request, Speaker
 from vlm import Engine, ModelConfig, load_model_config, open_engine
+
+SERVES: dict[Task, set[Task]] = {"caption": {"caption"}, "ask": {"ask", "classify"}, "classify": {"classify"},
+                                 "extract": {"extract"}}  # fmt: skip
+"""The tasks that a template may be used for: a question reads the same with answers to choose from."""
 
 
 def open_pipeline(settings: Settings, requests: Sequence[Request], tell: Tell = lambda _: None) -> Pipeline:
@@ -45,27 +49,30 @@ def _check_tasks(model: ModelConfig, tasks: set[Task]) -> None:
     """Raises RequestError for a model that has not learned to do what is asked."""
     if model.images_per_prompt == 0:
         raise RequestError(f"{model.name} reads texts alone. For images take another: python cli.py models list")
-    if "ask" in tasks and not model.follows_instructions:
+    if tasks - {"caption"} and not model.follows_instructions:
         raise RequestError(f"{model.name} writes captions and answers no questions. Take --model smolvlm-500m")
 
 
 def _templates(settings: Settings, model: ModelConfig, tasks: set[Task]) -> dict[Task, PromptTemplate]:
     """A template for each task: the one that was asked for where it is of that task, else the default."""
-    templates: dict[Task, PromptTemplate] = {}
+    templates = {task: _default_template(settings, model, task) for task in tasks}
     if settings.prompt.template:
         chosen = PromptTemplate.load(settings.prompt.template)
-        if chosen.config.task not in tasks:
+        served = tasks & SERVES[chosen.config.task]
+        if not served:
             raise TemplateError(
                 f"prompt {chosen.name} is for {chosen.config.task}, not for {', '.join(sorted(tasks))}; "
                 "see: python cli.py prompts list"
             )
-        templates[chosen.config.task] = chosen
-    own = PromptTemplate.load(model.caption_prompt)
-    caption = own if settings.retrieval.enabled or not own.kinds else PromptTemplate.load("zero_shot")
-    return {
-        task: templates.get(task) or (caption if task == "caption" else PromptTemplate.load("question"))
-        for task in tasks
-    }
+        templates |= dict.fromkeys(served, chosen)
+    return templates
+
+
+def _default_template(settings: Settings, model: ModelConfig, task: Task) -> PromptTemplate:
+    if task == "caption":
+        own = PromptTemplate.load(model.caption_prompt)
+        return own if settings.retrieval.enabled or not own.kinds else PromptTemplate.load("zero_shot")
+    return PromptTemplate.load({"ask": "question", "classify": model.choice_prompt, "extract": "extract"}[task])
 
 
 def _check_example_images(settings: Settings, engine: Engine) -> None:

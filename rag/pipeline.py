@@ -8,26 +8,15 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from imaging import ImageError, LoadedImage, load
-from rag.check import cite
 from rag.config import Settings
-from rag.errors import RequestError
-from rag.prompts import VERSION_DIGITS, PromptInputs, PromptTemplate, Task
+from rag.errors import RequestError, TemplateError
+from rag.prompts import PromptInputs, PromptTemplate, Task
+from rag.record import Recorder
 from rag.retrieve import Found, Retriever
-from rag.types import STAGES, Description, Failure, Prepared, PreparedRequest, Request, Stopwatch, Tokens
-from vlm.types import Engine, Generation, GenerationParams, reads_fewer
-
-
-@dataclass(frozen=True)
-class Speaker:
-    """An engine and how it is to be used: text-token budget of its prompts, decoding, how it says "I cannot tell"."""
-
-    engine: Engine
-    prompt_tokens: int
-    params: GenerationParams
-    abstentions: tuple[str, ...] = ()
+from rag.types import Choice, Description, Failure, Prepared, PreparedRequest, Request, Speaker, Stopwatch
+from vlm.types import Generation, reads_fewer
 
 
 class Pipeline:
@@ -40,6 +29,8 @@ class Pipeline:
         self.speaker = speaker
         self.templates = templates
         self.retriever = retriever
+        index = None if retriever is None else f"{settings.retrieval.index}@{_content(retriever)}"
+        self._recorder = Recorder(settings.check, speaker, templates, index)
 
     def load(self) -> None:
         """Loads the models that are not loaded yet. Raises VlmError and IndexerError."""
@@ -71,17 +62,51 @@ class Pipeline:
         if good:
             self.load()
         found = self._retrieve(good, clock)
+        items: list[PreparedRequest] = []
         with clock.measure("prompt"):
-            items = tuple(
-                self._prompt(request, images, evidence) for (request, images), evidence in zip(good, found, strict=True)
-            )
-        return Prepared(items, tuple(failures), clock.shared(len(good)))
+            for (request, images), evidence in zip(good, found, strict=True):
+                try:
+                    items.append(self._prompt(request, images, evidence))
+                except TemplateError as error:
+                    failures.append(Failure(request, f"{request.id}: {error}"))
+        return Prepared(tuple(items), tuple(failures), clock.shared(len(good)))
 
-    def describe(self, prepared: Prepared) -> Iterator[Description]:
-        """Generates, checks and records; each description as soon as it is done."""
-        prompts = [item.prompt.prompt for item in prepared.items]
+    def describe(self, prepared: Prepared) -> Iterator[Description | Failure]:
+        """Generates, checks and records; each description as soon as it is done.
+
+        Questions with labels are not answered in words: the labels are scored, those of one question in one pass over
+        its prompt where their first tokens differ. A Failure is an answer that is not what was asked for.
+        """
+        chosen: dict[tuple[str, ...], list[PreparedRequest]] = {}
+        written: list[PreparedRequest] = []
+        for item in prepared.items:
+            if item.request.labels:
+                chosen.setdefault(item.request.labels, []).append(item)
+            else:
+                written.append(item)
+        prompts = [item.prompt.prompt for item in written]
         for position, generation in self.speaker.engine.generate(prompts, self.speaker.params):
-            yield self._record(prepared.items[position], generation, dict(prepared.timings_s))
+            yield self._recorder.outcome(written[position], generation, dict(prepared.timings_s))
+        for labels, items in chosen.items():
+            yield from self._choices(labels, items, prepared.timings_s)
+
+    def _choices(
+        self, labels: tuple[str, ...], items: Sequence[PreparedRequest], timings_s: dict[str, float]
+    ) -> Iterator[Description | Failure]:
+        """The likeliest of `labels` for each item, and how likely each is."""
+        engine = self.speaker.engine
+        one_pass = engine.told_apart_at_once(labels)
+        clock = Stopwatch()
+        with clock.measure("generate"):
+            scores = list(engine.score([item.prompt.prompt for item in items], labels, one_pass))
+        seconds = clock.shared(len(items))["generate"]
+        for position, scored in scores:
+            likely = dict(zip(labels, scored.probabilities, strict=True))
+            best = max(labels, key=likely.__getitem__)
+            chosen = Generation(best, prompt_tokens=None, new_tokens=0, stop="end", seconds=seconds, mean_logprob=None)
+            yield self._recorder.outcome(
+                items[position], chosen, dict(timings_s), Choice(likely, scored.mass, one_pass)
+            )
 
     def _images(self, request: Request) -> tuple[LoadedImage, ...]:
         limit = self.speaker.engine.max_images
@@ -102,6 +127,9 @@ class Pipeline:
             images=images,
             evidence=found.evidence,
             question=request.question,
+            history=request.history,
+            labels=request.labels,
+            schema=request.schema,
             length=options.length,
             language=options.language,
             example_images=options.example_images,
@@ -114,48 +142,9 @@ class Pipeline:
                 f"evidence did not fit into {budget} prompt tokens: {fitted.shortened} shortened, "
                 f"{fitted.left_out} left out"
             )
+        if fitted.forgotten:
+            warnings.append(f"the first {fitted.forgotten} exchanges did not fit into {budget} prompt tokens")
         return PreparedRequest(request, images, fitted, tuple(warnings))
-
-    def _index_version(self) -> str | None:
-        """The index as it was named, with its generation and content."""
-        if self.retriever is None:
-            return None
-        return f"{self.settings.retrieval.index}@{self.retriever.index.version.rpartition('@')[2]}"
-
-    def _record(self, item: PreparedRequest, generation: Generation, timings: dict[str, float]) -> Description:
-        clock = Stopwatch()
-        with clock.measure("check"):
-            sentences = cite(generation.text, item.prompt.evidence, self.settings.check.support)
-            abstained = _plain(generation.text) in {_plain(a) for a in self.speaker.abstentions}
-        weak = self.settings.check.weak_evidence
-        best = max((e.score for e in item.prompt.evidence if e.kind == "example"), default=None)
-        timings |= {"generate": generation.seconds, **clock.seconds}
-        warnings = list(item.warnings)
-        if best is not None and best < weak:
-            warnings.append(f"weak evidence: the nearest example scores {best:.2f} (check.weak_evidence {weak:g})")
-        if generation.stop == "length":
-            warnings.append(f"the text was cut off at {generation.new_tokens} tokens (generation.max_new_tokens)")
-        if generation.stop == "time":
-            limit = self.speaker.params.time_limit_s
-            warnings.append(f"the text was cut off after {limit:g} s (generation.time_limit_s)")
-        return Description(
-            request=item.request,
-            images=item.images,
-            text=generation.text,
-            sentences=sentences,
-            evidence=item.prompt.evidence,
-            model=f"{self.speaker.engine.model}@{self.speaker.engine.fingerprint[:VERSION_DIGITS]}",
-            adapter=self.speaker.engine.adapter,
-            prompt=self.templates[item.request.task].version,
-            index=self._index_version(),
-            params=self.speaker.params,
-            timings_s=_complete(timings),
-            tokens=Tokens(generation.prompt_tokens, generation.new_tokens),
-            stop=generation.stop,
-            mean_logprob=generation.mean_logprob,
-            abstained=abstained,
-            warnings=tuple(warnings),
-        )
 
 
 @contextmanager
@@ -170,10 +159,6 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _complete(timings: dict[str, float]) -> dict[str, float]:
-    whole = {stage: timings.get(stage, 0.0) for stage in STAGES}
-    return {**whole, "total": sum(whole.values())}
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.lower().split()).rstrip(".!")
+def _content(retriever: Retriever) -> str:
+    """The index's generation and content."""
+    return retriever.index.version.rpartition("@")[2]

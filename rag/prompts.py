@@ -6,11 +6,16 @@ A template is mustache text with these variables, each left out of the prompt wh
     examples    captions of retrieved images, a numbered line each
     passages    retrieved passages, a numbered line each
     question    what is asked
+    labels      the answers to choose from, a comma between them
+    schema      the JSON Schema that the answer satisfies
     length      "one short sentence" and the like
     language    "English" and the like
 
 Retrieved text is data: `clean` takes control characters and line breaks out of it, so that it can forge
 neither a numbered line nor the place of an image.
+
+Earlier questions and answers about the same images follow as turns of their own: the template asks the first question,
+and the later ones stand bare.
 """
 
 from __future__ import annotations
@@ -31,7 +36,7 @@ from vlm.types import Message, Prompt, Role
 if TYPE_CHECKING:
     from langchain_core.prompts import ChatPromptTemplate
 
-Task = Literal["caption", "ask"]
+Task = Literal["caption", "ask", "classify", "extract"]
 Length = Literal["short", "medium", "long"]
 CountTokens = Callable[[Sequence[str]], list[int]]
 
@@ -40,7 +45,7 @@ LENGTHS: dict[Length, str] = {
     "medium": "one to three sentences",
     "long": "a paragraph",
 }
-VARIABLES = {"images", "examples", "passages", "question", "length", "language"}
+VARIABLES = {"images", "examples", "passages", "question", "labels", "schema", "length", "language"}
 VERSION_DIGITS = 8
 MAX_EVIDENCE_CHARS = 2_000
 MIN_EVIDENCE_TOKENS = 8
@@ -75,12 +80,26 @@ def clean(text: str, limit: int = MAX_EVIDENCE_CHARS) -> str:
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """A question about the images and the answer to it, said before."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True)
 class PromptInputs:
-    """All that a prompt is written from. `evidence` is numbered in the order given, examples first."""
+    """All that a prompt is written from. `evidence` is numbered in the order given, examples first.
+
+    `history` is what was said before `question`, oldest first; `schema` is JSON text.
+    """
 
     images: tuple[LoadedImage, ...]
     evidence: tuple[Evidence, ...] = ()
     question: str = ""
+    history: tuple[Exchange, ...] = ()
+    labels: tuple[str, ...] = ()
+    schema: str | None = None
     length: Length = "medium"
     language: str = "English"
     example_images: bool = False
@@ -88,12 +107,16 @@ class PromptInputs:
 
 @dataclass(frozen=True)
 class FittedPrompt:
-    """A prompt within its token budget: the evidence as numbered in it, and what had to be shortened or left out."""
+    """A prompt within its token budget: the evidence as numbered in it, and what had to be shortened or left out.
+
+    `forgotten` counts exchanges, the oldest ones, the others evidence.
+    """
 
     prompt: Prompt
     evidence: tuple[Evidence, ...]
     shortened: int = 0
     left_out: int = 0
+    forgotten: int = 0
 
 
 @dataclass(frozen=True)
@@ -150,11 +173,14 @@ class PromptTemplate:
         """The prompt, and the evidence shown in it with its numbers."""
         shown = [e for kind in ("example", "passage") for e in inputs.evidence if e.kind == kind and kind in self.kinds]
         numbered = tuple(replace(e, number=number) for number, e in enumerate(shown, start=1))
+        asked = [*(exchange.question for exchange in inputs.history), inputs.question]
         values = {
             "images": _QUERY_IMAGES,
             "examples": "\n".join(_line(e, inputs.example_images) for e in numbered if e.kind == "example"),
             "passages": "\n".join(_line(e, False) for e in numbered if e.kind == "passage"),
-            "question": clean(inputs.question),
+            "question": clean(asked[0]),
+            "labels": ", ".join(clean(label) for label in inputs.labels),
+            "schema": clean(inputs.schema or "", len(inputs.schema or "")),
             "length": LENGTHS[inputs.length],
             "language": clean(inputs.language, 40),
         }
@@ -171,20 +197,35 @@ class PromptTemplate:
                 elif piece.strip():
                     parts.append(piece.strip())
             messages.append(Message(source.role, tuple(parts)))
-        return Prompt(tuple(messages), self.name, self.hash), numbered
+        for exchange, following in zip(inputs.history, asked[1:], strict=True):
+            messages.append(Message("assistant", (clean(exchange.answer),)))
+            messages.append(Message("user", (clean(following),)))
+        return Prompt(tuple(messages), self.name, self.hash, inputs.schema), numbered
 
     def fit(self, inputs: PromptInputs, count_tokens: CountTokens, budget: int) -> FittedPrompt:
         """The prompt with at most `budget` tokens of text, as `count_tokens` counts them.
 
         Evidence is shortened to fit, all texts to one common length; where that would leave too little of
-        each, the last of the evidence goes. Images are never touched. Raises TemplateError where the text
-        without evidence is already over the budget.
+        each, the last of the evidence goes; where there is none left, the oldest exchanges go. Images are never
+        touched. Raises TemplateError where the text without evidence and exchanges is already over the budget.
         """
+        forgotten = 0
+        while inputs.history and self._bare_tokens(inputs, count_tokens) > budget:
+            inputs = replace(inputs, history=inputs.history[1:])
+            forgotten += 1
+        return replace(self._fit(inputs, count_tokens, budget), forgotten=forgotten)
+
+    def _bare_tokens(self, inputs: PromptInputs, count_tokens: CountTokens) -> int:
+        """Tokens of the prompt's text without evidence."""
+        return _text_tokens(self.render(replace(inputs, evidence=()))[0], count_tokens)
+
+    def _fit(self, inputs: PromptInputs, count_tokens: CountTokens, budget: int) -> FittedPrompt:
+        """As `fit`, for exchanges that fit."""
         prompt, evidence = self.render(inputs)
         spare = budget - _text_tokens(prompt, count_tokens)
         if spare >= 0:
             return FittedPrompt(prompt, evidence)
-        bare = budget - _text_tokens(self.render(replace(inputs, evidence=()))[0], count_tokens)
+        bare = budget - self._bare_tokens(inputs, count_tokens)
         if bare < 0:
             raise TemplateError(f"prompt {self.name}: its text alone is {-bare} tokens over the budget of {budget}")
         kept, lengths = list(evidence), count_tokens([e.text for e in evidence])

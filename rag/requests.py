@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rag.errors import RequestError
+from rag.fields import read_schema
+from rag.prompts import Task
 from rag.types import Request
 
 
@@ -23,8 +26,23 @@ def caption_requests(images: Sequence[str], article: str | None = None) -> list[
     return [Request(id_, (path,), article=article) for id_, path in zip(ids, images, strict=True)]
 
 
-def ask_request(images: Sequence[str], question: str, article: str | None = None) -> Request:
-    """One request about all the images together. Raises RequestError for an empty question."""
+def ask_request(
+    images: Sequence[str], question: str, article: str | None = None, labels: Sequence[str] = ()
+) -> Request:
+    """One request about all the images together; with labels, the answers to choose from.
+
+    Raises RequestError for an empty question and for labels that are no choice.
+    """
     if not question.strip():
         raise RequestError("--question is empty")
-    return Request(Path(images[0]).stem, tuple(images), "ask", question.strip(), article)
+    choices = tuple(label.strip() for label in labels)
+    if choices and (len(choices) < 2 or "" in choices or len(set(choices)) < len(choices)):
+        raise RequestError("--label: give two or more answers to choose from, each once, none empty")
+    task: Task = "classify" if choices else "ask"
+    return Request(Path(images[0]).stem, tuple(images), task, question.strip(), article, choices)
+
+
+def extract_requests(images: Sequence[str], schema: Path) -> list[Request]:
+    """One request a document. Raises RequestError where the schema is none, or a file is named twice."""
+    asked = read_schema(schema)
+    return [replace(request, task="extract", schema=asked) for request in caption_requests(images)]

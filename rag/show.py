@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import textwrap
 from collections.abc import Sequence
@@ -19,10 +20,9 @@ def as_text(description: Description) -> str:
     """The description with its citations, then its evidence as a table, then what to be careful about."""
     names = ", ".join(image.name for image in description.images)
     lines = [names, ""]
-    if description.request.task == "ask":
+    if description.request.question:
         lines += [_wrap(f"Question: {description.request.question}"), ""]
-    said = " ".join(_with_citations(s) for s in description.sentences) or "(the model wrote nothing)"
-    lines += [_wrap(said), ""]
+    lines += [_said(description), ""]
     if description.abstained:
         lines += [_wrap("The model abstained. What follows is only what looks nearest."), ""]
     if description.evidence:
@@ -32,6 +32,16 @@ def as_text(description: Description) -> str:
     lines += [_wrap(f"! {warning}", indent=2) for warning in description.warnings]
     lines.append(_wrap(_cost(description)))
     return "\n".join(lines) + "\n"
+
+
+def _said(description: Description) -> str:
+    """Fields as JSON; labels with their probabilities, the likeliest first; or sentences with their citations."""
+    if description.request.schema is not None:
+        return json.dumps(description.fields, ensure_ascii=False, indent=2)
+    if description.choice is not None:
+        ranked = sorted(description.choice.probabilities.items(), key=lambda each: -each[1])
+        return "\n".join(f"{probability:6.1%}  {label}" for label, probability in ranked)
+    return _wrap(" ".join(_with_citations(s) for s in description.sentences) or "(the model wrote nothing)")
 
 
 def evidence_table(evidence: Sequence[Evidence]) -> str:
@@ -115,4 +125,6 @@ def _width() -> int:
 
 
 def _tokens(tokens: Tokens) -> str:
+    if tokens.new == 0:
+        return "no token written"
     return "tokens not counted" if tokens.new is None else f"{tokens.prompt} + {tokens.new} tokens"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -10,21 +11,35 @@ from typing import Any
 
 from imaging import LoadedImage
 from indexer.types import Evidence, Example, Passage
-from rag.prompts import FittedPrompt, Task
-from vlm.types import GenerationParams
+from rag.errors import RequestError
+from rag.prompts import Exchange, FittedPrompt, Task
+from vlm.types import Engine, GenerationParams
 
 STAGES = ("decode", "embed", "retrieve", "prompt", "generate", "check")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked. `article` is what the image shares with others of its origin (a PMCID, a case)."""
+    """What is asked. `article` is what the image shares with others of its origin (a PMCID, a case).
+
+    `ask` has a question, and `history` where it goes on from earlier ones, oldest first; `classify` has a question
+    and the `labels` to choose from; `extract` has a JSON Schema, as JSON text.
+    """
 
     id: str
     images: tuple[str | LoadedImage, ...]
     task: Task = "caption"
     question: str = ""
     article: str | None = None
+    labels: tuple[str, ...] = ()
+    schema: str | None = None
+    history: tuple[Exchange, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.task == "extract") != (self.schema is not None):
+            raise RequestError(f"{self.id}: a schema and the task extract belong together: give both or neither")
+        if (self.task == "classify") != bool(self.labels):
+            raise RequestError(f"{self.id}: labels and the task classify belong together: give both or neither")
 
 
 @dataclass(frozen=True)
@@ -45,11 +60,33 @@ class Sentence:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """How likely each label is among the labels, and all of them together as the model's answer.
+
+    `one_pass` where each was judged by its first token.
+    """
+
+    probabilities: dict[str, float]
+    mass: float
+    one_pass: bool
+
+
+@dataclass(frozen=True)
 class Tokens:
     """Tokens read (images included) and written; None where a server does not say."""
 
     prompt: int | None
     new: int | None
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """An engine and how it is to be used: text-token budget of its prompts, decoding, how it says "I cannot tell"."""
+
+    engine: Engine
+    prompt_tokens: int
+    params: GenerationParams
+    abstentions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,7 +113,8 @@ class Description:
     """The record of one request: what was said, on what evidence, by what, with what, at what cost.
 
     `model`, `prompt` and `index` are written NAME@VERSION. `timings_s` has a batch's stages shared out
-    evenly among its requests; `total` is their sum.
+    evenly among its requests; `total` is their sum. Of `extract`, `fields` is the JSON value that the text is; of
+    `classify`, `choice` says how likely each label is, and the text is the likeliest.
     """
 
     request: Request
@@ -95,12 +133,11 @@ class Description:
     mean_logprob: float | None
     abstained: bool
     warnings: tuple[str, ...] = field(default=())
+    fields: Any = None
+    choice: Choice | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON values, in the order people read it."""
-        said = {"caption": self.text}
-        if self.request.task == "ask":
-            said = {"question": self.request.question, "answer": self.text}
         params = asdict(self.params)
         seed = params.pop("seed")
         return {
@@ -108,7 +145,7 @@ class Description:
             "image": self.images[0].name,
             "image_sha256": self.images[0].sha256,
             "images": [{"image": i.name, "sha256": i.sha256, "phash": i.phash} for i in self.images],
-            **said,
+            **self._said(),
             "sentences": [asdict(s) for s in self.sentences],
             "evidence": [evidence_json(e) for e in self.evidence],
             "abstained": self.abstained,
@@ -124,6 +161,21 @@ class Description:
             "timings_s": {stage: round(seconds, 4) for stage, seconds in self.timings_s.items()},
             "tokens": asdict(self.tokens),
         }
+
+    def _said(self) -> dict[str, Any]:
+        """What was said, under the names of its task."""
+        if self.request.task == "caption":
+            return {"caption": self.text}
+        if self.request.task == "extract":
+            return {"fields": self.fields, "schema": json.loads(self.request.schema or "{}")}
+        said: dict[str, Any] = {"question": self.request.question, "answer": self.text}
+        if self.request.history:
+            said["history"] = [asdict(exchange) for exchange in self.request.history]
+        if self.choice is not None:
+            said["label_probabilities"] = {label: round(p, 4) for label, p in self.choice.probabilities.items()}
+            said["label_mass"] = float(f"{self.choice.mass:.3g}")
+            said["scored_by"] = "first token" if self.choice.one_pass else "whole answer"
+        return said
 
 
 def evidence_json(evidence: Evidence) -> dict[str, Any]:

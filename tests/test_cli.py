@@ -248,3 +248,60 @@ def test_doctor_says_what_works(run: Run) -> None:
     assert findings["model qwen2-vl-2b"]["state"] == "missing"
     assert "hf download Qwen/" in findings["model qwen2-vl-2b"]["mend"]
     assert result.exit_code == 0
+
+
+def test_a_choice_for_people_and_as_json(run: Run, smear: str) -> None:
+    ask = (
+        "ask",
+        "--image",
+        smear,
+        "--question",
+        "Is this a blood smear?",
+        "--label",
+        "yes",
+        "--label",
+        "no",
+        "--no-rag",
+    )
+    result = run(*ask)
+    assert result.exit_code == 0
+    assert result.stdout.index("yes") < result.stdout.index("no\n")
+    assert without_timings(run(*ask, "--json").stdout)["answer"] == "yes"
+    assert "two or more answers" in one_line(run(*ask[:7]))
+
+
+def test_a_chat_goes_on_until_an_empty_line(demo: Path) -> None:
+    typed = "What kind of image is this?\nAre there platelets?\n\nnot asked\n"
+    args = ["ask", "--image", str(demo / "smear.png"), "--chat", "--no-rag", "--json"]
+    result = CliRunner().invoke(cli.main, args, input=typed, catch_exceptions=False)
+    assert result.exit_code == 0
+    first, second = map(without_timings, result.stdout.splitlines())
+    assert (first["id"], second["id"]) == ("smear-1", "smear-2")
+    assert second["history"] == [{"question": first["question"], "answer": first["answer"]}]
+    result = CliRunner().invoke(cli.main, [*args, "--question", "What is it?"], input="", catch_exceptions=False)
+    assert [without_timings(line)["question"] for line in result.stdout.splitlines()] == ["What is it?"]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ([], "give --question, or --chat"),
+        (["--chat", "--label", "yes", "--label", "no"], "give one of them"),
+    ],
+)
+def test_questions_that_make_no_sense(options: list[str], reason: str, run: Run, smear: str) -> None:
+    result = run("ask", "--image", smear, *options)
+    assert result.exit_code == 2
+    assert reason in result.stderr
+
+
+def test_fields_of_documents(run: Run, smear: str, tmp_path: Path) -> None:
+    schema = tmp_path / "schema.json"
+    schema.write_text(json.dumps({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}))
+    result = run("extract", "--image", smear, "--image", tmp_path / "none.png", "--schema", schema, "--json")
+    assert result.exit_code == 1
+    assert isinstance(without_timings(result.stdout)["fields"]["n"], int)
+    assert "none.png" in result.stderr
+    assert '"n": ' in run("extract", "--image", smear, "--schema", schema).stdout
+    schema.write_text('{"type": "nope"}')
+    assert "is no JSON Schema" in one_line(run("extract", "--image", smear, "--schema", schema))

@@ -44,7 +44,9 @@ def test_the_ground_imports_no_room() -> None:
         assert imports_of(path) <= {"pocket", "imaging"}, f"{path.relative_to(ROOT)} imports a room above imaging"
 
 
-@pytest.mark.parametrize("command", [[], ["caption"], ["ask"], ["index"], ["data"], ["index", "build"], ["doctor"]])
+@pytest.mark.parametrize(
+    "command", [[], ["caption"], ["ask"], ["extract"], ["index"], ["data"], ["index", "build"], ["doctor"]]
+)
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
     script = (
         "import sys; sys.argv = ['cli.py', *sys.argv[1:], '--help']\n"

@@ -16,10 +16,11 @@ from vlm.errors import (
     UnknownModel,
     UnsupportedByServer,
     UnsupportedQuantisation,
+    UnsupportedSchema,
     VlmError,
 )
 from vlm.families import FAMILIES
-from vlm.types import Engine, Generation, GenerationParams, Message, Prompt
+from vlm.types import Engine, Generation, GenerationParams, LabelScores, Message, Prompt
 
 __all__ = [
     "FAMILIES",
@@ -29,6 +30,7 @@ __all__ = [
     "Generation",
     "GenerationParams",
     "HubUnreachable",
+    "LabelScores",
     "Message",
     "ModelConfig",
     "ModelEntry",
@@ -43,6 +45,7 @@ __all__ = [
     "UnknownModel",
     "UnsupportedByServer",
     "UnsupportedQuantisation",
+    "UnsupportedSchema",
     "VlmError",
     "list_models",
     "load_model_config",

@@ -86,6 +86,8 @@ class ModelConfig(StrictModel):
     """Images this model was trained to read together, where that is fewer than its family can take."""
     caption_prompt: str
     """Name of the prompt template that suits this model for captions."""
+    choice_prompt: str = "choice"
+    """The same for a question with the answers to choose from."""
     abstention: tuple[str, ...] = ()
     """Sentences by which this model says that it cannot tell."""
     larger_model: str | None = None

@@ -8,6 +8,8 @@ alone and in any batch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from transformers import (
     LogitsProcessor,
@@ -17,6 +19,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
+from vlm.constrain import Guide, SchemaEnd, SchemaMask
 from vlm.types import GenerationParams
 
 
@@ -78,18 +81,25 @@ class GumbelNoise(LogitsProcessor):
         return scores - exponential.log().to(scores.device)
 
 
-def processors(params: GenerationParams, meter: LogprobMeter, prompt_length: int) -> LogitsProcessorList:
-    """The steps between the model's scores and the choice of a token.
+def processors(
+    params: GenerationParams, meter: LogprobMeter, prompt_length: int, guides: Sequence[Guide | None]
+) -> LogitsProcessorList:
+    """The steps between the model's scores and the choice of a token. `guides` has a row's grammar, or None.
 
     The repetition penalty counts the answer's tokens only: over the prompt it would punish the use of evidence, and
     over padding it would make an answer depend on its batch.
     """
+    constrained = any(guides)
     steps = LogitsProcessorList([meter])
     if params.repetition_penalty != 1.0:
         steps.append(RepetitionPenaltyLogitsProcessor(params.repetition_penalty, prompt_ignore_length=prompt_length))
+    if constrained:  # before the nucleus is cut, or it might hold nothing that is allowed
+        steps.append(SchemaMask(guides, prompt_length))
     if params.temperature > 0.0:
         steps.append(TemperatureLogitsWarper(params.temperature))
         if params.top_p < 1.0:
             steps.append(TopPLogitsWarper(params.top_p))
         steps.append(GumbelNoise(params.seed))
+    if constrained:
+        steps.append(SchemaEnd(guides))
     return steps

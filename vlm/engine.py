@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from vlm.config import ModelConfig
 from vlm.errors import AdapterMismatch, OutOfMemory, PromptError
 from vlm.families.control_tokens import ControlTokens
-from vlm.types import Engine, Generation, GenerationParams, Prompt, reads_fewer
+from vlm.labels import checked_labels, ways_to_write
+from vlm.types import Engine, Generation, GenerationParams, LabelScores, Prompt, StopReason, reads_fewer
 from vlm.weights import find_files, fingerprint
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from vlm.constrain import Guide, Vocabulary
     from vlm.loading import Loaded
 
 log = logging.getLogger(__name__)
@@ -76,7 +78,7 @@ class TransformersEngine:
         Raises PromptError before anything is generated where a prompt has more images than the model reads, and
         later where one is too long; OutOfMemory; and what `load` raises.
         """
-        self._check_images(prompts)
+        self._check(prompts)
         yield from self._by_batch(prompts, lambda batch: self._answer(batch, params))
 
     def stream(self, prompt: Prompt, params: GenerationParams) -> Iterator[str | Generation]:
@@ -84,7 +86,7 @@ class TransformersEngine:
 
         The pieces together are the Generation's text, white space around it aside. Raises what `generate` does.
         """
-        self._check_images([prompt])
+        self._check([prompt])
         loaded = self.load()
         from vlm.streaming import pieces
 
@@ -93,20 +95,34 @@ class TransformersEngine:
         except MemoryError as error:
             self._halved(1, error)
 
-    def score(self, prompts: Sequence[Prompt], labels: Sequence[str]) -> Iterator[tuple[int, tuple[float, ...]]]:
-        """Yields `(position in prompts, probability of each label)` batch by batch, not in the order of `prompts`.
+    def score(
+        self, prompts: Sequence[Prompt], labels: Sequence[str], one_pass: bool = False
+    ) -> Iterator[tuple[int, LabelScores]]:
+        """Yields `(position in prompts, LabelScores)` batch by batch, not in the order of `prompts`.
 
         A label's probability is that of its tokens and then an end token, teacher-forced after the prompt, divided by
         the sum over all labels: `softmax(sum of log-probabilities)`, in the order of `labels`. Texts are scored
         without white space around them, as answers are given. It is untempered, and takes a forward pass a label.
+        With `one_pass` it is that of the label's first token alone, behind what all of them begin with, however it is
+        written (`ways_to_write`): one forward pass for all labels.
 
-        Raises PromptError before anything is scored for fewer than two labels, for one that is empty or twice there
-        and for a prompt with more images than the model reads, and later where a prompt is too long; OutOfMemory; and
-        what `load` raises.
+        Raises PromptError before anything is scored for fewer than two labels, for one that is empty or twice there,
+        with `one_pass` for labels that begin alike and for a prompt with more images than the model reads, and later
+        where a prompt is too long; OutOfMemory; and what `load` raises.
         """
-        self._check_images(prompts)
-        texts = _checked_labels(labels)
-        yield from self._by_batch(prompts, lambda batch: self._score(batch, texts))
+        self._check(prompts)
+        texts = checked_labels(labels)
+        if one_pass and not self.told_apart_at_once(texts):
+            raise PromptError(f"labels {', '.join(texts)} begin with the same token of {self.model}. Score them whole")
+        yield from self._by_batch(prompts, lambda batch: self._score(batch, texts, one_pass))
+
+    def told_apart_at_once(self, labels: Sequence[str]) -> bool:
+        """Whether the labels differ in the first token in which any do, so that `score` may be asked for one pass.
+
+        Loads no model.
+        """
+        _, firsts = self._first_tokens(checked_labels(labels))
+        return bool(firsts) and len(set().union(*firsts)) == sum(map(len, firsts))
 
     @cached_property
     def _folder(self) -> Path:
@@ -122,7 +138,10 @@ class TransformersEngine:
         tokenizer.no_padding()
         return tokenizer, ControlTokens(tokenizer.get_added_tokens_decoder().values())
 
-    def _check_images(self, prompts: Sequence[Prompt]) -> None:
+    def _check(self, prompts: Sequence[Prompt]) -> None:
+        """Raises PromptError for what shows before anything is loaded."""
+        if any(prompt.schema for prompt in prompts) and not self._config.how.follows_instructions:
+            raise PromptError(f"{self.model} writes captions and no JSON. Take --model smolvlm-500m")
         most = max((len(prompt.images) for prompt in prompts), default=0)
         if self.max_images is not None and most > self.max_images:
             raise PromptError(f"a prompt with {most} images, {reads_fewer(self.model, self.max_images)}")
@@ -170,7 +189,8 @@ class TransformersEngine:
             inputs = self._encode(batch, params.max_new_tokens, loaded)
             length = inputs["input_ids"].shape[1]
             meter = LogprobMeter(len(batch), loaded.stop_ids, loaded.device)
-            steps = processors(params, meter, length)
+            guides = self._guides(batch, params.max_new_tokens)
+            steps = processors(params, meter, length, guides)
             ids = self._config.how.generate(
                 loaded.model,
                 inputs,
@@ -188,30 +208,70 @@ class TransformersEngine:
                 text=text.strip(),
                 prompt_tokens=int(prompt_tokens),
                 new_tokens=new_tokens,
-                stop="end" if ended else "length" if new_tokens >= params.max_new_tokens else "time",
+                stop=_why(ended, new_tokens >= params.max_new_tokens, guide),
                 seconds=seconds,
                 mean_logprob=mean,
             )
-            for text, prompt_tokens, new_tokens, ended, mean in zip(
+            for text, prompt_tokens, new_tokens, ended, mean, guide in zip(
                 texts,
                 inputs["attention_mask"].sum(dim=1),
                 meter.new_tokens,
                 meter.ended,
                 meter.mean_logprobs,
+                guides,
                 strict=True,
             )
         ]
 
-    def _score(self, batch: Sequence[Prompt], labels: Sequence[str]) -> list[tuple[float, ...]]:
+    def _score(self, batch: Sequence[Prompt], labels: Sequence[str], one_pass: bool) -> list[LabelScores]:
         """One batch through the model. Raises MemoryError where the GPU is full."""
         loaded = self.load()
-        from vlm.scoring import answer_logprobs
+        from vlm.scoring import answer_logprobs, first_token_logprobs
 
         answers = self._answer_ids(labels)
+        how = self._config.how
         with _at_work():
-            inputs = self._encode(batch, max(map(len, answers)) + 1, loaded)
-            logprobs = answer_logprobs(self._config.how, loaded.model, inputs, answers, loaded.stop_ids)
-            return [tuple(row) for row in logprobs.softmax(dim=1).tolist()]
+            inputs = self._encode(batch, 1 if one_pass else max(map(len, answers)) + 1, loaded)
+            if one_pass:
+                logprobs = first_token_logprobs(how, loaded.model, inputs, *self._first_tokens(labels))
+            else:
+                logprobs = answer_logprobs(how, loaded.model, inputs, answers, loaded.stop_ids)
+            masses = logprobs.logsumexp(dim=1).exp().tolist()
+            rows = logprobs.softmax(dim=1).tolist()
+            return [LabelScores(tuple(row), mass) for row, mass in zip(rows, masses, strict=True)]
+
+    def _guides(self, batch: Sequence[Prompt], max_new_tokens: int) -> list[Guide | None]:
+        """The grammar of each prompt's schema, None for one without. Raises UnsupportedSchema."""
+        if not any(prompt.schema for prompt in batch):
+            return [None] * len(batch)
+        from vlm.constrain import Guide
+
+        return [
+            None if prompt.schema is None else Guide(self._vocabulary, prompt.schema, max_new_tokens)
+            for prompt in batch
+        ]
+
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        """The tokens as grammars see them."""
+        loaded = self.load()
+        from vlm.constrain import Vocabulary
+
+        scores = loaded.model.get_output_embeddings()
+        return Vocabulary(loaded.tokenizer, loaded.stop_ids, scores.out_features)
+
+    def _first_tokens(self, labels: Sequence[str]) -> tuple[list[int], list[set[int]]]:
+        """The tokens that all labels begin with, and those that may follow where the answer is this one, for each.
+
+        Nothing where one label is the beginning of all the others.
+        """
+        written = [ways_to_write(label) for label in labels]
+        ids = self._answer_ids([form for forms in written for form in forms])
+        apart = next((n for n, several in enumerate(zip(*ids, strict=False)) if len(set(several)) > 1), None)
+        if apart is None:
+            return [], []
+        following = iter(ids)
+        return ids[0][:apart], [{next(following)[apart] for _ in forms} for forms in written]
 
     def _answer_ids(self, answers: Sequence[str]) -> list[list[int]]:
         """The tokens of each answer as they follow a prompt."""
@@ -275,14 +335,8 @@ def _at_work() -> Iterator[None]:
         raise MemoryError(str(error)) from error
 
 
-def _checked_labels(labels: Sequence[str]) -> list[str]:
-    """The labels without white space around them. Raises PromptError where they are no choice."""
-    texts = [label.strip() for label in labels]
-    if len(texts) < 2:
-        raise PromptError(f"{len(texts)} labels to choose from. Give two or more")
-    if "" in texts:
-        raise PromptError(f"label {texts.index('') + 1} of {len(texts)} is empty. Give each a text")
-    twice = next((text for text in texts if texts.count(text) > 1), None)
-    if twice is not None:
-        raise PromptError(f"label {twice!r} is there twice. Give each once")
-    return texts
+def _why(ended: bool, full: bool, guide: Guide | None) -> StopReason:
+    """Why an answer is over. One that had to be brought to its end was cut, though its JSON is whole."""
+    if ended and not (guide is not None and guide.hurried):
+        return "end"
+    return "length" if ended or full else "time"

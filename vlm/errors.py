@@ -39,6 +39,10 @@ class PromptError(VlmError):
     """What this model cannot take: a prompt too long or with too many images, labels that are no choice."""
 
 
+class UnsupportedSchema(VlmError):  # noqa: N818
+    """A JSON Schema that answers cannot be held to."""
+
+
 class OutOfMemory(VlmError):  # noqa: N818
     """The model does not fit, even with a batch of one."""
 
@@ -55,7 +59,7 @@ class ServerRefused(VlmError):  # noqa: N818
     """The server does not take the key, or does not offer the model."""
 
 
-def one_line(error: BaseException, limit: int = 200) -> str:
+def one_line(error: BaseException | str, limit: int = 200) -> str:
     """A library's error as one line of at most `limit` characters."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= limit else text[: limit - 1] + "…"

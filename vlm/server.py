@@ -1,34 +1,33 @@
 """Asks a server with the OpenAI chat API: vLLM, SGLang, llama.cpp, `transformers serve`, or a hosted one.
 
-Requests, retries and their pauses are the `openai` client's. Texts cannot be checked against the server's control
-tokens, which it does not tell; what looks like one is broken by a space.
+Requests, retries and their pauses are the `openai` client's.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import importlib
-import io
 import json
+import math
 import os
-import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
-from PIL import Image
-
-from imaging import LoadedImage
 from vlm.config import ModelConfig, ServerConfig
 from vlm.errors import PromptError, ServerRefused, ServerUnavailable, UnsupportedByServer, one_line
-from vlm.types import Generation, GenerationParams, Message, Prompt, reads_fewer
+from vlm.labels import checked_labels
+from vlm.server_messages import chat
+from vlm.types import Generation, GenerationParams, LabelScores, Prompt, reads_fewer
 
+T = TypeVar("T")
+
+TOLD_TOKENS = 20
+"""Of how many tokens a server is asked for the probability: the most that the API has."""
 BYTES_PER_TOKEN = 3
 """Bytes of text to a token at the least: English has four and more, so a prompt is rather cut early than too long."""
-_LIKE_CONTROL = re.compile(r"<(?=[|/]?[A-Za-z][^<>\s]{0,40}>)|\[(?=/?INST\])")
 _NO_KEY = "none"
 
 
@@ -76,17 +75,7 @@ class ServerEngine:
         Raises PromptError for a prompt with too many images or one that the server refuses, ServerUnavailable after
         the last retry, ServerRefused; what is under way then is waited for and dropped.
         """
-        self._check_images(prompts)
-        if not prompts:
-            return
-        self.load()
-        with ThreadPoolExecutor(min(self._server.concurrency, len(prompts))) as pool:
-            positions = {pool.submit(self._answer, prompt, params): n for n, prompt in enumerate(prompts)}
-            try:
-                for done in as_completed(positions):
-                    yield positions[done], done.result()
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+        return self._each(prompts, lambda prompt: self._answer(prompt, params))
 
     def stream(self, prompt: Prompt, params: GenerationParams) -> Iterator[str | Generation]:
         """Yields the answer's text piece by piece and, last, its Generation. Closing it ends the request.
@@ -97,16 +86,45 @@ class ServerEngine:
         self.load()
         yield from self._pieces(prompt, params)
 
-    def score(  # the protocol's arguments
-        self,
-        prompts: Sequence[Prompt],  # noqa: ARG002
-        labels: Sequence[str],  # noqa: ARG002
-    ) -> Iterator[tuple[int, tuple[float, ...]]]:
-        """Raises UnsupportedByServer at once: the chat API gives no probability of an answer that it did not choose."""
-        raise UnsupportedByServer(
-            f"{self.model}: a server does not say how likely given labels are. Take a model that runs here, "
-            f"for example --model smolvlm-500m"
-        )
+    def score(
+        self, prompts: Sequence[Prompt], labels: Sequence[str], one_pass: bool = False
+    ) -> Iterator[tuple[int, LabelScores]]:
+        """Yields `(position in prompts, LabelScores)`, each as soon as it is done; with `one_pass` alone.
+
+        The server is asked for one token and its likeliest first tokens, `TOLD_TOKENS`. A label's probability is that
+        of all those that it begins with and no other label does, letters' case aside; one that is not among them has
+        0. Raises UnsupportedByServer at once without `one_pass`, since the chat API gives no probability of an answer
+        that was not chosen, and where the server names no probabilities or none of a label; PromptError for labels
+        that are no choice; and what `generate` does.
+        """
+        texts = checked_labels(labels)
+        if not (one_pass and self.told_apart_at_once(texts)):
+            raise UnsupportedByServer(
+                f"{self.model}: a server does not say how likely whole answers are, only their first words. Give "
+                f"labels whose first words differ, or take a model that runs here, for example --model smolvlm-500m"
+            )
+        params = GenerationParams(max_new_tokens=1)
+        asked = {"logprobs": True, "top_logprobs": TOLD_TOKENS}
+        return self._each(prompts, lambda prompt: self._likely(self._body(prompt, params) | asked, texts))
+
+    def told_apart_at_once(self, labels: Sequence[str]) -> bool:
+        """Whether the first words of the labels differ."""
+        firsts = {label.split()[0].casefold() for label in checked_labels(labels)}
+        return len(firsts) == len(labels)
+
+    def _each(self, prompts: Sequence[Prompt], ask: Callable[[Prompt], T]) -> Iterator[tuple[int, T]]:
+        """Yields `(position, what ask gives)`, as many under way at once as the server may be asked."""
+        self._check_images(prompts)
+        if not prompts:
+            return
+        self.load()
+        with ThreadPoolExecutor(min(self._server.concurrency, len(prompts))) as pool:
+            positions = {pool.submit(ask, prompt): n for n, prompt in enumerate(prompts)}
+            try:
+                for done in as_completed(positions):
+                    yield positions[done], done.result()
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
 
     def _check_images(self, prompts: Sequence[Prompt]) -> None:
         most = max((len(prompt.images) for prompt in prompts), default=0)
@@ -163,6 +181,27 @@ class ServerEngine:
             raise ServerUnavailable(f"{self._server.url} answers with no choice")
         return _generation(choices[0].message.content or "", choices[0].finish_reason, said.usage, seconds)
 
+    def _likely(self, body: dict[str, Any], labels: Sequence[str]) -> LabelScores:
+        """The probability of each label by the first token of the answer."""
+        said = self._asked(lambda: self._client.chat.completions.create(**body))
+        choices = self._checked(said, "choices")
+        told = getattr(choices[0].logprobs, "content", None) if choices else None
+        if not told:
+            raise UnsupportedByServer(f"{self._server.url} names no probabilities of tokens. Ask without labels")
+        found = dict.fromkeys(labels, 0.0)
+        for token in told[0].top_logprobs:
+            begun = token.token.strip().casefold()
+            meant = [label for label in labels if begun and label.casefold().startswith(begun)]
+            if len(meant) == 1:
+                found[meant[0]] += math.exp(token.logprob)
+        whole = sum(found.values())
+        if not whole:
+            raise UnsupportedByServer(
+                f"{self._server.url}: none of {', '.join(labels)} is among the {TOLD_TOKENS} likeliest beginnings of "
+                f"an answer. Ask without labels"
+            )
+        return LabelScores(tuple(found[label] / whole for label in labels), whole)
+
     def _pieces(self, prompt: Prompt, params: GenerationParams) -> Iterator[str | Generation]:
         """As `stream`. A stop at the time limit leaves the tokens uncounted where the server counts at the end."""
         body = {**self._body(prompt, params), "stream": True}
@@ -197,30 +236,19 @@ class ServerEngine:
     def _body(self, prompt: Prompt, params: GenerationParams) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self._served,
-            "messages": [self._message(message) for message in prompt.messages if message.parts],
+            "messages": chat(prompt, self._server.image_side),
             "max_tokens": params.max_new_tokens,
             "temperature": params.temperature,
             "seed": params.seed,
         }
+        if prompt.schema is not None:
+            form = {"name": "answer", "schema": json.loads(prompt.schema)}
+            body["response_format"] = {"type": "json_schema", "json_schema": form}
         if params.temperature > 0:
             body["top_p"] = params.top_p
         if params.repetition_penalty != 1.0:
             body["extra_body"] = {"repetition_penalty": params.repetition_penalty}
         return body
-
-    def _message(self, message: Message) -> dict[str, Any]:
-        """A turn as the API takes it: text alone as a text, images as data URLs."""
-        if not any(isinstance(part, LoadedImage) for part in message.parts):
-            return {"role": message.role, "content": _broken("".join(map(str, message.parts)))}
-        content: list[dict[str, Any]] = []
-        for part in message.parts:
-            if isinstance(part, LoadedImage):
-                content.append({"type": "image_url", "image_url": {"url": data_url(part, self._server.image_side)}})
-            elif content and content[-1]["type"] == "text":
-                content[-1]["text"] = _broken(content[-1]["text"] + part)
-            else:
-                content.append({"type": "text", "text": _broken(part)})
-        return {"role": message.role, "content": content}
 
     def _asked(self, ask: Any) -> Any:
         """What `ask` gets of the client, its errors as ours: one line, no key."""
@@ -282,22 +310,6 @@ def _generation(text: str, finish: str, usage: Any, seconds: float) -> Generatio
         seconds=seconds,
         mean_logprob=None,
     )
-
-
-def data_url(image: LoadedImage, longest_side: int) -> str:
-    """The image as a PNG in a data URL, at most `longest_side` pixels on its longer side."""
-    picture = image.picture
-    if max(picture.size) > longest_side:
-        picture = picture.copy()
-        picture.thumbnail((longest_side, longest_side), Image.Resampling.BICUBIC)
-    packed = io.BytesIO()
-    picture.save(packed, "PNG", compress_level=1)
-    return "data:image/png;base64," + base64.b64encode(packed.getvalue()).decode()
-
-
-def _broken(text: str) -> str:
-    """`text` with a space after the first character of whatever looks like a control token."""
-    return _LIKE_CONTROL.sub(lambda match: f"{match[0]} ", text)
 
 
 def _some(names: Sequence[str]) -> str:

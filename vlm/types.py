@@ -23,11 +23,15 @@ class Message:
 
 @dataclass(frozen=True)
 class Prompt:
-    """Chat messages, and the name and hash of the template they were written from."""
+    """Chat messages, and the name and hash of the template they were written from.
+
+    With `schema`, a JSON Schema as JSON text, the answer is JSON that satisfies it.
+    """
 
     messages: tuple[Message, ...]
     template: str
     template_hash: str
+    schema: str | None = None
 
     @property
     def images(self) -> tuple[LoadedImage, ...]:
@@ -38,6 +42,7 @@ class Prompt:
 class GenerationParams:
     """How to decode. `temperature` 0 is greedy and ignores `top_p` and `seed`.
 
+    An answer with a schema is brought to its end before `max_new_tokens`, where that leaves room for any end at all.
     After `time_limit_s` seconds a batch's answers are what they are by then, a token or more; None sets no limit. How
     far they come depends on the machine, so a limit that is met makes an answer one that cannot be repeated.
     """
@@ -63,6 +68,18 @@ class Generation:
     stop: StopReason
     seconds: float
     mean_logprob: float | None
+
+
+@dataclass(frozen=True)
+class LabelScores:
+    """How likely each of some labels is as the answer.
+
+    `probabilities` are in the labels' order and sum to 1: normalised over the labels, they say which is likelier.
+    `mass` is what the model gives all of them together, 0 to 1: how likely it is to say any of them.
+    """
+
+    probabilities: tuple[float, ...]
+    mass: float
 
 
 class Engine(Protocol):
@@ -100,12 +117,17 @@ class Engine(Protocol):
         """Yields the answer's text piece by piece and, last, its Generation."""
         ...
 
-    def score(self, prompts: Sequence[Prompt], labels: Sequence[str]) -> Iterator[tuple[int, tuple[float, ...]]]:
-        """Yields `(position in prompts, probability of each label as the answer)`, each as soon as it is done.
+    def score(
+        self, prompts: Sequence[Prompt], labels: Sequence[str], one_pass: bool = False
+    ) -> Iterator[tuple[int, LabelScores]]:
+        """Yields `(position in prompts, LabelScores)`, each as soon as it is done.
 
-        Probabilities are in the order of `labels` and sum to 1: they are normalised over the labels, so they say
-        which label is likelier and not whether the model would give any of them.
+        With `one_pass` a label counts as likely as its first token, which takes one look at the prompt for all labels.
         """
+        ...
+
+    def told_apart_at_once(self, labels: Sequence[str]) -> bool:
+        """Whether the first tokens of the labels differ, so that `score` may be asked for one pass."""
         ...
 
 

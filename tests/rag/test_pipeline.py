@@ -17,11 +17,10 @@ from rag import Pipeline, open_pipeline
 from rag.config import resolve
 from rag.errors import RequestError
 from rag.langchain_adapter import Describer, EvidenceRetriever
-from rag.pipeline import Speaker
 from rag.retrieve import IMAGES, PASSAGES
 from rag.show import as_text
 from rag.starter import starter_folder
-from rag.types import STAGES, Description, Failure, Request
+from rag.types import STAGES, Description, Failure, Request, Speaker
 from tests.rag.conftest import CountingEmbedder, CountingEngine
 from tests.vlm import tiny
 

@@ -35,7 +35,7 @@ PROMPTS = [prompt(text, image) for text, image in zip(TEXTS, PICTURES, strict=Tr
 def scored(engine: TransformersEngine, prompts: Sequence[Prompt], labels: Sequence[str]) -> list[tuple[float, ...]]:
     by_position = dict(engine.score(prompts, labels))
     assert sorted(by_position) == list(range(len(prompts)))
-    return [by_position[i] for i in range(len(prompts))]
+    return [by_position[i].probabilities for i in range(len(prompts))]
 
 
 def answer_tokens(config: ModelConfig, tokenizer: Any, label: str) -> list[int]:
@@ -235,3 +235,51 @@ def test_no_prompts_no_work(config_of: Configs) -> None:
     engine = open_engine(config_of("smolvlm"))
     assert list(engine.score([], LABELS)) == []
     assert engine._loaded is None
+
+
+CHOICES = ("yes", "no")
+
+
+@pytest.mark.parametrize("kind", tiny.ALL_KINDS)
+def test_one_pass_is_the_first_tokens_probability(kind: str, config_of: Configs) -> None:
+    engine = open_engine(config_of(kind), batch_size=3)
+    how, loaded = config_of(kind).how, engine.load()
+    prompts = [asked(kind, text) for text in TEXTS] if kind in tiny.TEXT_KINDS else PROMPTS
+    assert engine.told_apart_at_once(CHOICES)
+    passes: list[int] = []
+    head = loaded.model.get_submodule(tiny.HEAD.get(kind, "lm_head")).register_forward_hook(lambda *_: passes.append(1))
+    found = dict(engine.score(prompts, CHOICES, one_pass=True))
+    head.remove()
+    assert len(passes) == 1
+    forms = [("yes", "Yes", "yes.", "Yes."), ("no", "No", "no.", "No.")]
+    several = [{tuple(engine._answer_ids([form])[0]) for form in each} for each in forms]
+    shared = next(n for n in range(9) if len({ids[n] for each in several for ids in each}) > 1)
+    begun = list(next(iter(several[0])))[:shared]
+    for position, question in enumerate(prompts):
+        inputs = how.encode(loaded.processor, [question], loaded.control)
+        out = how.generate(
+            loaded.model, inputs, max_new_tokens=shared + 1, do_sample=False, output_logits=True,
+            return_dict_in_generate=True,
+            logits_processor=LogitsProcessorList([Forced(begun, inputs["input_ids"].shape[1])]),
+        )  # fmt: skip
+        step = torch.softmax(out.logits[shared][0].double(), -1)
+        yes, no = (float(sum(step[token] for token in {ids[shared] for ids in each})) for each in several)
+        assert found[position].probabilities == pytest.approx((yes / (yes + no), no / (yes + no)), abs=1e-4)
+        assert found[position].mass == pytest.approx(yes + no, rel=1e-3)
+
+
+def test_labels_that_begin_alike_are_not_told_apart_at_once(config_of: Configs) -> None:
+    engine = open_engine(config_of("smolvlm"))
+    assert not engine.told_apart_at_once(("a smear", "a section", "none"))
+    assert not engine.told_apart_at_once(("yes", "Yes"))
+    assert not engine.told_apart_at_once(("y", "yes"))
+    assert engine._loaded is None
+    with pytest.raises(PromptError, match="begin with the same token"):
+        list(engine.score(PROMPTS, ("a smear", "a section", "none"), one_pass=True))
+
+
+def test_the_mass_is_what_the_model_gives_all_labels_together(config_of: Configs) -> None:
+    config = config_of("smolvlm")
+    engine = open_engine(config)
+    (found,) = dict(engine.score(PROMPTS[:1], LABELS)).values()
+    assert found.mass == pytest.approx(sum(math.exp(by_hand(engine, config, PROMPTS[0], x)) for x in LABELS), rel=1e-3)

@@ -33,7 +33,8 @@ from vlm import (
     load_model_config,
     open_engine,
 )
-from vlm.server import ServerEngine, data_url
+from vlm.server import ServerEngine
+from vlm.server_messages import data_url
 
 
 def test_a_prompt_is_sent_as_the_api_takes_it(served: WebServer) -> None:
@@ -232,6 +233,8 @@ def test_what_a_server_cannot_do(served: WebServer) -> None:
     engine = open_engine(config(served))
     with pytest.raises(UnsupportedByServer, match="does not say how likely"):
         engine.score([prompt()], ["Yes.", "No."])
+    with pytest.raises(UnsupportedByServer, match="whose first words differ"):
+        engine.score([prompt()], ["CT chest", "CT head"], one_pass=True)
     with pytest.raises(AdapterMismatch, match="given to the server"):
         open_engine(config(served), Path("adapter"))
     one = ModelConfig.model_validate({**config(served).model_dump(), "max_images": 1})

@@ -21,6 +21,7 @@ from vlm import (
     Generation,
     GenerationParams,
     ServerUnavailable,
+    UnsupportedByServer,
     load_model_config,
     open_engine,
 )
@@ -142,3 +143,6 @@ def test_a_real_server_says_what_the_model_says_here(transformers_serve: str) ->
     assert isinstance(last, Generation)
     assert "".join(piece for piece in pieces if isinstance(piece, str)).strip() == last.text == here[0].text
     assert last.new_tokens == here[0].new_tokens
+    # It ignores a schema and tells no probabilities: whoever asks for them is told so, in `rag` and here.
+    with pytest.raises(UnsupportedByServer, match="names no probabilities"):
+        list(open_engine(served).score(prompts[:1], ("yes", "no"), one_pass=True))

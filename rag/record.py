@@ -1,0 +1,110 @@
+"""What was generated -> the record of its request, checked; or why it is not what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rag.check import cite
+from rag.config import CheckSettings
+from rag.errors import AnswerError
+from rag.fields import read_fields, texts_of
+from rag.prompts import VERSION_DIGITS, PromptTemplate, Task
+from rag.types import STAGES, Choice, Description, Failure, PreparedRequest, Speaker, Stopwatch, Tokens
+from vlm.types import Generation
+
+
+class Recorder:
+    """Writes records. `index` is how the index is named in them, None where there is none."""
+
+    def __init__(
+        self, check: CheckSettings, speaker: Speaker, templates: Mapping[Task, PromptTemplate], index: str | None
+    ) -> None:
+        self._check = check
+        self._speaker = speaker
+        self._templates = templates
+        self._index = index
+
+    def outcome(
+        self,
+        item: PreparedRequest,
+        generation: Generation,
+        timings: dict[str, float],
+        choice: Choice | None = None,
+    ) -> Description | Failure:
+        """The record of a request, or why its answer is not what was asked for."""
+        request, clock = item.request, Stopwatch()
+        fields = None
+        with clock.measure("check"):
+            if request.schema is not None:
+                try:
+                    fields = read_fields(generation.text, request.schema)
+                except AnswerError as error:
+                    return Failure(request, f"{request.id}: {error}{_cut_short(generation)}")
+            written = request.schema is None and choice is None
+            sentences = cite(generation.text, item.prompt.evidence, self._check.support) if written else ()
+        engine = self._speaker.engine
+        return Description(
+            request=request,
+            images=item.images,
+            text=generation.text,
+            sentences=sentences,
+            evidence=item.prompt.evidence,
+            model=f"{engine.model}@{engine.fingerprint[:VERSION_DIGITS]}",
+            adapter=engine.adapter,
+            prompt=self._templates[request.task].version,
+            index=self._index,
+            params=self._speaker.params,
+            timings_s=_complete(timings | {"generate": generation.seconds, **clock.seconds}),
+            tokens=Tokens(generation.prompt_tokens, generation.new_tokens),
+            stop=generation.stop,
+            mean_logprob=generation.mean_logprob,
+            abstained=self._abstained(generation.text, fields),
+            warnings=(*item.warnings, *self._warnings(item, generation, choice)),
+            fields=fields,
+            choice=choice,
+        )
+
+    def _abstained(self, text: str, fields: Any) -> bool:
+        """Whether the text is one of the model's ways to say that it cannot tell, or one of the fields holds one."""
+        ways = {_plain(way) for way in self._speaker.abstentions}
+        return _plain(text) in ways or any(way in _plain(held) for held in texts_of(fields) for way in ways)
+
+    def _warnings(self, item: PreparedRequest, generation: Generation, choice: Choice | None) -> Iterator[str]:
+        check, weak = self._check, self._check.weak_evidence
+        best = max((e.score for e in item.prompt.evidence if e.kind == "example"), default=None)
+        if best is not None and best < weak:
+            yield f"weak evidence: the nearest example scores {best:.2f} (check.weak_evidence {weak:g})"
+        if generation.stop == "length":
+            yield f"the text was cut off at {generation.new_tokens} tokens (generation.max_new_tokens)"
+        if generation.stop == "time":
+            yield f"the text was cut off after {self._speaker.params.time_limit_s:g} s (generation.time_limit_s)"
+        if choice is not None and choice.mass < check.unlikely_labels:
+            yield (
+                f"the model would hardly give any of these answers: {choice.mass:.1g} for all of them together "
+                f"(check.unlikely_labels {check.unlikely_labels:g})"
+            )
+        logprob = generation.mean_logprob
+        if item.request.schema is not None and logprob is not None and logprob < check.unlikely_fields:
+            yield (
+                f"the model itself finds these fields unlikely, {logprob:.1f} nats a token (check.unlikely_fields "
+                f"{check.unlikely_fields:g}): the schema shaped them more than the image"
+            )
+
+
+def _complete(timings: dict[str, float]) -> dict[str, float]:
+    whole = {stage: timings.get(stage, 0.0) for stage in STAGES}
+    return {**whole, "total": sum(whole.values())}
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split()).rstrip(".!")
+
+
+def _cut_short(generation: Generation) -> str:
+    """What to do where an answer is unusable because it was cut."""
+    if generation.stop == "length":
+        return f". It was cut off at {generation.new_tokens} tokens: allow more with --set generation.max_new_tokens=N"
+    if generation.stop == "time":
+        return ". It was cut off: allow more time with --set generation.time_limit_s=N"
+    return ""
