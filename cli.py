@@ -11,7 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import click
+try:
+    import click
+except ModuleNotFoundError:
+    from installed import bare_report
+
+    sys.exit("\n".join(bare_report()))
 
 if TYPE_CHECKING:
     from indexer import BuildReport
@@ -378,7 +383,16 @@ def prompts_show(name: str) -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def doctor(as_json: bool) -> None:
-    """What this machine can run, and what is missing with the command that mends it."""
+    """What this machine can run, and what is missing with the command that mends it.
+
+    \b
+    python cli.py doctor
+    """
+    from installed import bare_report
+
+    bare = bare_report()
+    if bare:  # without its packages the rest of the program cannot look at anything
+        sys.exit("\n".join(bare))
     from rag.doctor import examine
 
     findings = examine()

@@ -7,12 +7,12 @@ import platform
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from typing import Any, Literal
 
 from configs import ConfigError
 from indexer import load_embedder
 from indexer.errors import IndexerError
+from installed import groups
 from rag.starter import IMAGE_EMBEDDER, TEXT_EMBEDDER, cache_folder, starter_folder
 from vlm import list_models
 
@@ -61,6 +61,12 @@ def _accelerator() -> Finding:
     import torch
 
     if not torch.cuda.is_available():
+        if shutil.which("nvidia-smi"):
+            detail = f"an NVIDIA driver is here, but torch {torch.__version__} cannot use its GPU"
+            mend = (
+                "compare `nvidia-smi` with `python -c 'import torch; print(torch.version.cuda)'`, and update the driver"
+            )
+            return Finding("accelerator", "missing", detail, mend)
         return Finding("accelerator", "missing", "no GPU that torch can use; models run on the CPU")
     properties = torch.cuda.get_device_properties(0)
     return Finding("accelerator", "ok", f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB")
@@ -79,31 +85,13 @@ def _disk() -> Finding:
 
 def _packages() -> Iterator[Finding]:
     """The packages that pyproject.toml names, by extra; those of an extra may be missing."""
-    absent: dict[str, list[str]] = {}
-    try:
-        requirements = metadata.requires("lumenscribe") or []
-    except metadata.PackageNotFoundError:
-        yield Finding("packages", "broken", "lumenscribe is not installed here", "make install")
-        return
-    extras: dict[str, int] = {}
-    for requirement in requirements:
-        spec, _, marker = requirement.partition(";")
-        name = spec.split("[")[0].split(">")[0].split("=")[0].split("<")[0].strip()
-        extra = marker.split("==")[1].strip(" '\"") if "extra" in marker else ""
-        extras[extra] = extras.get(extra, 0) + 1
-        try:
-            metadata.version(name)
-        except metadata.PackageNotFoundError:
-            absent.setdefault(extra, []).append(name)
-    for extra, count in extras.items():
-        name = f"packages [{extra}]" if extra else "packages"
-        if extra not in absent:
-            yield Finding(name, "ok", f"{count} of {count} installed")
-        elif extra:
-            missing = ", ".join(absent[extra])
-            yield Finding(name, "missing", missing, f"pip install 'lumenscribe[{extra}]'  (or: make install)")
+    for group in groups():
+        name = f"packages [{group.extra}]" if group.extra else "packages"
+        if not group.missing:
+            yield Finding(name, "ok", f"{len(group.needed)} of {len(group.needed)} installed")
         else:
-            yield Finding(name, "broken", f"missing: {', '.join(absent[extra])}", "make install")
+            state: State = "missing" if group.extra else "broken"
+            yield Finding(name, state, f"not installed: {', '.join(group.missing)}", group.mend)
 
 
 def _embedder(name: str) -> Finding:

@@ -12,7 +12,7 @@ from rag.prompts import PromptTemplate, Task
 from rag.retrieve import Retriever
 from rag.starter import Tell, index_folder
 from rag.types import Request, Speaker
-from vlm import Engine, ModelConfig, load_model_config, open_engine
+from vlm import Engine, GenerationParams, ModelConfig, load_model_config, open_engine
 
 SERVES: dict[Task, set[Task]] = {"caption": {"caption"}, "ask": {"ask", "classify"}, "classify": {"classify"},
                                  "extract": {"extract"}}  # fmt: skip
@@ -35,14 +35,21 @@ def open_pipeline(settings: Settings, requests: Sequence[Request], tell: Tell = 
     retriever = _retriever(settings, tell) if settings.retrieval.enabled and shows_evidence else None
     if model.notice:
         tell(model.notice)
-    params = model.params(**settings.generation.model_dump())
-    speaker = Speaker(engine, model.prompt_tokens, params, model.abstention)
+    speaker = Speaker(engine, model.prompt_tokens, _params(settings, model, tasks), model.abstention)
     return Pipeline(settings, speaker, templates, retriever)
 
 
 def _model(settings: Settings) -> ModelConfig:
     overrides = settings.model.model_dump(exclude={"name", "adapter"}, exclude_none=True)
     return load_model_config(settings.model.name, **overrides)
+
+
+def _params(settings: Settings, model: ModelConfig, tasks: set[Task]) -> GenerationParams:
+    """How to decode. Fields of documents get more tokens than captions, where nobody said how many."""
+    asked = settings.generation.model_dump()
+    if tasks == {"extract"} and asked["max_new_tokens"] is None:
+        asked["max_new_tokens"] = model.extract_tokens
+    return model.params(**asked)
 
 
 def _check_tasks(model: ModelConfig, tasks: set[Task]) -> None:

@@ -3,9 +3,12 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+import installed
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [["imaging"], ["vlm", "indexer"], ["rag"], ["batch"], ["evaluation"], ["finetune"], ["service"], ["cli"]]
@@ -59,3 +62,34 @@ def test_help_loads_nothing_heavy(command: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", script, *command], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "Usage:" in done.stdout
+
+
+def test_doctor_speaks_where_nothing_is_installed() -> None:
+    """Without site-packages, as on a machine that has Python and nothing else."""
+    done = subprocess.run([sys.executable, "-S", "cli.py", "doctor"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    for requirement in needed:
+        name = requirement.split(">")[0]
+        assert f"broken   {name} " in done.stderr
+    assert f"{len(needed)} of {len(needed)} packages are missing" in done.stderr
+    assert "make install" in done.stderr
+
+
+def test_packages_are_grouped_by_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = installed.metadata.version
+
+    def version(name: str) -> str:
+        if name in ("openai", "torch"):
+            raise installed.metadata.PackageNotFoundError(name)
+        return real(name)
+
+    assert installed.bare_report() == []
+    monkeypatch.setattr(installed.metadata, "version", version)
+    by_extra = {group.extra: group for group in installed.groups()}
+    assert by_extra["server"].missing == ("openai",)
+    assert by_extra["server"].mend.startswith("pip install 'lumenscribe[server]'")
+    assert by_extra["parquet"].missing == ()
+    assert by_extra[""].missing == ("torch",)
+    assert "torch  is not installed" in installed.bare_report()[0]

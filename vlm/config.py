@@ -80,6 +80,8 @@ class ModelConfig(StrictModel):
     quantisation: Quantisation = "none"
     trust_remote_code: bool = False
     generation: GenerationDefaults = GenerationDefaults()
+    extract_tokens: Annotated[int, Field(ge=1)] = 768
+    """New tokens for the fields of a document, in place of generation.max_new_tokens, which suits a caption."""
     prompt_tokens: Annotated[int, Field(ge=16)]
     """Text tokens a prompt may have, images not counted."""
     max_images: Annotated[int, Field(ge=1)] | None = None
