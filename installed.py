@@ -43,7 +43,7 @@ def groups() -> list[Group]:
 
 def bare_report() -> list[str]:
     """A line for each needed package that is missing, and how to get them; empty where nothing is."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - an older Python must get as far as being told so
         return [f"Python 3.11 or later is needed, this is {sys.version.split()[0]}:  make PYTHON=python3.11 install"]
     base = groups()[0]
     if not base.missing:

@@ -183,10 +183,14 @@ class TransformersEngine:
         """One batch through the model; `options` go to its `generate`. Raises MemoryError where the GPU is full."""
         loaded = self.load()
         from vlm.decoding import LogprobMeter, processors
+        from vlm.shared_head import read_once
 
         started = time.perf_counter()
         with _at_work():
-            inputs = self._encode(batch, params.max_new_tokens, loaded)
+            inputs: Mapping[str, Any] = self._encode(batch, params.max_new_tokens, loaded)
+            if self._config.how.shares_head:
+                inputs, seen = read_once(loaded.model, inputs)
+                options = options if seen is None else {**options, "past_key_values": seen}
             length = inputs["input_ids"].shape[1]
             meter = LogprobMeter(len(batch), loaded.stop_ids, loaded.device)
             guides = self._guides(batch, params.max_new_tokens)

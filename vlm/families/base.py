@@ -38,6 +38,9 @@ class Family(ABC):
     """Modules that are never quantised."""
     vision_tower: ClassVar[str | None]
     """Full name of the module that reads pixels; None where there is none."""
+    shares_head: ClassVar[bool] = False
+    """Whether the tokens that prompts begin with alike can be read once for a batch: each looks at the ones before it
+    alone, and its place is its number among them."""
     answer_start: ClassVar[str] = ""
     """What an answer begins with after the prompt, before its own text."""
     answer_cue: ClassVar[str] = ""

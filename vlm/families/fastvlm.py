@@ -11,6 +11,7 @@ class FastVlm(ChatFamily):
     name = "fastvlm"
     model_types = ("fast_vlm",)
     max_images = None
+    shares_head = True
     lora_targets = rf"model\.language_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = r"lm_head|model\.vision_tower\..*|model\.multi_modal_projector\..*"
     vision_tower = "model.vision_tower"

@@ -11,6 +11,7 @@ class Llava(ChatFamily):
     name = "llava"
     model_types = ("llava",)
     max_images = None
+    shares_head = True
     lora_targets = rf"model\.language_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = r"lm_head|model\.multi_modal_projector\..*"
     vision_tower = "model.vision_tower"

@@ -11,6 +11,7 @@ class SmolVlm(ChatFamily):
     name = "smolvlm"
     model_types = ("smolvlm", "idefics3")
     max_images = None
+    shares_head = True
     lora_targets = rf"model\.text_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = r"lm_head|model\.connector\..*"
     vision_tower = "model.vision_model"

@@ -16,6 +16,7 @@ class TextFamily(Family):
 
     auto_class = "AutoModelForCausalLM"
     max_images = 0
+    shares_head = True
     lora_targets = rf"model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = "lm_head"
     vision_tower = None
