@@ -45,11 +45,11 @@ def _model(settings: Settings) -> ModelConfig:
 
 
 def _params(settings: Settings, model: ModelConfig, tasks: set[Task]) -> GenerationParams:
-    """How to decode. Fields of documents get more tokens than captions, where nobody said how many."""
+    """How to decode. Where nobody said otherwise, fields of documents get more tokens than captions, and no token is
+    punished for having been there before: quotes and keys must be."""
     asked = settings.generation.model_dump()
-    if tasks == {"extract"} and asked["max_new_tokens"] is None:
-        asked["max_new_tokens"] = model.extract_tokens
-    return model.params(**asked)
+    own = {"max_new_tokens": model.extract_tokens, "repetition_penalty": 1.0} if tasks == {"extract"} else {}
+    return model.params(**asked | {key: value for key, value in own.items() if asked[key] is None})
 
 
 def _check_tasks(model: ModelConfig, tasks: set[Task]) -> None:

@@ -59,7 +59,10 @@ class Vocabulary:
         bits = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
         if matcher.is_error():
             raise UnsupportedSchema(f"the schema is too large to follow: {one_line(matcher.get_error())}")
-        return np.unpackbits(bits, bitorder="little")[: self.width].astype(np.bool_)
+        allowed = np.unpackbits(bits, bitorder="little")[: self.width].astype(np.bool_)
+        if not allowed.any():
+            raise UnsupportedSchema("nothing that this model can write satisfies the schema. Does anything at all?")
+        return allowed
 
     def ending(self, matcher: LLMatcher) -> list[int] | None:
         """Tokens that bring an answer to an end from here, few rather than many; None where no end is in reach.

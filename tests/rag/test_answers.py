@@ -229,6 +229,18 @@ def test_templates_serve_their_tasks(demo: Path) -> None:
     assert ASKED in str(rendered.messages[-1].parts[-1])
 
 
+def test_fields_are_decoded_as_suits_them_where_nobody_says_otherwise() -> None:
+    extract, caption = Request("c", ("c",), "extract", schema=ASKED), Request("c", ("c",))
+    assert open_pipeline(resolve(), [extract]).speaker.params.max_new_tokens == 256
+    assert open_pipeline(resolve(), [caption]).speaker.params.max_new_tokens == 96
+    model = ["model.name=smolvlm-500m", "retrieval.enabled=false"]
+    assert open_pipeline(resolve(assignments=model), [extract]).speaker.params.repetition_penalty == 1.0
+    assert open_pipeline(resolve(assignments=model), [caption]).speaker.params.repetition_penalty == 1.1
+    model += ["generation.repetition_penalty=1.2", "generation.max_new_tokens=7"]
+    params = open_pipeline(resolve(assignments=model), [extract]).speaker.params
+    assert (params.repetition_penalty, params.max_new_tokens) == (1.2, 7)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

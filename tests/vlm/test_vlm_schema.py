@@ -142,6 +142,7 @@ def test_quantised_models_are_held_too(config_of: Configs) -> None:
         ('{"$ref": "http://localhost:1/other.json"}', "other.json"),
         ('{"type": "string", "pattern": "("}', "(?i)regex|parse|unclosed"),
         ("true", "object"),
+        ('{"type": "string", "minLength": 4, "maxLength": 2}', "(?i)unsatisfiable|nothing|minLength"),
     ],
 )
 def test_a_schema_that_cannot_be_used_is_refused_in_one_line(schema: str, reason: str, config_of: Configs) -> None:
