@@ -95,8 +95,11 @@ class ModelConfig(StrictModel):
     larger_model: str | None = None
     """The model to name to those who want a better description than this small one gives."""
     license: str
+    architecture: Path | None = None
+    """Its config.json without its weights: a name of configs/architectures/ or, in a file of one's own, a JSON file
+    beside it. What it costs is reckoned from it where its files are not on this machine."""
     parameters: Annotated[int, Field(ge=1)] | None = None
-    """How many weights it has; none where only its server knows."""
+    """How many weights it has, tied ones once; none where only its server knows."""
     notes: str = ""
 
     @field_validator("family")
@@ -177,6 +180,21 @@ class ModelConfig(StrictModel):
         )
 
 
+def _architecture(given: str, base: Path, where: str) -> Path:
+    """The file of a named architecture, or of one in folder `base`. Raises ConfigError with the near name."""
+    if given.endswith(".json"):
+        file = base / given
+        if not file.is_file():
+            raise ConfigError(f"{where}: architecture: {file} is not there")
+        return file
+    known = sorted(path.stem for path in (ROOT / "architectures").glob("*.json"))
+    if given in known:
+        return ROOT / "architectures" / f"{given}.json"
+    near = difflib.get_close_matches(given, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+    raise ConfigError(f"{where}: architecture: unknown {given!r}; {hint}")
+
+
 def load_model_config(
     name: str,
     *,
@@ -200,6 +218,8 @@ def load_model_config(
     data: dict[str, Any] = {"name": file.stem, **read_yaml(file)}
     if data.get("path") is not None:
         data["path"] = base / str(data["path"])
+    if data.get("architecture") is not None:
+        data["architecture"] = _architecture(str(data["architecture"]), base, file.name)
     given = {
         "path": path and path.absolute(),
         "quantisation": quantisation,

@@ -7,29 +7,24 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoProcessor, AutoTokenizer, BitsAndBytesConfig, GenerationConfig
+from transformers import AutoProcessor, AutoTokenizer, BitsAndBytesConfig, GenerationConfig
 
 from imaging.memory import keep_freed_memory
 from vlm.adapters import attach_adapter, check_adapter
 from vlm.config import ModelConfig
 from vlm.errors import ModelUnusable, OutOfMemory, UnsupportedQuantisation, one_line
 from vlm.families.control_tokens import ControlTokens
+from vlm.precision import auto_class, compute_dtype, kept_linears, without_weights
 from vlm.quiet import quiet
 from vlm.vision import compute_in_bf16, lay_channels_last
 
 log = logging.getLogger(__name__)
-
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
-_NF4_BLOCK = 64
-"""Weights that share one scale in NF4. On a CPU a row must be a whole number of blocks."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +79,6 @@ def load(config: ModelConfig, folder: Path, adapter: Path | None) -> Loaded:
     )
 
 
-def compute_dtype(config: ModelConfig, device: torch.device) -> torch.dtype:
-    """The precision of what is not quantised, and of all arithmetic."""
-    if config.dtype == "auto":
-        return torch.bfloat16 if device.type == "cuda" else torch.float32
-    return _DTYPES[config.dtype]
-
-
 def _check_kind(config: ModelConfig, folder: Path, where: str) -> None:
     try:
         stored = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -141,7 +129,7 @@ def _load_model(config: ModelConfig, folder: Path, device: torch.device, where: 
         options["quantization_config"] = _quantisation(config, folder, dtype, device)
         options["device_map"] = {"": device}
     try:
-        loaded: Any = _auto_class(config).from_pretrained(
+        loaded: Any = auto_class(config).from_pretrained(
             folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **options
         )
         if config.quantisation == "none":  # quantised weights are placed as they are read
@@ -163,7 +151,7 @@ def _load_model(config: ModelConfig, folder: Path, device: torch.device, where: 
 
 
 def _quantisation(config: ModelConfig, folder: Path, dtype: torch.dtype, device: torch.device) -> BitsAndBytesConfig:
-    kept = _kept_modules(config, folder, device)
+    kept = kept_linears(config, without_weights(config, folder), device, str(folder))
     if config.quantisation == "int8":
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept)
     return BitsAndBytesConfig(
@@ -173,30 +161,6 @@ def _quantisation(config: ModelConfig, folder: Path, dtype: torch.dtype, device:
         bnb_4bit_compute_dtype=dtype,
         llm_int8_skip_modules=kept,
     )
-
-
-def _kept_modules(config: ModelConfig, folder: Path, device: torch.device) -> list[str]:
-    """Full names of the linear layers that keep their precision, read off a model without weights."""
-    with torch.device("meta"):
-        shape = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=config.trust_remote_code)
-        model = _auto_class(config).from_config(shape, trust_remote_code=config.trust_remote_code)
-    uneven = config.quantisation == "nf4" and device.type == "cpu"
-    linears = {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
-    kept = [
-        name
-        for name, module in linears.items()
-        if re.fullmatch(config.how.keep_precision, name) or (uneven and module.in_features % _NF4_BLOCK)
-    ]
-    if len(kept) == len(linears):
-        raise UnsupportedQuantisation(
-            f"model {config.name}: no layer of {folder} can be held in {config.quantisation} on this {device.type}. "
-            f"Load it with --set model.quantisation=none"
-        )
-    return kept
-
-
-def _auto_class(config: ModelConfig) -> Any:
-    return getattr(transformers, config.how.auto_class)
 
 
 def _stop_ids(model: Any, ends: list[int]) -> tuple[int, ...]:
