@@ -7,17 +7,19 @@ script's own folder there, where `pocket` is a script and not the package.
 from __future__ import annotations
 
 import json
-import os
 import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
+
+from vlm.cost.machine import machine, peak_mib, versions  # noqa: E402 - found on the path just set
+
+__all__ = ["ROOT", "peak_mib", "recipe", "save"]
 PACKAGES = ("torch", "transformers", "open-clip-torch", "sentence-transformers", "faiss-cpu", "langchain-core", "numpy")
 
 
@@ -28,13 +30,8 @@ def recipe() -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "python": platform.python_version(),
-        "versions": {name: metadata.version(name) for name in PACKAGES},
-        "machine": {
-            "cpu": _cpu(),
-            "cores": len(os.sched_getaffinity(0)),
-            "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
-            "system": f"{platform.system()} {platform.machine()}",
-        },
+        "versions": versions(PACKAGES),
+        "machine": machine(),
     }
 
 
@@ -45,19 +42,6 @@ def save(name: str, results: dict[str, Any]) -> Path:
     return path
 
 
-def peak_mib() -> float:
-    """MiB of memory this process has had at most. `ru_maxrss` would begin with what its parent had."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
-
-
 def _commit() -> str:
     done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     return done.stdout.strip()
-
-
-def _cpu() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()

@@ -48,8 +48,12 @@ def test_the_ground_imports_no_room() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["caption"], ["ask"], ["extract"], ["index"], ["data"], ["index", "build"], ["doctor"]]
-)
+    "command",
+    [
+        [], ["caption"], ["ask"], ["extract"], ["index"], ["data"], ["index", "build"], ["doctor"], ["models"], ["models", "list"],
+        ["models", "pull"], ["models", "bench"], ["models", "recommend"],
+    ],
+)  # fmt: skip
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
     script = (
         "import sys; sys.argv = ['cli.py', *sys.argv[1:], '--help']\n"

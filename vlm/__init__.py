@@ -6,6 +6,7 @@ from vlm.engine import TransformersEngine, open_engine
 from vlm.errors import (
     AdapterMismatch,
     AdapterNotFound,
+    BenchError,
     HubUnreachable,
     ModelNotFound,
     ModelUnusable,
@@ -26,6 +27,7 @@ __all__ = [
     "FAMILIES",
     "AdapterMismatch",
     "AdapterNotFound",
+    "BenchError",
     "Engine",
     "Generation",
     "GenerationParams",

@@ -59,6 +59,10 @@ class ServerRefused(VlmError):  # noqa: N818
     """The server does not take the key, or does not offer the model."""
 
 
+class BenchError(VlmError):
+    """What is asked for cannot be measured, or the process that measured it failed."""
+
+
 def one_line(error: BaseException | str, limit: int = 200) -> str:
     """A library's error as one line of at most `limit` characters."""
     text = " ".join(str(error).split()) or type(error).__name__

@@ -72,11 +72,11 @@ def _smolvlm(shape: Any, tokenizer: Any, chat: str | None, limits: Limits) -> An
     if shape.model_type == "idefics3":
         images = Idefics3ImageProcessor(size=size, max_image_size=tile)
         return Idefics3Processor(images, tokenizer, image_seq_len=seen, chat_template=chat)
-    sampling = {"max_frames": 2, "fps": 1, "video_size": tile}
+    video: dict[str, Any] = {"video_sampling": {"max_frames": 2, "fps": 1, "video_size": tile}}
     return SmolVLMProcessor(
         SmolVLMImageProcessor(size=size, max_image_size=tile),
         tokenizer,
-        SmolVLMVideoProcessor(size=tile, max_image_size=tile, video_sampling=sampling),
+        SmolVLMVideoProcessor(size=tile, max_image_size=tile, **video),
         image_seq_len=seen,
         chat_template=chat,
     )
@@ -95,7 +95,7 @@ def _qwen(shape: Any, tokenizer: Any, chat: str | None, limits: Limits) -> Any:
 
 def _paligemma(shape: Any, tokenizer: Any, _: str | None, __: Limits) -> Any:
     vision = shape.vision_config
-    images = SiglipImageProcessor(size=_square(vision.image_size))
+    images: Any = SiglipImageProcessor(size=_square(vision.image_size))
     images.image_seq_length = (vision.image_size // vision.patch_size) ** 2
     return PaliGemmaProcessor(images, tokenizer)
 
