@@ -125,4 +125,4 @@ def _models() -> Iterator[Finding]:
         elif config.path is not None:
             yield Finding(name, "broken", f"{config.path} is missing", "git checkout -- pocket")
         else:
-            yield Finding(name, "missing", size, f"hf download {config.hub_id} --revision {config.revision}")
+            yield Finding(name, "missing", size, f"python cli.py models pull {config.name}")
