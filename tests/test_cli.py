@@ -246,7 +246,7 @@ def test_doctor_says_what_works(run: Run) -> None:
     assert findings["embedder pocket-clip"]["state"] == "ok"
     assert findings["model pocket"]["state"] == "ok"
     assert findings["model qwen2-vl-2b"]["state"] == "missing"
-    assert "hf download Qwen/" in findings["model qwen2-vl-2b"]["mend"]
+    assert findings["model qwen2-vl-2b"]["mend"] == "python cli.py models pull qwen2-vl-2b"
     assert result.exit_code == 0
 
 
