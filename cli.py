@@ -404,7 +404,9 @@ def models_list(as_json: bool) -> None:
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Take the licence as read, and do not ask.")
 def models_pull(name: str, yes: bool) -> None:
-    """Fetch a model's files at its pinned revision. A fetch that was stopped goes on where it was.
+    """Fetch a model's files at its pinned revision.
+
+    A transfer that breaks off goes on where it was; a fetch that was stopped keeps the files that are whole.
 
     \b
     python cli.py models pull smolvlm-500m

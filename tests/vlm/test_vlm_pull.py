@@ -30,10 +30,11 @@ WEIGHTS = bytes(range(256)) * 100_000
 
 
 class Hub:
-    """Files as the hub offers them. While it is `broken`, weights break off half-way and nothing more comes."""
+    """Files as the hub offers them. Weights break off half-way; while it is `broken`, nothing more comes."""
 
-    def __init__(self) -> None:
-        self.broken = False
+    def __init__(self, broken: bool = False) -> None:
+        self.broken = broken
+        self.mended = False
         self._files = {"config.json": b"{}", "tokenizer.json": b"{}", "model.safetensors": WEIGHTS}
 
     def __call__(self, asked: Asked) -> Answer:
@@ -60,7 +61,7 @@ class Hub:
             span = f"bytes {wanted[1]}-{len(data) - 1}/{len(data)}"
             cut = 0 if self.broken else None
             return Answer(rest, 206, "application/octet-stream", {**named, "Content-Range": span}, cut)
-        cut = len(data) // 2 if self.broken and data == WEIGHTS else None
+        cut = len(data) // 2 if data == WEIGHTS and asked.method == "GET" and not self.mended else None
         return Answer(data, 200, "application/octet-stream", named, cut)
 
 
@@ -82,10 +83,13 @@ def transfers(hub: WebServer) -> list[Asked]:
     return [asked for asked in hub.asked if asked.method == "GET" and asked.path.endswith(".safetensors")]
 
 
-def test_a_pull_names_the_licence_and_is_done_once(tmp_path: Path) -> None:
+def test_a_pull_names_the_licence_goes_on_where_it_broke_and_is_done_once(tmp_path: Path) -> None:
     with web_server(Hub()) as hub:
         done = pull(hub.url, tmp_path, "--yes")
         assert done.returncode == 0, done.stderr
+        first, second = transfers(hub)
+        assert "range" not in first.headers
+        assert int(second.headers["range"].removeprefix("bytes=").removesuffix("-")) >= 10_000_000
         asked = len(hub.asked)
         again = pull(hub.url, tmp_path, "--yes")
         assert len(hub.asked) == asked, "what is here is not fetched again"
@@ -98,20 +102,19 @@ def test_a_pull_names_the_licence_and_is_done_once(tmp_path: Path) -> None:
     assert again.stdout == done.stdout
 
 
-def test_a_pull_that_broke_off_goes_on_where_it_was(tmp_path: Path) -> None:
-    offered = Hub()
-    offered.broken = True
+def test_a_pull_that_was_given_up_keeps_the_files_that_are_whole(tmp_path: Path) -> None:
+    offered = Hub(broken=True)
     with web_server(offered) as hub:
         done = pull(hub.url, tmp_path, "--yes")
         assert done.returncode == 2
         assert "could not be fetched whole" in done.stderr.splitlines()[-1]
         assert done.stderr.endswith("Run it again and the download goes on\n")
         hub.asked.clear()
-        offered.broken = False
+        offered.mended = True
         again = pull(hub.url, tmp_path, "--yes")
         assert again.returncode == 0, again.stderr
-        (transfer,) = transfers(hub)
-    assert int(transfer.headers["range"].removeprefix("bytes=").removesuffix("-")) >= 10_000_000
+        fetched = [asked.path for asked in hub.asked if asked.method == "GET" and "/resolve/" in asked.path]
+    assert fetched == [f"/someone/small/resolve/{REVISION}/model.safetensors"]
     assert (Path(again.stdout.strip()) / "model.safetensors").read_bytes() == WEIGHTS
 
 
