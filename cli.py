@@ -446,7 +446,7 @@ def comma_separated(kind: Callable[[str], Any]) -> Callable[[click.Context, clic
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for bench.json, .md and .png.")
 @click.option("--json", "as_json", is_flag=True, help="Print what bench.json holds.")
 def models_bench(quant: tuple[str, ...], batch: tuple[int, ...], out: Path, as_json: bool, **options: Any) -> None:
-    """Measure memory, latency and throughput of a model, each quantisation in a fresh process.
+    """Measure memory, latency and throughput of a model, each quantisation and batch in a fresh process.
 
     \b
     python cli.py models bench --model pocket --quant none,int8,nf4 --batch 1,4 --out runs/bench-pocket
@@ -457,8 +457,9 @@ def models_bench(quant: tuple[str, ...], batch: tuple[int, ...], out: Path, as_j
     plan = Plan(quantisations=quant, batches=batch, out=out, **options)
     results = bench(plan, tell=lambda line: click.echo(line, err=True))
     click.echo(json.dumps(results) if as_json else (out / "bench.md").read_text(encoding="utf-8").rstrip())
-    failed = sum("error" in row for row in results["measured"])
-    sys.exit(0 if not failed else SOME_FAILED if failed < len(quant) else WRONG_REQUEST)
+    done = [timed for row in results["measured"] for timed in row["speed"]]
+    failed = sum("error" in timed for timed in done)
+    sys.exit(0 if not failed else SOME_FAILED if failed < len(done) else WRONG_REQUEST)
 
 
 @models.command("recommend")

@@ -20,6 +20,8 @@ from vlm.errors import UnsupportedQuantisation
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 NF4_BLOCK = 64
 """Weights that share one scale in NF4. On a CPU a row must be a whole number of blocks."""
+_CPU_ROWS = 32
+"""Rows that bitsandbytes packs together in NF4 on a CPU with bfloat16; a layer must be a whole number of them."""
 
 
 def compute_dtype(config: ModelConfig, device: torch.device) -> torch.dtype:
@@ -51,7 +53,8 @@ def kept_linears(config: ModelConfig, model: nn.Module, device: torch.device, wh
     kept = [
         name
         for name, module in linears.items()
-        if re.fullmatch(config.how.keep_precision, name) or (uneven and module.in_features % NF4_BLOCK)
+        if re.fullmatch(config.how.keep_precision, name)
+        or (uneven and (module.in_features % NF4_BLOCK or module.out_features % _CPU_ROWS))
     ]
     if len(kept) == len(linears):
         raise UnsupportedQuantisation(

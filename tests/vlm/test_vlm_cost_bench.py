@@ -104,6 +104,7 @@ def test_what_fails_is_a_row_and_the_rest_goes_on(config_file: Path, tmp_path: P
     (row,) = bench(plan, told.append)["measured"]
     assert "more than the 2048 that it reads" in row["error"]
     assert any("more than the 2048" in line for line in told)
+    assert row["speed"][0]["error"] == row["error"]
     assert "failed: model small" in (tmp_path / "bench.md").read_text()
     assert told[-1] == "bench.png was not drawn: nothing was measured"
 

@@ -87,3 +87,15 @@ def test_a_model_of_no_known_shape(tmp_path: Path) -> None:
     file.write_text(OWN)
     with pytest.raises(ModelNotFound, match=r"cannot be reckoned\. Fetch it: python cli.py models pull own"):
         shape_of(load_model_config(str(file)))
+
+
+@pytest.mark.parametrize("name", ["paligemma-3b-mix-224", "smolvlm-2.2b", "qwen3-vl-8b"])
+def test_what_a_cpu_cannot_pack_in_nf4_keeps_its_precision_there(name: str) -> None:
+    """SigLIP's MLP is 4304 wide: no whole number of the 64 in a block, nor of the 32 rows packed together."""
+    config = load_model_config(name, quantisation="nf4")
+    model = shape_of(config)
+    kept = {device: set(kept_linears(config, model, torch.device(device), name)) for device in ("cpu", "cuda")}
+    only_there = [model.get_submodule(layer) for layer in kept["cpu"] - kept["cuda"]]
+    assert only_there
+    assert all(4304 in (layer.in_features, layer.out_features) for layer in only_there)
+    assert kept["cuda"] <= kept["cpu"]

@@ -1,4 +1,4 @@
-"""Measurements of one model in several quantisations, each in a fresh process, one after the other; and the arithmetic.
+"""Measurements of one model by quantisation and batch size, each in a fresh process, one by one; and the arithmetic.
 
 Knows nothing of how a process measures. Imports torch and transformers.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -77,10 +78,11 @@ def bench(plan: Plan, tell: Callable[[str], None]) -> dict[str, Any]:
         folder = _folder(config, plan, device, stack, tell)
         measured = []
         for quantisation in plan.quantisations:
-            tell(f"{config.name} in {quantisation}: measuring in a process of its own")
+            tell(f"{config.name} in {quantisation}: measuring, a process for each batch size")
             measured.append(_row(config, quantisation, plan, device, folder))
-            if "error" in measured[-1]:
-                tell(f"{config.name} in {quantisation}: {measured[-1]['error']}")
+            for timed in measured[-1]["speed"]:
+                if "error" in timed:
+                    tell(f"{config.name} in {quantisation}, batch of {timed['batch']}: {timed['error']}")
     results = {"recipe": _recipe(), **_setting(config, plan), "measured": measured}
     (plan.out / "bench.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (plan.out / "bench.md").write_text(bench_page(results), encoding="utf-8")
@@ -103,26 +105,38 @@ def _folder(
 
 
 def _row(config: ModelConfig, quantisation: str, plan: Plan, device: torch.device, folder: Path) -> dict[str, Any]:
-    """What the arithmetic says and what a process of its own finds, side by side."""
+    """What the arithmetic says and what was found, side by side; a process for every batch size.
+
+    Memory is what the first of them found. One that fails leaves its reason, and the others what they found.
+    """
     quantised = config.model_copy(update={"quantisation": quantisation, "path": folder})
     row = {"quantisation": quantisation, "reckoned_mib": round(describing(quantised, device).terms["weights"] / MIB, 1)}
-    found = _measured(plan, quantisation, folder)
-    for batch in found.get("speed", []):
-        work = Work(batch["batch"], plan.prompt_tokens, plan.new_tokens, IMAGE_SIDE)
-        terms = describing(quantised, device, work).terms
-        batch["reckoned_peak_mib"] = round((sum(terms.values()) - terms["reserve"]) / MIB, 1)
-    return {**row, **found}
+    speed = []
+    for size in plan.batches:
+        found = _measured(plan, quantisation, size, folder)
+        timed = found.pop("speed", {"batch": size, **found})
+        if "error" not in found:
+            row = {**row, **found, **row}
+        if "error" not in timed:
+            terms = describing(quantised, device, Work(size, plan.prompt_tokens, plan.new_tokens, IMAGE_SIDE)).terms
+            timed["reckoned_peak_mib"] = round((sum(terms.values()) - terms["reserve"]) / MIB, 1)
+        speed.append(timed)
+    lost = {} if "held_mib" in row else {"error": speed[0]["error"]}
+    return {**row, **lost, "speed": speed}
 
 
-def _measured(plan: Plan, quantisation: str, folder: Path) -> dict[str, Any]:
+def _measured(plan: Plan, quantisation: str, batch: int, folder: Path) -> dict[str, Any]:
+    """What one process found; or only `error`."""
     command = [
         sys.executable, "-m", "vlm.cost.measure", "--model", plan.model, "--path", str(folder.absolute()),
-        "--quantisation", quantisation, "--batches", *map(str, plan.batches),
-        "--prompt-tokens", str(plan.prompt_tokens), "--new-tokens", str(plan.new_tokens), "--runs", str(plan.runs),
-        "--image-side", str(IMAGE_SIDE),
+        "--quantisation", quantisation, "--batch", str(batch), "--prompt-tokens", str(plan.prompt_tokens),
+        "--new-tokens", str(plan.new_tokens), "--runs", str(plan.runs), "--image-side", str(IMAGE_SIDE),
     ]  # fmt: skip
     paths = os.pathsep.join(filter(None, [str(ROOT.parent), os.environ.get("PYTHONPATH")]))
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths})  # noqa: S603 - ours
+    environment = {**os.environ, "PYTHONPATH": paths}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)  # noqa: S603 - this program
+    if done.returncode == -signal.SIGKILL:
+        return {"error": "the system killed it: most likely out of memory"}
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
         return {"error": last.removeprefix("error: ")}

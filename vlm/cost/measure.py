@@ -61,10 +61,8 @@ class Memory:
         return peak_mib() - self._base
 
 
-def measure(
-    config: ModelConfig, batches: list[int], text_tokens: int, new_tokens: int, runs: int, side: int
-) -> dict[str, Any]:
-    """Loads the model and answers `runs` times with each of `batches` prompts of one image of `side` pixels."""
+def measure(config: ModelConfig, batch: int, text_tokens: int, new_tokens: int, runs: int, side: int) -> dict[str, Any]:
+    """Loads the model and answers `batch` prompts, each of one image of `side` pixels, `runs` times."""
     folder = find_files(config)
     if config.quantisation != "none":
         import bitsandbytes  # noqa: F401 - its code is no part of what the model takes
@@ -74,7 +72,7 @@ def measure(
     seconds = time.perf_counter() - started
     loading_peak = memory.peak()
     after_load, held = memory.now(), held_bytes(loaded.model)  # on a CPU, NF4 is packed anew at its first use
-    speed = [_timed(config, loaded, memory, size, text_tokens, new_tokens, runs, side) for size in batches]
+    speed = _timed(config, loaded, memory, batch, text_tokens, new_tokens, runs, side)
     return {
         "quantisation": config.quantisation,
         "device": torch.cuda.get_device_name() if memory.device.type == "cuda" else "cpu",
@@ -92,7 +90,7 @@ def _timed(
     config: ModelConfig, loaded: Loaded, memory: Memory, size: int, text_tokens: int, new_tokens: int, runs: int,
     side: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """One batch size: a run to warm up, then `runs` that count."""
+    """A run to warm up, then `runs` that count; no more than `error` where the GPU is full."""
     prompts = [_prompt(config, loaded, text_tokens, side, seed) for seed in range(size)]
     memory.now()
     try:
@@ -165,7 +163,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--model", required=True)
     parser.add_argument("--path", type=Path)
     parser.add_argument("--quantisation", choices=("none", "int8", "nf4"), default="none")
-    parser.add_argument("--batches", type=int, nargs="+", default=[1])
+    parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--prompt-tokens", type=int, required=True)
     parser.add_argument("--new-tokens", type=int, required=True)
     parser.add_argument("--runs", type=int, required=True)
@@ -179,7 +177,7 @@ def main() -> None:
     given = _arguments()
     try:
         config = load_model_config(given.model, path=given.path, quantisation=given.quantisation)
-        found = measure(config, given.batches, given.prompt_tokens, given.new_tokens, given.runs, given.image_side)
+        found = measure(config, given.batch, given.prompt_tokens, given.new_tokens, given.runs, given.image_side)
     except VlmError as error:
         sys.exit(f"error: {error}")
     print(json.dumps(found))
