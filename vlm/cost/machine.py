@@ -34,6 +34,11 @@ def memory_mib() -> float:
     return _status_mib("VmRSS")
 
 
+def mapped_mib() -> float:
+    """MiB of what this process has that are pages of files, which the system takes back where it needs them."""
+    return _status_mib("RssFile")
+
+
 def peak_mib() -> float:
     """MiB of memory this process has had at most. `ru_maxrss` would begin with what its parent had."""
     return _status_mib("VmHWM")

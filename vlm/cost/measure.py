@@ -23,7 +23,7 @@ from PIL import Image
 from imaging import LoadedImage
 from vlm.config import ModelConfig, load_model_config
 from vlm.cost.held import held_bytes
-from vlm.cost.machine import forget_peak, memory_mib, peak_mib
+from vlm.cost.machine import forget_peak, mapped_mib, memory_mib, peak_mib
 from vlm.errors import BenchError, VlmError
 from vlm.loading import Loaded, load
 from vlm.quiet import quiet
@@ -39,9 +39,9 @@ class Memory:
 
     def __init__(self) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._base = 0.0
+        self._base = self._mapped = 0.0
         if self.device.type == "cpu":
-            self._base = memory_mib()
+            self._base, self._mapped = memory_mib(), mapped_mib()
             forget_peak()
 
     def now(self) -> float:
@@ -53,6 +53,10 @@ class Memory:
         taken = memory_mib()
         forget_peak()
         return taken - self._base
+
+    def mapped(self) -> float:
+        """How much of what is taken now are pages of the weights' files: as they are read, not copied."""
+        return 0.0 if self.device.type == "cuda" else mapped_mib() - self._mapped
 
     def peak(self) -> float:
         """The most that was taken since `now` was last asked."""
@@ -82,6 +86,7 @@ def measure(config: ModelConfig, batch: int, text_tokens: int, new_tokens: int, 
         "loading_peak_mib": round(loading_peak, 1),
         "after_load_mib": round(after_load, 1),
         "after_use_mib": round(memory.now(), 1),
+        "mapped_mib": round(memory.mapped(), 1),
         "speed": speed,
     }
 

@@ -73,8 +73,9 @@ def bench_page(results: dict[str, Any]) -> str:
         + ".",
         f"{results['prompt_tokens']} tokens of text, one image of noise, {results['new_tokens']} new tokens.",
         "",
-        "| quantisation | device | dtype | reckoned MiB | held MiB | after load | after use | loading peak | load s |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| quantisation | device | dtype | reckoned MiB | held MiB | after load | after use | of it mapped "
+        "| loading peak | load s |",
+        "|---|---|---|---|---|---|---|---|---|---|",
         *(_memory_line(row) for row in rows),
         "",
         "| quantisation | batch | tokens read | p50 s | p95 s | tokens/s | images/s | times one by one | peak MiB "
@@ -104,8 +105,8 @@ def gpu_lines(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def _memory_line(row: dict[str, Any]) -> str:
     if "error" in row:
-        return f"| {row['quantisation']} | failed: {row['error']} | | {row['reckoned_mib']:,} | | | | | |"
-    keys = ("reckoned_mib", "held_mib", "after_load_mib", "after_use_mib", "loading_peak_mib", "load_s")
+        return f"| {row['quantisation']} | failed: {row['error']} | | {row['reckoned_mib']:,} | | | | | | |"
+    keys = ("reckoned_mib", "held_mib", "after_load_mib", "after_use_mib", "mapped_mib", "loading_peak_mib", "load_s")
     cells = [row["quantisation"], row["device"], row["dtype"], *(f"{row[key]:,.1f}" for key in keys)]
     return f"| {' | '.join(cells)} |"
 
