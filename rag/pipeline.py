@@ -144,7 +144,7 @@ class Pipeline:
             )
         if fitted.forgotten:
             warnings.append(f"the first {fitted.forgotten} exchanges did not fit into {budget} prompt tokens")
-        return PreparedRequest(request, images, fitted, tuple(warnings))
+        return PreparedRequest(request, images, fitted, tuple(warnings), found.left_out)
 
 
 @contextmanager

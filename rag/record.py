@@ -63,6 +63,7 @@ class Recorder:
             warnings=(*item.warnings, *self._warnings(item, generation, choice)),
             fields=fields,
             choice=choice,
+            left_out=item.left_out,
         )
 
     def _abstained(self, text: str, fields: Any) -> bool:

@@ -7,7 +7,7 @@ words, all fused by reciprocal rank.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +17,8 @@ from imaging import LoadedImage, load
 from indexer import Index, open_index
 from indexer.fusion import reciprocal_ranks
 from indexer.types import Evidence, Filter, Query, Vectors
-from rag.types import Request, Stopwatch
+from rag.guard import Guard, Left
+from rag.types import LeftOut, Request, Stopwatch
 
 IMAGES, PASSAGES = "images", "passages"
 """The vector spaces searched here."""
@@ -32,16 +33,7 @@ class Found:
 
     evidence: tuple[Evidence, ...]
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Left:
-    """What a request must not be shown: its own records in the index and all of their articles."""
-
-    own: tuple[str, ...]
-    ids: frozenset[str]
-    sha256: frozenset[str]
-    articles: frozenset[str]
+    left_out: LeftOut = field(default_factory=LeftOut)
 
 
 class Retriever:
@@ -51,19 +43,21 @@ class Retriever:
         self.index = index
         self.k = k
         self.only = only
+        self._guard = Guard(index)
 
     def retrieve(
         self, requests: Sequence[Request], images: Sequence[tuple[LoadedImage, ...]], kinds: set[str], clock: Stopwatch
     ) -> list[Found]:
         """Evidence of the given kinds for each request; a batch of requests is one batch for every model."""
+        vectors = self._embed(images, clock)
         with clock.measure("retrieve"):
-            left = [self._leave_out(request, own) for request, own in zip(requests, images, strict=True)]
-        examples = self._examples(images, left, clock)
+            left = self._guard.leave_out(requests, images, vectors)
+            examples = self._examples(vectors, left)
         passages: list[list[Evidence]] = [[] for _ in requests]
         if "passage" in kinds and PASSAGES in self.index.spaces:
             passages = self._passages(requests, examples, left, clock)
         return [
-            Found((*(e if "example" in kinds else ()), *p), _own_copies(out))
+            Found((*(e if "example" in kinds else ()), *p), out.warnings, out.counts)
             for e, p, out in zip(examples, passages, left, strict=True)
         ]
 
@@ -74,31 +68,24 @@ class Retriever:
         if "passage" in kinds and PASSAGES in self.index.spaces:
             self.index.embedder_for(PASSAGES).load()
 
-    def _leave_out(self, request: Request, images: tuple[LoadedImage, ...]) -> Left:
-        own = self.index.copies_of(images)
-        given = {request.article} if request.article else set()
-        return Left(
-            own=tuple(sorted(e.id for e in own)),
-            ids=frozenset({request.id, *(e.id for e in own)}),
-            sha256=frozenset(i.sha256 for i in images),
-            articles=frozenset({e.article for e in own if e.article} | given),
-        )
-
-    def _examples(
-        self, images: Sequence[tuple[LoadedImage, ...]], left: Sequence[Left], clock: Stopwatch
-    ) -> list[list[Evidence]]:
+    def _embed(self, images: Sequence[tuple[LoadedImage, ...]], clock: Stopwatch) -> list[Vectors | None]:
+        """Of each request the vectors of its images, `(images, dim)`."""
         if IMAGES not in self.index.spaces:
-            return [[] for _ in images]
+            return [None for _ in images]
         with clock.measure("embed"):
             vectors = self.index.embedder_for(IMAGES).embed_images([i for several in images for i in several])
-        with clock.measure("retrieve"):
-            owners = [position for position, several in enumerate(images) for _ in several]
-            queries = [
-                Query(IMAGES, vector, self.k, left[o].ids, left[o].sha256, left[o].articles, only=self.only)
-                for vector, o in zip(vectors, owners, strict=True)
-            ]
-            lists = _by_owner(self.index.search(queries), owners, len(images))
-            return [fuse([("image", found) for found in several], self.k) for several in lists]
+        ends = np.cumsum([len(several) for several in images])
+        return [vectors[end - len(several) : end] for several, end in zip(images, ends, strict=True)]
+
+    def _examples(self, vectors: Sequence[Vectors | None], left: Sequence[Left]) -> list[list[Evidence]]:
+        owners = [owner for owner, several in enumerate(vectors) for _ in (() if several is None else several)]
+        queries = [
+            Query(IMAGES, vector, self.k, out.ids, out.sha256, out.articles, only=self.only)
+            for several, out in zip(vectors, left, strict=True)
+            for vector in (() if several is None else several)
+        ]
+        lists = _by_owner(self.index.search(queries), owners, len(vectors))
+        return [fuse([("image", found) for found in several], self.k) for several in lists]
 
     def _passages(
         self,
@@ -169,13 +156,6 @@ def fuse(lists: Iterable[tuple[str, Sequence[Evidence]]], k: int) -> list[Eviden
                 best[hit.id] = hit
     order = sorted(weight, key=lambda id_: (-weight[id_], -best[id_].score, id_))[:k]
     return [replace(best[i], rank=rank, found_by=tuple(sorted(names[i]))) for rank, i in enumerate(order, start=1)]
-
-
-def _own_copies(left: Left) -> tuple[str, ...]:
-    if not left.own:
-        return ()
-    what = f"all of article {', '.join(sorted(left.articles))}" if left.articles else "it"
-    return (f"the index holds this very image ({', '.join(left.own)}): {what} was left out of the evidence",)
 
 
 def _by_owner(values: Sequence[T], owners: Sequence[int], count: int) -> list[list[T]]:

@@ -60,6 +60,17 @@ class Sentence:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """How many records of the index were kept out of the evidence, by why: the first reason that holds counts."""
+
+    own_id: int = 0
+    same_file: int = 0
+    same_article: int = 0
+    look_alike: int = 0
+    near_vector: int = 0
+
+
+@dataclass(frozen=True)
 class Choice:
     """How likely each label is among the labels, and all of them together as the model's answer.
 
@@ -97,6 +108,7 @@ class PreparedRequest:
     images: tuple[LoadedImage, ...]
     prompt: FittedPrompt
     warnings: tuple[str, ...]
+    left_out: LeftOut = LeftOut()
 
 
 @dataclass(frozen=True)
@@ -135,6 +147,7 @@ class Description:
     warnings: tuple[str, ...] = field(default=())
     fields: Any = None
     choice: Choice | None = None
+    left_out: LeftOut = LeftOut()
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON values, in the order people read it."""
@@ -148,6 +161,7 @@ class Description:
             **self._said(),
             "sentences": [asdict(s) for s in self.sentences],
             "evidence": [evidence_json(e) for e in self.evidence],
+            "left_out": asdict(self.left_out),
             "abstained": self.abstained,
             "warnings": list(self.warnings),
             "model": self.model,
