@@ -15,3 +15,7 @@ class TemplateError(RagError):
 
 class AnswerError(RagError):
     """What a model wrote is not what was asked for."""
+
+
+class CheckError(RagError):
+    """A check, or a model that it asks, that cannot be used."""

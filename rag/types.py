@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 from imaging import LoadedImage
 from indexer.types import Evidence, Example, Passage
@@ -50,13 +50,57 @@ class Failure:
     reason: str
 
 
+Basis = Literal["terms", "meaning", "entailment"]
+"""How it was found that evidence supports a sentence."""
+
+
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence of the text, the numbers of the evidence that supports it (best first), and how well (0 to 1)."""
+    """One sentence of the text, the numbers of the evidence that supports it (best first), and how well (0 to 1).
+
+    One that nothing supports has no numbers and no `basis`; that is no error, for the image may show it.
+    """
 
     text: str
     citations: tuple[int, ...]
     support: float
+    basis: Basis | None = None
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Two texts that cannot both be so: a sentence, and evidence by its number or, with None, the rest of the text."""
+
+    kind: Literal["side", "negation", "number", "modality", "plane"]
+    said: str
+    against: str
+    evidence: int | None
+
+
+@dataclass(frozen=True)
+class Copied:
+    """The example of which most was taken: the longest run of words, and the share of the text's words in such runs."""
+
+    evidence: int
+    run: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What a text rests on, what it contradicts, what it copied."""
+
+    sentences: tuple[Sentence, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    copied: Copied | None = None
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How far a description can be relied on, 0 to 1, and the signals that say so (see `rag.confidence`)."""
+
+    score: float
+    signals: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -124,6 +168,9 @@ class Prepared:
 class Description:
     """The record of one request: what was said, on what evidence, by what, with what, at what cost.
 
+    Where it `abstained`, `abstained_because` says why, and `withheld` is the text that was written and is not relied on,
+    with `text` empty; None where the model itself said that it cannot tell.
+
     `model`, `prompt` and `index` are written NAME@VERSION. `timings_s` has a batch's stages shared out
     evenly among its requests; `total` is their sum. Of `extract`, `fields` is the JSON value that the text is; of
     `classify`, `choice` says how likely each label is, and the text is the likeliest.
@@ -132,7 +179,7 @@ class Description:
     request: Request
     images: tuple[LoadedImage, ...]
     text: str
-    sentences: tuple[Sentence, ...]
+    checks: Checks
     evidence: tuple[Evidence, ...]
     model: str
     adapter: str | None
@@ -145,6 +192,9 @@ class Description:
     mean_logprob: float | None
     abstained: bool
     warnings: tuple[str, ...] = field(default=())
+    abstained_because: str | None = None
+    withheld: str | None = None
+    confidence: Confidence | None = None
     fields: Any = None
     choice: Choice | None = None
     left_out: LeftOut = LeftOut()
@@ -159,10 +209,15 @@ class Description:
             "image_sha256": self.images[0].sha256,
             "images": [{"image": i.name, "sha256": i.sha256, "phash": i.phash} for i in self.images],
             **self._said(),
-            "sentences": [asdict(s) for s in self.sentences],
+            "sentences": [asdict(s) | {"supported": bool(s.citations)} for s in self.checks.sentences],
             "evidence": [evidence_json(e) for e in self.evidence],
             "left_out": asdict(self.left_out),
+            "conflicts": [asdict(conflict) for conflict in self.checks.conflicts],
+            "copied": None if self.checks.copied is None else asdict(self.checks.copied),
+            "confidence": None if self.confidence is None else _rounded(self.confidence),
             "abstained": self.abstained,
+            "abstained_because": self.abstained_because,
+            "withheld": self.withheld,
             "warnings": list(self.warnings),
             "model": self.model,
             "adapter": self.adapter,
@@ -190,6 +245,11 @@ class Description:
             said["label_mass"] = float(f"{self.choice.mass:.3g}")
             said["scored_by"] = "first token" if self.choice.one_pass else "whole answer"
         return said
+
+
+def _rounded(confidence: Confidence) -> dict[str, Any]:
+    signals = {name: round(value, 4) for name, value in confidence.signals.items()}
+    return {"score": round(confidence.score, 4), "signals": signals}
 
 
 def evidence_json(evidence: Evidence) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imaging import LoadedImage
 from imaging.memory import keep_freed_memory
@@ -24,6 +26,15 @@ _WEIGHTS = "model.safetensors"
 _BATCH = {"cuda": 64, "cpu": 8}  # texts are sorted by length, and a small batch pads few of them
 _NO_LIMIT = 1 << 30
 _WIDTH_KEYS = ("out_features", "embedding_dimension", "word_embedding_dimension")
+
+
+@dataclass(frozen=True, eq=False)
+class TextTokens:
+    """A text's unit vector `(dim,)`, its tokens without the special ones, and their unit vectors `(tokens, dim)`."""
+
+    vector: NDArray[np.float32]
+    tokens: tuple[str, ...]
+    vectors: NDArray[np.float32]
 
 
 class SentenceTransformersEmbedder(CountsTokens):
@@ -63,6 +74,22 @@ class SentenceTransformersEmbedder(CountsTokens):
         )
         return np.asarray(vectors, np.float32)
 
+    def embed_tokens(self, texts: Sequence[str]) -> list[TextTokens]:
+        """The texts with the vectors of their tokens in context. Raises EmbedderUnavailableError."""
+        if not texts:
+            return []
+        model = self.load()
+        found = model.encode(list(texts), batch_size=32, show_progress_bar=False, output_value=None)
+        special = set(model.tokenizer.all_special_ids)
+        tokens = []
+        for text, each in zip(texts, found, strict=True):
+            ids = model.tokenizer(text, truncation=True, max_length=model.max_seq_length)["input_ids"]
+            kept = [place for place, number in enumerate(ids) if number not in special]
+            vectors = _unit(each["token_embeddings"].float().cpu().numpy()[kept])
+            names = tuple(model.tokenizer.convert_ids_to_tokens([ids[place] for place in kept]))
+            tokens.append(TextTokens(_unit(each["sentence_embedding"].float().cpu().numpy()), names, vectors))
+        return tokens
+
     def load(self) -> SentenceTransformer:
         """Imports and reads the model now, where that is not done yet. Raises EmbedderUnavailableError."""
         if self._model is None:
@@ -94,6 +121,10 @@ class SentenceTransformersEmbedder(CountsTokens):
         finally:
             if shown:
                 logging.enable_progress_bar()
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12), np.float32)
 
 
 def _dim(folder: Path, name: str) -> int:

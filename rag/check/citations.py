@@ -1,0 +1,83 @@
+"""Which evidence each sentence rests on.
+
+First by terms, which costs next to nothing. Where no evidence holds a sentence's terms, and the sentence has words that
+no list knows, by meaning or, with a model for it, by entailment. Evidence that contradicts a sentence is never cited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rag.check.conflicts import differences
+from rag.check.entailment import Entailment
+from rag.check.meaning import Meaning
+from rag.check.reading import Reading, Statement, read
+from rag.check.support import contradicts, term_support
+from rag.types import Basis, Sentence
+
+MAX_CITATIONS = 3
+_ALIKE_IN_WORDS = 0.5
+"""Evidence that holds so much of a sentence's terms and contradicts it is the same sentence with another point."""
+
+
+class Citer:
+    """Cites evidence for sentences from a support of `threshold` on."""
+
+    def __init__(self, threshold: float, meaning: Meaning | None, entailment: Entailment | None) -> None:
+        self._threshold = threshold
+        self._meaning = meaning
+        self._entailment = entailment
+
+    def cite(
+        self, sentences: Sequence[str], whole: Reading, held: Sequence[Reading], numbers: Sequence[int]
+    ) -> tuple[Sentence, ...]:
+        """The sentences, each with the numbers of the evidence it rests on, best first, at most MAX_CITATIONS.
+
+        A sentence's support is that of its best evidence, cited or not. None cited is no error: the image may show what
+        no evidence says.
+        """
+        return tuple(self._sentence(sentence, whole, held, numbers) for sentence in sentences)
+
+    def _sentence(self, text: str, whole: Reading, held: Sequence[Reading], numbers: Sequence[int]) -> Sentence:
+        said = read(text).statements
+        scores, open_ = _by_terms(said, whole, held)
+        basis: Basis = "terms"
+        undecided = any(term.kind == "word" for statement in said for term in statement.terms)
+        if open_ and undecided and max(scores, default=0.0) < self._threshold:
+            basis, scores = self._by_models(text, held, scores, open_)
+        order = sorted(range(len(held)), key=lambda place: (-scores[place], numbers[place]))
+        cited = [numbers[place] for place in order[:MAX_CITATIONS] if scores[place] >= self._threshold]
+        best = max(scores, default=0.0)
+        return Sentence(text, tuple(cited), round(best, 3), basis if cited else None)
+
+    def _by_models(
+        self, text: str, held: Sequence[Reading], scores: list[float], open_: Sequence[int]
+    ) -> tuple[Basis, list[float]]:
+        """Support of the evidence in the places `open_`, on the scale of `threshold`."""
+        if self._entailment is not None:
+            entailed = self._entailment.entailed(text, [held[place].text for place in open_])
+            return "entailment", _placed(scores, open_, entailed)
+        if self._meaning is not None:
+            alike = self._meaning.support(text, [reading.text for reading in held], open_)
+            return "meaning", _placed(scores, open_, alike)
+        return "terms", scores
+
+
+def _by_terms(said: Sequence[Statement], whole: Reading, held: Sequence[Reading]) -> tuple[list[float], list[int]]:
+    """Support of a sentence by each text, by its terms; the places of the texts that may yet support it by meaning."""
+    scores, open_ = [], []
+    for place, text in enumerate(held):
+        share = sum(term_support(statement, text) for statement in said) / len(said) if said else 0.0
+        against = any(contradicts(statement, text) for statement in said)
+        scores.append(0.0 if against else share)
+        same_sentence = against and share >= _ALIKE_IN_WORDS
+        if not same_sentence and not any(True for statement in said for _ in differences(statement, whole, [text])):
+            open_.append(place)
+    return scores, open_
+
+
+def _placed(scores: list[float], places: Sequence[int], better: Sequence[float]) -> list[float]:
+    found = list(scores)
+    for place, score in zip(places, better, strict=True):
+        found[place] = max(found[place], score)
+    return found

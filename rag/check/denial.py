@@ -1,0 +1,128 @@
+"""Which phrases of a sentence are denied.
+
+In the manner of NegEx (Chapman et al., J Biomed Inform 2001): a cue denies what follows it, or what stands before it,
+up to a word or sign that ends its reach. A denied phrase ends before its place: in "no fracture of the femur" it is the
+fracture.
+"""
+
+from __future__ import annotations
+
+from rag.check.lexicon import Lexicon, Token
+
+Span = tuple[int, int]
+"""The numbers of a phrase's first token and of the one behind its last."""
+
+_ENDS = frozenset(
+    "of in on at with within from into along around near involving is are was were has have had been be can could but "
+    "although however while whereas though except show shows showed suggesting after before during despite to by which "
+    "that".split()
+)
+_VERBS = frozenset("is are was were has have had been be can could did does do show demonstrate reveal contain".split())
+_COPULAS = frozenset("is are was were been be remain".split())
+_ABSORBED = frozenset("evidence sign any a an the of or for suggestion indication significant trace hint".split())
+_NEW_SUBJECT = frozenset("the a an normal there this left right both".split())
+_AGAINST = frozenset("but while whereas although though however".split())
+_STOPS = frozenset(".;:()[]!?")
+_MOST = 14
+"""Tokens that a cue reaches at most."""
+
+
+def denied_phrases(tokens: list[Token], words: Lexicon) -> list[Span]:
+    """The phrases that are denied, in the order their cues come."""
+    denied: list[Span] = []
+    place = 0
+    while place < len(tokens):
+        before, behind = (_longest(tokens, place, cues) for cues in (words.denies_preceding, words.denies_following))
+        length = _longest(tokens, place, words.no_denial)
+        if length >= max(before, behind):
+            pass
+        elif length := before if before > behind or (before == behind and _ends_a_clause(tokens, place, before)) else 0:
+            denied += _before(tokens, place, words)
+        elif length := behind:
+            only = tokens[place].word == "non"
+            denied += [_next(tokens, place + 1)] if only else _behind(tokens, place + length, words)
+        place += length or 1
+    return denied
+
+
+def _ends_a_clause(tokens: list[Token], place: int, length: int) -> bool:
+    """Whether a cue speaks of a subject before it ("flow is absent"), not of a thing behind it ("absent flow")."""
+    after = tokens[place + length].word if place + length < len(tokens) else "."
+    return (place > 0 and tokens[place - 1].word in _COPULAS) or after in _STOPS | _ENDS | {",", "and", "or"}
+
+
+def _longest(tokens: list[Token], place: int, cues: frozenset[tuple[str, ...]]) -> int:
+    """How many tokens the longest cue that begins at a place has; 0 for none."""
+    for length in range(min(5, len(tokens) - place), 0, -1):
+        if tuple(token.word for token in tokens[place : place + length]) in cues:
+            return length
+    return 0
+
+
+def _next(tokens: list[Token], place: int) -> Span:
+    while place < len(tokens) and tokens[place].word == "-":
+        place += 1
+    return place, place + 1
+
+
+def _behind(tokens: list[Token], start: int, words: Lexicon) -> list[Span]:
+    """The phrases behind a cue: "no effusion, consolidation or pneumothorax" has three."""
+    while start < len(tokens) and tokens[start].word in _ABSORBED:
+        start += 1
+    if start < len(tokens) and tokens[start].word in words.partly:
+        return []
+    listed = _listed(tokens, start)
+    spans: list[Span] = []
+    begin = end = start
+    while end < min(len(tokens), start + _MOST):
+        word = tokens[end].word
+        if word == "to" and end + 1 < len(tokens) and tokens[end + 1].word in ("suggest", "indicate"):
+            spans.append((begin, end))
+            begin = end = end + 2
+            continue
+        if word in _ENDS or word in _STOPS:
+            break
+        if word in (",", "or", "nor", "and"):
+            follows = tokens[end + 1].word if end + 1 < len(tokens) else ""
+            if (word == "," and not listed) or (word == "and" and follows in _NEW_SUBJECT):
+                break
+            spans.append((begin, end))
+            begin = end + 1
+        end += 1
+    return [span for span in (*spans, (begin, end)) if span[1] > span[0]]
+
+
+def _listed(tokens: list[Token], start: int) -> bool:
+    """Whether commas ahead part the members of one list, which an "or" ends."""
+    for token in tokens[start : start + _MOST]:
+        if token.word in ("or", "nor"):
+            return True
+        if token.word in _STOPS or token.word in _ENDS:
+            return False
+    return False
+
+
+def _before(tokens: list[Token], cue: int, words: Lexicon) -> list[Span]:
+    """The phrases of the subject before a cue: "effusion in the left lung is absent" has one."""
+    if cue and tokens[cue - 1].word in _VERBS:
+        cue -= 1
+    start = cue
+    while start > 0 and tokens[start - 1].word not in _VERBS | _AGAINST | _STOPS | {","}:
+        start -= 1
+    spans: list[Span] = []
+    begin, ended = start, False
+    for place in range(start, cue + 1):
+        word = tokens[place].word if place < cue else "and"
+        if word in words.partly:
+            return []
+        if word in ("or", "nor", "and"):
+            if not ended and place > begin:
+                spans.append((begin, place))
+            begin, ended = place + 1, False
+        elif word in _ENDS and not ended:
+            if place > begin:
+                spans.append((begin, place))
+                ended = True
+            else:
+                begin = place + 1
+    return spans

@@ -1,0 +1,222 @@
+"""The words of `configs/checks/words.yaml`: which concept a phrase means, of what kind it is, what is broader.
+
+Texts are cut into tokens here, the one way for the lists and for what is held against them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Literal
+
+from configs import ROOT, StrictModel, load
+
+Kind = Literal[
+    "modality", "plane", "view", "sequence", "phase", "stain", "side", "anatomy", "cell", "finding", "quality",
+    "direction", "word",
+]  # fmt: skip
+"""What a concept is; `word` is any word that no list has."""
+
+_TOKEN = re.compile(r"x(?=\d)|[a-z]+(?:&[a-z]+)?\d*|\d+(?:[.,]\d+)*|[^\W\d_]+|[.,;:!?()\[\]%&+/'-]", re.IGNORECASE)
+_TYPED = {"\u2013": "-", "\u2014": "-", "\u2212": "-", "\u00d7": "x", "\u2019": "'", "\u00b5": "u", "\u03bc": "u"}
+_PLAIN = str.maketrans(_TYPED)
+"""Dashes, the sign of times, apostrophes and micro signs as they are typed; one for one, so that places stay."""
+_SIGNS = frozenset(".,;:!?()[]%&+/'-")
+_MOST_WORDS = 6
+"""Tokens of the longest phrase looked for."""
+
+
+class WordsConfig(StrictModel):
+    """The file of word lists, as it says of itself."""
+
+    modality: dict[str, list[str]]
+    together: list[list[str]]
+    plane: dict[str, list[str]]
+    view: dict[str, list[str]]
+    sequence: dict[str, list[str]]
+    phase: dict[str, list[str]]
+    stain: dict[str, list[str]]
+    side: dict[str, list[str]]
+    anatomy: dict[str, list[str]]
+    cell: dict[str, list[str]]
+    finding: dict[str, list[str]]
+    quality: dict[str, list[str]]
+    direction: dict[str, list[str]]
+    broader: dict[str, str]
+    opposites: list[list[str]]
+    stands_for: dict[str, str]
+    empty: str
+    denies_following: list[str]
+    denies_preceding: list[str]
+    not_seen: list[str]
+    no_denial: list[str]
+    partly: list[str]
+    spellings: dict[str, str]
+    plurals: dict[str, str]
+    no_plural: str
+
+
+@dataclass(frozen=True)
+class Token:
+    """A word, number or sign, lower-case in its singular and American spelling, and where it stands in the text."""
+
+    word: str
+    start: int
+    end: int
+
+    @property
+    def is_sign(self) -> bool:
+        return self.word in _SIGNS
+
+    @property
+    def is_number(self) -> bool:
+        return self.word[0].isdigit()
+
+
+@dataclass(frozen=True)
+class Concept:
+    """What a phrase means."""
+
+    name: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """The lists, by phrase. `together` are pairs of modalities that do not exclude each other."""
+
+    concepts: dict[tuple[str, ...], Concept]
+    broader: dict[str, str]
+    together: frozenset[frozenset[str]]
+    opposites: dict[str, frozenset[str]]
+    stands_for: dict[str, tuple[str, ...]]
+    empty: frozenset[str]
+    denies_following: frozenset[tuple[str, ...]]
+    denies_preceding: frozenset[tuple[str, ...]]
+    no_denial: frozenset[tuple[str, ...]]
+    partly: frozenset[str]
+
+    @cached_property
+    def denying(self) -> frozenset[str]:
+        """Words of the cues of denial, which name nothing."""
+        cues = self.denies_following | self.denies_preceding | self.no_denial
+        return frozenset(word for cue in cues for word in cue)
+
+    @cached_property
+    def _kinds(self) -> dict[str, Kind]:
+        return {concept.name: concept.kind for concept in self.concepts.values()}
+
+    def kind_of(self, name: str) -> Kind:
+        """The kind of a concept by its name; `word` for what no list has."""
+        return self._kinds.get(name, "word")
+
+    def concept_at(self, words: list[str], place: int) -> tuple[Concept, int] | None:
+        """The concept of the longest known phrase that begins at `place`, and its length in words."""
+        for length in range(min(_MOST_WORDS, len(words) - place), 0, -1):
+            found = self.concepts.get(tuple(words[place : place + length]))
+            if found is not None:
+                return found, length
+        return None
+
+    def ancestors(self, name: str) -> list[str]:
+        """All that is broader than a concept, the nearest first."""
+        found = []
+        while name in self.broader:
+            name = self.broader[name]
+            found.append(name)
+        return found
+
+
+def tokens_of(text: str) -> list[Token]:
+    """The words, numbers and signs of a text in order; hyphened words in their parts."""
+    return [Token(_normal(m[0]), m.start(), m.end()) for m in _TOKEN.finditer(text.translate(_PLAIN))]
+
+
+def words_of(phrase: str) -> tuple[str, ...]:
+    """A phrase as its tokens' words, signs left out."""
+    return tuple(token.word for token in tokens_of(phrase) if not token.is_sign)
+
+
+@cache
+def lexicon() -> Lexicon:
+    """The lists, read once. Raises ConfigError where the file cannot be used."""
+    config = _config()
+    concepts: dict[tuple[str, ...], Concept] = {}
+    kinds: tuple[Kind, ...] = (
+        "direction", "quality", "finding", "cell", "anatomy", "phase", "sequence", "view", "stain", "plane", "side",
+        "modality",
+    )  # fmt: skip
+    for kind in kinds:  # where lists share a phrase the later one has it
+        for name, phrases in getattr(config, kind).items():
+            for phrase in (name, *phrases):
+                concepts[words_of(phrase)] = Concept(name, kind)
+    pairs: dict[str, set[str]] = {}
+    for one, other in config.opposites:
+        pairs.setdefault(one, set()).add(other)
+        pairs.setdefault(other, set()).add(one)
+    return Lexicon(
+        concepts=concepts,
+        broader=config.broader,
+        together=frozenset(frozenset(pair) for pair in config.together),
+        opposites={name: frozenset(others) for name, others in pairs.items()},
+        stands_for={short: words_of(phrase) for short, phrase in config.stands_for.items()},
+        empty=frozenset(_normal(word) for word in config.empty.split()),
+        denies_following=frozenset(words_of(cue) for cue in config.denies_following),
+        denies_preceding=frozenset(words_of(cue) for cue in _not_seen(config)),
+        no_denial=frozenset(words_of(cue) for cue in config.no_denial),
+        partly=frozenset(_normal(word) for word in config.partly),
+    )
+
+
+def _not_seen(config: WordsConfig) -> Iterator[str]:
+    """Every way to say that something is not there."""
+    yield from config.denies_preceding
+    for seen in config.not_seen:
+        for way in ("not", "not be", "not been", "cannot be", "can not be", "no longer", "never", "not clearly"):
+            yield f"{way} {seen}"
+
+
+def stem(word: str) -> str:
+    """A word without the ending that makes it a plural, an adjective or a participle; for words that no list has."""
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 4:
+            return word[: -len(ending)]
+    return word
+
+
+_ENDINGS = tuple(
+    "ifications ification izations ization ances ance ants ant ages age ations ation ically ified ating ated ate ions "
+    "ion ing ed ies ly ous ial eal ic al ar es y e".split()
+)
+
+
+@cache
+def _config() -> WordsConfig:
+    return load(WordsConfig, ROOT / "checks" / "words.yaml")
+
+
+@cache
+def _no_plural() -> frozenset[str]:
+    return frozenset(_config().no_plural.split())
+
+
+@cache
+def _normal(word: str) -> str:
+    """A word in lower case, in its singular, in American spelling."""
+    word = word.lower()
+    for british, american in _config().spellings.items():
+        if british in word:
+            word = word.replace(british, american)
+    if word in _config().plurals:
+        return _config().plurals[word]
+    if word in _no_plural():
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("ches", "shes", "xes", "sses")):
+        return word[:-2]
+    if word.endswith("s") and not word.endswith(("ss", "us", "is", "ous")) and len(word) > 3:
+        return word[:-1]
+    return word

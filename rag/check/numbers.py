@@ -1,0 +1,178 @@
+"""Numbers of a sentence with their units, in one unit for each dimension."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rag.check.lexicon import Token
+
+_UNITS: dict[str, tuple[str, float]] = {
+    "nm": ("mm", 1e-6), "um": ("mm", 1e-3), "micron": ("mm", 1e-3),
+    "micrometer": ("mm", 1e-3), "mm": ("mm", 1.0), "millimeter": ("mm", 1.0), "cm": ("mm", 10.0),
+    "centimeter": ("mm", 10.0), "m": ("mm", 1000.0), "ml": ("ml", 1.0), "milliliter": ("ml", 1.0), "cc": ("ml", 1.0),
+    "liter": ("ml", 1000.0), "l": ("ml", 1000.0), "%": ("%", 1.0), "percent": ("%", 1.0), "hu": ("HU", 1.0),
+    "hounsfield": ("HU", 1.0),
+    "day": ("days", 1.0), "week": ("days", 7.0), "month": ("days", 30.4375), "year": ("days", 365.25),
+    "yr": ("days", 365.25), "hour": ("days", 1 / 24), "minute": ("days", 1 / 1440), "h": ("days", 1 / 24),
+    "x": ("times", 1.0), "fold": ("times", 1.0), "degree": ("degrees", 1.0),
+    "tesla": ("tesla", 1.0), "t": ("tesla", 1.0), "mmhg": ("mmHg", 1.0), "mg": ("g", 1e-3), "g": ("g", 1.0),
+    "kg": ("g", 1e3), "bpm": ("bpm", 1.0),
+}  # fmt: skip
+"""Unit to the one that its dimension is given in, and the factor."""
+_WORDS = {
+    word: number
+    for number, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen twenty".split()
+    )
+} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "single": 1, "solitary": 1, "pair": 2, "dozen": 12}
+_NAMED = frozenset(
+    "grade stage type class level figure fig t c l s th segment zone group case phase day week slice panel".split()
+)
+"""Words whose number is a name and no count."""
+
+
+_SAME, _SAME_TIME = 0.02, 0.1
+"""Numbers that differ by this share of the larger are the same; times, where four weeks are a month."""
+_PREPOSITIONS = frozenset("with from about over under than approximately nearly almost around measuring".split())
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One or more numbers that stand together (a size in two axes, the ends of a range), in one unit.
+
+    `unit` is empty where things are counted, and `name` where it is the number of a grade, stage or level.
+    """
+
+    values: tuple[float, ...]
+    unit: str
+
+    def agrees(self, other: Quantity) -> bool:
+        """Whether the fewer numbers are, within rounding, among the more; a range holds what is between its ends."""
+        few, many = sorted((self.values, other.values), key=len)
+        near = _SAME_TIME if self.unit == "days" else _SAME
+        return all(
+            any(_same(a, b, near) for b in many) or (len(many) == 2 and min(many) <= a <= max(many)) for a in few
+        )
+
+
+def counts(word: str) -> bool:
+    """Whether a word is a number."""
+    return word[0].isdigit() or word in _WORDS
+
+
+def measures(word: str) -> bool:
+    """Whether a word is a unit."""
+    return word in _UNITS
+
+
+def quantities(tokens: list[Token]) -> Iterator[tuple[int, int, Quantity]]:
+    """First and last token, and the quantity, of each that a sentence gives."""
+    place = 0
+    while place < len(tokens):
+        value = _value(tokens, place)
+        if value is None:
+            place += 1
+            continue
+        start, values, end = place, [value], place
+        unit, end = _unit(tokens, end)
+        while True:  # "3 x 2 x 1 cm", "3 to 4 cm", "3-4 cm"
+            joined = _next_word(tokens, end)
+            if joined is None or tokens[joined].word not in ("x", "to", "by", "-", "and"):
+                break
+            if tokens[joined].word == "and" and not unit:
+                break
+            following = _value(tokens, joined + 1) if joined + 1 < len(tokens) else None
+            if following is None:
+                break
+            next_unit, next_end = _unit(tokens, joined + 1)
+            if tokens[joined].word == "and" and next_unit != unit:
+                break
+            if unit and next_unit and next_unit[0] != unit[0]:
+                break
+            values, end, unit = [*values, following], next_end, next_unit or unit
+        if unit is None and start > 0 and tokens[start - 1].word == "x":  # "x400"
+            unit = _UNITS["x"]
+        if unit is None and start > 0 and tokens[start - 1].word in ("aged", "age"):
+            unit = _UNITS["year"]
+        named = start > 0 and (
+            tokens[start - 1].word in _NAMED or (unit is None and _numbers_a_thing(tokens, start, end))
+        )
+        if unit is not None:
+            yield start, end, Quantity(tuple(round(v * unit[1], 6) for v in values), unit[0])
+        elif named:
+            yield start, end, Quantity(tuple(values), f"name of {tokens[start - 1].word}")
+        elif not _part_of_a_name(tokens, start):
+            yield start, end, Quantity(tuple(values), "")
+        place = end + 1
+
+
+def _numbers_a_thing(tokens: list[Token], start: int, end: int) -> bool:
+    """Whether numbers say which, not how many: "nuclei 1, 2 and 3", "ribs 4 to 7"."""
+    listed = end > start or (
+        end + 2 < len(tokens) and tokens[end + 1].word in (",", "and") and tokens[end + 2].is_number
+    )
+    before = tokens[start - 1].word
+    return tokens[start].is_number and before.isalpha() and len(before) > 2 and before not in _PREPOSITIONS and listed
+
+
+def _value(tokens: list[Token], place: int) -> float | None:
+    word = tokens[place].word
+    if word[0].isdigit():
+        return _number(word)
+    if word in _WORDS:
+        return float(_WORDS[word])
+    return None
+
+
+def _number(word: str) -> float | None:
+    """1,234.5 and 3,5 alike."""
+    if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", word):
+        return float(word.replace(",", ""))
+    try:
+        return float(word.replace(",", "."))
+    except ValueError:
+        return None
+
+
+def _unit(tokens: list[Token], place: int) -> tuple[tuple[str, float] | None, int]:
+    """The unit behind a number, and the last token that belongs to it."""
+    following = _next_word(tokens, place, skip=("-",))
+    if following is None:
+        return None, place
+    word = tokens[following].word
+    if word == "x" and following + 1 < len(tokens) and _value(tokens, following + 1) is not None:
+        return None, place  # "3 x 2 cm"
+    if word in ("t", "l", "m", "h", "g") and tokens[following].end - tokens[following].start > 1:
+        return None, place
+    found = _UNITS.get(word)
+    return (found, following) if found else (None, place)
+
+
+def _next_word(tokens: list[Token], place: int, skip: tuple[str, ...] = ()) -> int | None:
+    place += 1
+    while place < len(tokens) and tokens[place].word in skip:
+        place += 1
+    return place if place < len(tokens) else None
+
+
+def _part_of_a_name(tokens: list[Token], place: int) -> bool:
+    """Whether a number hangs on letters: Ki-67, CD-20, 18-F."""
+    token = tokens[place]
+    if not token.is_number:
+        return False
+    before = tokens[place - 1] if place else None
+    return (
+        before is not None
+        and before.word == "-"
+        and place > 1
+        and not tokens[place - 2].is_number
+        and before.end == token.start
+        and tokens[place - 2].end == before.start
+    )
+
+
+def _same(one: float, other: float, share: float) -> bool:
+    return abs(one - other) <= share * max(abs(one), abs(other))

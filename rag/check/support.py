@@ -1,0 +1,141 @@
+"""How well a text supports a sentence by its terms, and whether it contradicts it.
+
+Support of a sentence by a text is the weighted share of the sentence's terms that the text holds, 0 to 1. Nothing is
+supported by a text that contradicts it: another side, number, modality, plane or stain, a denial, an opposite, or
+another word in the place of one in an otherwise like sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+
+from rag.check.conflicts import modalities
+from rag.check.lexicon import Kind, lexicon
+from rag.check.reading import Reading, Statement, Term
+
+_WEIGHTS: dict[Kind, float] = {
+    "quality": 0.5,
+    "direction": 0.5,
+    "phase": 0.5,
+    "view": 0.5,
+    "sequence": 0.7,
+    "plane": 0.7,
+    "modality": 0.7,
+}
+"""What a held term counts; others 1."""
+_BROADER = 0.6
+"""What a term counts where the text names something broader of it: a sentence that says more than its evidence."""
+_EXCLUSIVE: tuple[Kind, ...] = ("plane", "view", "stain", "sequence", "phase")
+"""Of these a sentence and its evidence name the same, where both name any."""
+
+
+def term_support(said: Statement, text: Reading) -> float:
+    """The weighted share of a sentence's terms that a text holds."""
+    weights = [_WEIGHTS.get(term.kind, 1.0) for term in said.terms]
+    if not weights:
+        return 0.0
+    held = _Held(text)
+    return sum(w * held.of(term) for w, term in zip(weights, said.terms, strict=True)) / sum(weights)
+
+
+class _Held:
+    """What a text holds."""
+
+    def __init__(self, text: Reading) -> None:
+        terms = [term for statement in text.statements for term in statement.terms]
+        self._as_said = {(term.name, term.denied) for term in terms}
+        words = lexicon()
+        self._wider = {(name, term.denied) for term in terms for name in words.ancestors(term.name)}
+        self._words = words
+
+    def of(self, term: Term) -> float:
+        """1 for a term that stands there or something narrower, _BROADER for something broader, else 0."""
+        if (term.name, term.denied) in self._as_said or (term.name, term.denied) in self._wider:
+            return 1.0
+        if any((name, term.denied) in self._as_said for name in self._words.ancestors(term.name)):
+            return _BROADER
+        return 0.0
+
+
+def contradicts(said: Statement, text: Reading) -> bool:
+    """Whether a text cannot be so if a sentence is, or gives other particulars in its place."""
+    return (
+        _sides_missing(said, text)
+        or _numbers_missing(said, text)
+        or _denial_missing(said, text)
+        or _kinds_differ(said, text)
+        or _opposed(said, text)
+        or _substituted(said, text)
+    )
+
+
+def _sides_missing(said: Statement, text: Reading) -> bool:
+    """A side that the text does not name; both where it names one."""
+    theirs = {side.name for side in text.sides}
+    return any(
+        not (side.name in theirs or (side.name == "both" and {"left", "right"} <= theirs)) for side in said.sides
+    )
+
+
+def _numbers_missing(said: Statement, text: Reading) -> bool:
+    return any(
+        not any(
+            amount.quantity.unit == other.quantity.unit and amount.quantity.agrees(other.quantity)
+            for other in text.amounts
+        )
+        for amount in said.amounts
+    )
+
+
+def _denial_missing(said: Statement, text: Reading) -> bool:
+    """A term that the text has, but only denied where the sentence affirms it, or the other way round."""
+    theirs: dict[str, set[bool]] = {}
+    for statement in text.statements:
+        for term in statement.terms:
+            theirs.setdefault(term.name, set()).add(term.denied)
+    return any(term.name in theirs and term.denied not in theirs[term.name] for term in said.terms)
+
+
+def _kinds_differ(said: Statement, text: Reading) -> bool:
+    for kind in _EXCLUSIVE:
+        mine, theirs = said.names(kind), text.names(kind)
+        if mine and theirs and not mine & theirs:
+            return True
+    mine, theirs = modalities([said]), modalities(text.statements)
+    together = lexicon().together
+    return bool(mine and theirs and not mine & theirs) and not any(
+        frozenset((one, other)) in together for one in mine for other in theirs
+    )
+
+
+def _opposed(said: Statement, text: Reading) -> bool:
+    opposites = lexicon().opposites
+    theirs = text.names("quality", "direction", "finding", "phase", "sequence", "word")
+    mine = said.names("quality", "direction", "finding", "phase", "sequence", "word")
+    return any(opposites.get(name, frozenset()) & (theirs - mine) for name in mine - theirs)
+
+
+def _substituted(said: Statement, text: Reading) -> bool:
+    """Whether the sentence is one of the text's with other words in the place of some."""
+    return any(_other_words(said.terms, statement.terms) for statement in text.statements)
+
+
+def _other_words(mine: Sequence[Term], theirs: Sequence[Term]) -> bool:
+    one, other = [term.name for term in mine], [term.name for term in theirs]
+    shared = len(set(one) & set(other))
+    if shared < 2 or shared < 0.5 * len(set(one)):
+        return False
+    held, here = _wide(other), _wide(one)
+    for tag, a, b, c, d in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
+        if tag == "replace":
+            new = [name for name in one[a:b] if name not in held]
+            gone = [name for name in other[c:d] if name not in here]
+            if new and gone:
+                return True
+    return False
+
+
+def _wide(names: Sequence[str]) -> set[str]:
+    words = lexicon()
+    return set(names) | {wider for name in names for wider in words.ancestors(name)}
