@@ -34,7 +34,7 @@ class Pipeline:
         self.templates = templates
         self.retriever = retriever
         index = None if retriever is None else f"{settings.retrieval.index}@{retriever.version}"
-        self._recorder = Recorder(settings.check, speaker, templates, index)
+        self._recorder = Recorder(settings, speaker, templates, index)
 
     def load(self) -> None:
         """Loads the models that are not loaded yet. Raises VlmError and IndexerError."""
@@ -90,7 +90,7 @@ class Pipeline:
                 written.append(item)
         prompts = [item.prompt.prompt for item in written]
         for position, generation in self.speaker.engine.generate(prompts, self.speaker.params):
-            yield self._recorder.outcome(written[position], generation, dict(prepared.timings_s))
+            yield self._recorder.outcome(written[position], generation, dict(prepared.timings_s), together=len(written))
         for labels, items in chosen.items():
             yield from self._choices(labels, items, prepared.timings_s)
 
@@ -109,7 +109,7 @@ class Pipeline:
             best = max(labels, key=likely.__getitem__)
             chosen = Generation(best, prompt_tokens=None, new_tokens=0, stop="end", seconds=seconds, mean_logprob=None)
             yield self._recorder.outcome(
-                items[position], chosen, dict(timings_s), Choice(likely, scored.mass, one_pass)
+                items[position], chosen, dict(timings_s), Choice(likely, scored.mass, one_pass), len(items)
             )
 
     def _images(self, request: Request) -> tuple[LoadedImage, ...]:

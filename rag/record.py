@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from rag.check import cite
-from rag.config import CheckSettings
+from rag.config import Settings
 from rag.errors import AnswerError
 from rag.fields import read_fields, texts_of
 from rag.prompts import VERSION_DIGITS, PromptTemplate, Task
-from rag.types import STAGES, Choice, Description, Failure, PreparedRequest, Speaker, Stopwatch, Tokens
+from rag.provenance import prompt_sha256, run_of
+from rag.types import STAGES, Choice, Description, Failure, PreparedRequest, Run, Speaker, Stopwatch, Tokens
 from vlm.types import Generation
 
 
@@ -18,9 +21,10 @@ class Recorder:
     """Writes records. `index` is how the index is named in them, None where there is none."""
 
     def __init__(
-        self, check: CheckSettings, speaker: Speaker, templates: Mapping[Task, PromptTemplate], index: str | None
+        self, settings: Settings, speaker: Speaker, templates: Mapping[Task, PromptTemplate], index: str | None
     ) -> None:
-        self._check = check
+        self._settings = settings
+        self._check = settings.check
         self._speaker = speaker
         self._templates = templates
         self._index = index
@@ -31,8 +35,12 @@ class Recorder:
         generation: Generation,
         timings: dict[str, float],
         choice: Choice | None = None,
+        together: int = 1,
     ) -> Description | Failure:
-        """The record of a request, or why its answer is not what was asked for."""
+        """The record of a request, or why its answer is not what was asked for.
+
+        `together` counts the requests that were put to the model in one go.
+        """
         request, clock = item.request, Stopwatch()
         fields = None
         with clock.measure("check"):
@@ -64,7 +72,14 @@ class Recorder:
             fields=fields,
             choice=choice,
             left_out=item.left_out,
+            prompt_sha256=prompt_sha256(item.prompt.prompt),
+            run=replace(self._run, together=together),
         )
+
+    @cached_property
+    def _run(self) -> Run:
+        """The same for all; written down with the first, since some of it is known once the model is loaded."""
+        return run_of(self._settings, self._speaker)
 
     def _abstained(self, text: str, fields: Any) -> bool:
         """Whether the text is one of the model's ways to say that it cannot tell, or one of the fields holds one."""
