@@ -79,6 +79,9 @@ def pipeline_options(command: Command) -> Command:
         click.option("--prompt", help="A template of configs/prompts, by name, or a YAML file."),
         click.option("--k", type=click.IntRange(1, 50), help="How many examples, and how many passages."),
         click.option("--no-rag", is_flag=True, help="Describe from the image alone, without evidence."),
+        click.option(
+            "--license-allow", "allow_licenses", multiple=True, metavar="NAME", help='Only evidence under it: "CC BY".'
+        ),
         click.option("--seed", type=int, help="For sampling (generation.temperature above 0)."),
         click.option("--config", type=click.Path(path_type=Path), help="YAML laid over configs/default.yaml."),
         click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="e.g. prompt.length=short"),
@@ -158,6 +161,40 @@ def extract(images: tuple[str, ...], schema: Path, as_json: bool, **options: Any
     from rag.requests import extract_requests
 
     _describe(extract_requests(images, schema), as_json, options)
+
+
+@main.command()
+@click.argument("record", metavar="RECORD")
+@click.option("--id", "only", help="The record with this id, of several.")
+@click.option("--image", "images", multiple=True, metavar="FILE", help="Where its image lies now; repeat for several.")
+@click.option("--recorded-evidence", is_flag=True, help="Search no index: take the evidence from the record.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting other than the recorded one.")
+@click.option("--json", "as_json", is_flag=True, help="One replay a line, as JSON.")
+def replay(
+    record: str, only: str | None, images: tuple[str, ...], recorded_evidence: bool, assignments: tuple[str, ...],
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Run descriptions again from their records, and say what is not the same.
+
+    RECORD is what caption, ask or extract printed with --json; - is stdin. Exit code 0: the same; 1: different;
+    2: cannot be run again.
+
+    \b
+    python cli.py caption --image cell.png --json > record.json
+    python cli.py replay record.json
+    python cli.py replay records.jsonl --id cell --set model.quantisation=int8
+    """
+    from rag.recorded import read_records
+    from rag.replay import Replayer
+    from rag.show import replay_text
+
+    records = read_records(_text_of(record), record, only)
+    replayer = Replayer(assignments, images, not recorded_evidence, tell=lambda line: click.echo(line, err=True))
+    results = set()
+    for replayed in replayer.run(records):
+        click.echo(json.dumps(replayed.to_json(), ensure_ascii=False) if as_json else replay_text(replayed))
+        results.add(replayed.result)
+    sys.exit(0 if results == {"same"} else WRONG_REQUEST if results == {"impossible"} else SOME_FAILED)
 
 
 @main.group()
@@ -261,6 +298,7 @@ def index_info(folder: str | None, named: str | None, as_json: bool) -> None:
 @click.option("--source", "sources", multiple=True, help="Only of this source; may be repeated.")
 @click.option("--license", "licenses", multiple=True, help="Only under this licence; may be repeated.")
 @click.option("--without-license", "without_licenses", multiple=True, help="Of no licence with this in its name: NC.")
+@click.option("--license-allow", "allow_licenses", multiple=True, help='Only of this family of licences: "CC BY".')
 @click.option("--modality", "modalities", multiple=True, help="Only of modalities that begin so: CT.")
 @click.option("--year-from", type=int, help="Only of this year and later ones.")
 @click.option("--year-to", type=int, help="Only of this year and earlier ones.")
@@ -277,12 +315,13 @@ def index_search(
     """
     if (image is None) == (text is None):
         raise click.UsageError("give either --image or --text")
+    from configs import parse
     from rag.config import EvidenceFilter
     from rag.retrieve import search
     from rag.show import evidence_table
     from rag.types import evidence_json
 
-    wanted = EvidenceFilter(**only).filter()
+    wanted = parse(EvidenceFilter, only, "index search").filter()
     found = search(_index_folder(folder, named), image=image, text=text, k=k, only=wanted)
     if as_json:
         for evidence in found:
@@ -514,6 +553,7 @@ def _settings(options: dict[str, Any]) -> Settings:
         retrieval__index=options["index"],
         retrieval__enabled=False if options["no_rag"] else None,
         retrieval__k=options["k"],
+        retrieval__only__allow_licenses=list(options["allow_licenses"]) or None,
         prompt__template=options["prompt"],
         generation__seed=options["seed"],
     )
@@ -539,6 +579,16 @@ def _describe(requests: list[Request], as_json: bool, options: dict[str, Any]) -
             click.echo(json.dumps(record.to_json(), ensure_ascii=False) if as_json else as_text(record))
     if failed:
         sys.exit(SOME_FAILED if records else WRONG_REQUEST)
+
+
+def _text_of(file: str) -> str:
+    """The text of a file, or of stdin for `-`."""
+    if file == "-":
+        return sys.stdin.read()
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{file} cannot be read: {error}") from error
 
 
 def _questions(first: str | None) -> Iterator[str]:

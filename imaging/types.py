@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +49,12 @@ class LoadedImage:
     phash: str
     acquisition: Acquisition = field(default_factory=Acquisition)
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def pixels_sha256(self) -> str:
+        """SHA-256 of the size and the decoded pixels: another decoder may make other pixels of the same file."""
+        size = f"{self.picture.width} {self.picture.height} {self.picture.mode} "
+        return hashlib.sha256(size.encode() + self.picture.tobytes()).hexdigest()
 
     @property
     def pixels(self) -> Pixels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from indexer.types import Filter
@@ -13,8 +14,11 @@ def marks_of(name: str, values: Sequence[object]) -> tuple[str, dict[str, object
     return ", ".join(f":{key}" for key in named), named
 
 
-def condition(only: Filter) -> tuple[str, dict[str, object]]:
-    """A filter as SQL, "1" for an empty one, and the values it names."""
+def condition(only: Filter, allowed: Sequence[str] = ()) -> tuple[str, dict[str, object]]:
+    """A filter as SQL, "1" for an empty one, and the values it names.
+
+    `allowed` are the licences of the records, as they are written there, that `only.allow_licenses` lets through.
+    """
     parts: list[str] = []
     named: dict[str, object] = {}
     for column, values in (("source", only.sources), ("license", only.licenses)):
@@ -32,6 +36,9 @@ def condition(only: Filter) -> tuple[str, dict[str, object]]:
     for number, part in enumerate(sorted(only.without_licenses)):
         parts.append(f"license IS NOT NULL AND instr(lower(license), :without_{number}) = 0")
         named[f"without_{number}"] = part.lower()
+    if only.allow_licenses:
+        parts.append("license IN (SELECT value FROM json_each(:allowed))")
+        named["allowed"] = json.dumps(list(allowed))
     if only.year_from is not None:
         parts.append("year >= :year_from")
         named["year_from"] = only.year_from

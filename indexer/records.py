@@ -13,6 +13,7 @@ from imaging import LoadedImage
 from indexer.database import CHECKED, COLUMNS, VISIBLE, checksum, connect, from_columns
 from indexer.errors import IndexCorruptError
 from indexer.filters import condition, marks_of
+from indexer.licenses import allowed
 from indexer.manifest import DATABASE, Manifest
 from indexer.types import Example, Filter, Kind, Passage, Rows
 
@@ -39,6 +40,7 @@ class RecordReader:
         self._db = connect(path / DATABASE)
         self._db.row_factory = sqlite3.Row
         self._lock = threading.Lock()
+        self._allowed: dict[frozenset[str], list[str]] = {}
 
     def close(self) -> None:
         """Closes the database."""
@@ -54,12 +56,22 @@ class RecordReader:
                 f"{self.path / DATABASE}: damaged: {error}. Build the index again with --rebuild"
             ) from error
 
+    def condition(self, only: Filter) -> tuple[str, dict[str, object]]:
+        """A filter as SQL, and the values it names. Licences are judged once by how they are written, not record by
+        record."""
+        families = only.allow_licenses
+        if families and families not in self._allowed:
+            sql = f"SELECT DISTINCT license FROM records WHERE license IS NOT NULL AND {VISIBLE}"  # noqa: S608
+            written = (row["license"] for row in self.select(sql, {}))
+            self._allowed[families] = [license_ for license_ in written if allowed(license_, families)]
+        return condition(only, self._allowed.get(families, ()))
+
     def shown(self, numbers: Sequence[int], only: Filter) -> dict[int, Shown]:
         """For each vector the first record that has it and passes the filter.
 
         Raises IndexCorruptError where there is none, or where it is not what was written.
         """
-        passes, named = condition(only)
+        passes, named = self.condition(only)
         first = f"SELECT row FROM records WHERE vector = asked.value AND {VISIBLE} AND {passes} ORDER BY row LIMIT 1"  # noqa: S608
         others = "SELECT 1 FROM records AS other WHERE other.vector = records.vector AND other.row != records.row"
         sql = (

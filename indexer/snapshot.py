@@ -11,7 +11,7 @@ from indexer.approximate import ListFile
 from indexer.database import VISIBLE
 from indexer.embedders.files import sha256_of
 from indexer.errors import IndexCorruptError, QueryError
-from indexer.filters import condition, marks_of
+from indexer.filters import marks_of
 from indexer.fusion import Hits
 from indexer.manifest import Manifest
 from indexer.publish import SPACES
@@ -140,7 +140,7 @@ class Snapshot(RecordReader):
         with self._lock:
             cached = self._filtered.get((kind, only))
         if cached is None:
-            passes, named = condition(only)
+            passes, named = self.condition(only)
             sql = f"SELECT vector FROM records WHERE kind = :kind AND {VISIBLE} AND {passes}"  # noqa: S608
             found = self.select(sql, {**named, "kind": kind})
             cached = np.unique(np.array([row["vector"] for row in found], np.int64))

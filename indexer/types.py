@@ -63,13 +63,16 @@ class Filter:
     """What records a search may find; empty is no restriction. Names are compared without regard to case.
 
     `licenses` are whole names ("CC BY 4.0"); `without_licenses` are parts of names that must not stand in a licence
-    ("NC"), a record without a licence passing neither. `modalities` are names or their first words: "CT" finds "CT -
-    noncontrast", not "CTA". A record without a year or modality passes no filter of it.
+    ("NC"), a record without a licence passing neither; `allow_licenses` are families of licences, told apart whichever
+    way they are written (see `indexer.licenses`), and what states no licence does not pass. `modalities` are names or
+    their first words: "CT" finds "CT - noncontrast", not "CTA". A record without a year or modality passes no filter of
+    it.
     """
 
     sources: frozenset[str] = frozenset()
     licenses: frozenset[str] = frozenset()
     without_licenses: frozenset[str] = frozenset()
+    allow_licenses: frozenset[str] = frozenset()
     modalities: frozenset[str] = frozenset()
     year_from: int | None = None
     year_to: int | None = None

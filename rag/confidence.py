@@ -11,8 +11,8 @@ The signals, each 0 to 1:
     consistency   1 / (1 + conflicts found)
 
 What is not known (no evidence, a server that tells no probabilities) is 0.5. Uncalibrated, the score is the mean of
-`agreement`, `consensus` and `likelihood`; with a calibration it is the probability of being right that `evaluate calibrate`
-fitted.
+`agreement`, `consensus` and `likelihood`; with a calibration it is the probability of being right that `evaluate
+calibrate` fitted.
 """
 
 from __future__ import annotations

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from configs import ROOT, ConfigError, StrictModel, parse, read_yaml
+from indexer.licenses import is_stated
 from indexer.types import Filter
 from rag.prompts import Length
 
@@ -35,9 +36,18 @@ class EvidenceFilter(StrictModel):
     sources: list[str]
     licenses: list[str]
     without_licenses: list[str]
+    allow_licenses: list[str]
     modalities: list[str]
     year_from: int | None
     year_to: int | None
+
+    @field_validator("allow_licenses")
+    @classmethod
+    def _are_licenses(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if not is_stated(name):
+                raise ValueError(f"{name!r} states no licence; evidence without a known one is never allowed")
+        return names
 
     def filter(self) -> Filter:
         """As a search takes it."""
@@ -45,6 +55,7 @@ class EvidenceFilter(StrictModel):
             frozenset(self.sources),
             frozenset(self.licenses),
             frozenset(self.without_licenses),
+            frozenset(self.allow_licenses),
             frozenset(self.modalities),
             self.year_from,
             self.year_to,
@@ -83,11 +94,19 @@ class GenerationSettings(StrictModel):
 class CheckSettings(StrictModel):
     """When evidence counts as supporting a sentence (share of its terms held), and when it is weak (cosine).
 
-    When the labels of a question are unlikely answers (probability of all together), and when extracted fields are
-    (mean log-probability a token, in nats).
+    `text_embedder` and `nli` see support that terms miss. A description of a confidence under `abstain_below`, or under
+    the threshold of a `calibration`, is withheld. So many words in a row (`copied_run`), or such a share of the words,
+    taken from one caption are said. When the labels of a question are unlikely answers (probability of all together),
+    and when extracted fields are (mean log-probability a token, in nats).
     """
 
     support: Share
+    text_embedder: str | None
+    nli: str | None
+    abstain_below: Share
+    calibration: Path | None
+    copied_run: Annotated[int, Field(ge=3)]
+    copied_share: Share
     weak_evidence: Annotated[float, Field(ge=-1, le=1)]
     unlikely_labels: Share
     unlikely_fields: Annotated[float, Field(le=0)]
@@ -104,16 +123,22 @@ class Settings(StrictModel):
     batch_size: Annotated[int, Field(ge=1)]
 
 
-def resolve(config: Path | None = None, assignments: Iterable[str] = (), **overrides: Any) -> Settings:
+def resolve(
+    config: Path | Mapping[str, Any] | None = None, assignments: Iterable[str] = (), **overrides: Any
+) -> Settings:
     """The settings for one run: defaults, then the file, then `a.b=value` assignments, then named overrides.
 
-    `overrides` are dotted keys with `__` for the dot; None leaves a key as it is. Raises ConfigError.
+    In place of a file, `config` may be the settings of a record. `overrides` are dotted keys with `__` for the dot;
+    None leaves a key as it is. Raises ConfigError.
     """
     data = read_yaml(ROOT / "default.yaml")
     where = "settings"
-    if config is not None:
+    if isinstance(config, Path):
         where = config.name
         data = _merged(data, read_yaml(config))
+    elif config is not None:
+        where = "settings of the record"
+        data = _merged(data, config)
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not equals or not key:

@@ -9,7 +9,7 @@ from rag.config import Settings
 from rag.errors import RequestError, TemplateError
 from rag.pipeline import Pipeline
 from rag.prompts import PromptTemplate, Task
-from rag.retrieve import Retriever
+from rag.retrieve import EvidenceFinder, Retriever
 from rag.starter import Tell, index_folder
 from rag.types import Request, Speaker
 from vlm import Engine, GenerationParams, ModelConfig, load_model_config, open_engine
@@ -19,8 +19,15 @@ SERVES: dict[Task, set[Task]] = {"caption": {"caption"}, "ask": {"ask", "classif
 """The tasks that a template may be used for: a question reads the same with answers to choose from."""
 
 
-def open_pipeline(settings: Settings, requests: Sequence[Request], tell: Tell = lambda _: None) -> Pipeline:
+def open_pipeline(
+    settings: Settings,
+    requests: Sequence[Request],
+    tell: Tell = lambda _: None,
+    finder: EvidenceFinder | None = None,
+) -> Pipeline:
     """The pipeline for these requests' tasks. `tell` hears what a person should know.
+
+    `finder` finds the evidence in place of the index that the settings name, which is then not opened.
 
     Loads no model: the first batch with an image that can be read does, or `Pipeline.load`. Raises ConfigError,
     IndexerError, VlmError, TemplateError and RequestError for what can be refused before that.
@@ -32,10 +39,10 @@ def open_pipeline(settings: Settings, requests: Sequence[Request], tell: Tell = 
     engine = open_engine(model, settings.model.adapter, settings.batch_size)
     _check_example_images(settings, engine)
     shows_evidence = any(template.kinds for template in templates.values())
-    retriever = _retriever(settings, tell) if settings.retrieval.enabled and shows_evidence else None
+    retriever = (finder or _retriever(settings, tell)) if settings.retrieval.enabled and shows_evidence else None
     if model.notice:
         tell(model.notice)
-    speaker = Speaker(engine, model.prompt_tokens, _params(settings, model, tasks), model.abstention)
+    speaker = Speaker(engine, model.prompt_tokens, _params(settings, model, tasks), model.abstention, model)
     return Pipeline(settings, speaker, templates, retriever)
 
 

@@ -14,7 +14,7 @@ from rag.config import Settings
 from rag.errors import RequestError, TemplateError
 from rag.prompts import PromptInputs, PromptTemplate, Task
 from rag.record import Recorder
-from rag.retrieve import Found, Retriever
+from rag.retrieve import EvidenceFinder, Found
 from rag.types import Choice, Description, Failure, Prepared, PreparedRequest, Request, Speaker, Stopwatch
 from vlm.types import Generation, reads_fewer
 
@@ -23,14 +23,18 @@ class Pipeline:
     """Describes images. `retriever` is None where no evidence is wanted."""
 
     def __init__(
-        self, settings: Settings, speaker: Speaker, templates: dict[Task, PromptTemplate], retriever: Retriever | None
+        self,
+        settings: Settings,
+        speaker: Speaker,
+        templates: dict[Task, PromptTemplate],
+        retriever: EvidenceFinder | None,
     ) -> None:
         self.settings = settings
         self.speaker = speaker
         self.templates = templates
         self.retriever = retriever
-        index = None if retriever is None else f"{settings.retrieval.index}@{_content(retriever)}"
-        self._recorder = Recorder(settings.check, speaker, templates, index)
+        index = None if retriever is None else f"{settings.retrieval.index}@{retriever.version}"
+        self._recorder = Recorder(settings, speaker, templates, index)
 
     def load(self) -> None:
         """Loads the models that are not loaded yet. Raises VlmError and IndexerError."""
@@ -86,7 +90,7 @@ class Pipeline:
                 written.append(item)
         prompts = [item.prompt.prompt for item in written]
         for position, generation in self.speaker.engine.generate(prompts, self.speaker.params):
-            yield self._recorder.outcome(written[position], generation, dict(prepared.timings_s))
+            yield self._recorder.outcome(written[position], generation, dict(prepared.timings_s), together=len(written))
         for labels, items in chosen.items():
             yield from self._choices(labels, items, prepared.timings_s)
 
@@ -105,7 +109,7 @@ class Pipeline:
             best = max(labels, key=likely.__getitem__)
             chosen = Generation(best, prompt_tokens=None, new_tokens=0, stop="end", seconds=seconds, mean_logprob=None)
             yield self._recorder.outcome(
-                items[position], chosen, dict(timings_s), Choice(likely, scored.mass, one_pass)
+                items[position], chosen, dict(timings_s), Choice(likely, scored.mass, one_pass), len(items)
             )
 
     def _images(self, request: Request) -> tuple[LoadedImage, ...]:
@@ -157,8 +161,3 @@ def _collector_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def _content(retriever: Retriever) -> str:
-    """The index's generation and content."""
-    return retriever.index.version.rpartition("@")[2]

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
-from rag.check import cite
-from rag.config import CheckSettings
+from rag.checking import check_warnings, checker_of, reliance_of
+from rag.config import Settings
 from rag.errors import AnswerError
 from rag.fields import read_fields, texts_of
 from rag.prompts import VERSION_DIGITS, PromptTemplate, Task
-from rag.types import STAGES, Choice, Description, Failure, PreparedRequest, Speaker, Stopwatch, Tokens
+from rag.provenance import prompt_sha256, run_of
+from rag.types import (
+    STAGES,
+    Checks,
+    Choice,
+    Confidence,
+    Description,
+    Failure,
+    PreparedRequest,
+    Run,
+    Speaker,
+    Stopwatch,
+    Tokens,
+)
 from vlm.types import Generation
 
 
@@ -18,12 +33,15 @@ class Recorder:
     """Writes records. `index` is how the index is named in them, None where there is none."""
 
     def __init__(
-        self, check: CheckSettings, speaker: Speaker, templates: Mapping[Task, PromptTemplate], index: str | None
+        self, settings: Settings, speaker: Speaker, templates: Mapping[Task, PromptTemplate], index: str | None
     ) -> None:
-        self._check = check
+        self._settings = settings
+        self._check = settings.check
         self._speaker = speaker
         self._templates = templates
         self._index = index
+        self._checker = checker_of(settings.check)
+        self._reliance = reliance_of(settings.check)
 
     def outcome(
         self,
@@ -31,8 +49,12 @@ class Recorder:
         generation: Generation,
         timings: dict[str, float],
         choice: Choice | None = None,
+        together: int = 1,
     ) -> Description | Failure:
-        """The record of a request, or why its answer is not what was asked for."""
+        """The record of a request, or why its answer is not what was asked for.
+
+        `together` counts the requests that were put to the model in one go.
+        """
         request, clock = item.request, Stopwatch()
         fields = None
         with clock.measure("check"):
@@ -41,14 +63,22 @@ class Recorder:
                     fields = read_fields(generation.text, request.schema)
                 except AnswerError as error:
                     return Failure(request, f"{request.id}: {error}{_cut_short(generation)}")
-            written = request.schema is None and choice is None
-            sentences = cite(generation.text, item.prompt.evidence, self._check.support) if written else ()
+            told = self._cannot_tell(generation.text, fields)
+            checks, confidence = Checks(), None
+            if request.schema is None and choice is None:
+                checks = self._checker.check(generation.text, item.prompt.evidence)
+                if not told:
+                    confidence = self._reliance.confidence(
+                        generation.text, item.prompt.evidence, checks, generation.mean_logprob
+                    )
         engine = self._speaker.engine
+        why = self._why_abstained(told, confidence)
+        withheld = bool(why) and not told
         return Description(
             request=request,
             images=item.images,
-            text=generation.text,
-            sentences=sentences,
+            text="" if withheld else generation.text,
+            checks=replace(checks, sentences=()) if withheld else checks,
             evidence=item.prompt.evidence,
             model=f"{engine.model}@{engine.fingerprint[:VERSION_DIGITS]}",
             adapter=engine.adapter,
@@ -59,14 +89,34 @@ class Recorder:
             tokens=Tokens(generation.prompt_tokens, generation.new_tokens),
             stop=generation.stop,
             mean_logprob=generation.mean_logprob,
-            abstained=self._abstained(generation.text, fields),
-            warnings=(*item.warnings, *self._warnings(item, generation, choice)),
+            abstained=bool(why),
+            abstained_because=why,
+            withheld=generation.text if withheld else None,
+            confidence=confidence,
+            warnings=(*item.warnings, *self._warnings(item, generation, choice), *check_warnings(checks, self._check)),
             fields=fields,
             choice=choice,
             left_out=item.left_out,
+            prompt_sha256=prompt_sha256(item.prompt.prompt),
+            run=replace(self._run, together=together),
         )
 
-    def _abstained(self, text: str, fields: Any) -> bool:
+    @cached_property
+    def _run(self) -> Run:
+        """The same for all; written down with the first, since some of it is known once the model is loaded."""
+        return run_of(self._settings, self._speaker)
+
+    def _why_abstained(self, told: bool, confidence: Confidence | None) -> str | None:
+        """Why a description is none, in one line; None where it is one."""
+        threshold = self._reliance.threshold
+        if told:
+            return "the model says that it cannot tell"
+        if confidence is not None and confidence.score < threshold:
+            setting = "check.abstain_below" if self._check.calibration is None else "check.calibration"
+            return f"confidence {confidence.score:.2f} is below {threshold:.2f} ({setting})"
+        return None
+
+    def _cannot_tell(self, text: str, fields: Any) -> bool:
         """Whether the text is one of the model's ways to say that it cannot tell, or one of the fields holds one."""
         ways = {_plain(way) for way in self._speaker.abstentions}
         return _plain(text) in ways or any(way in _plain(held) for held in texts_of(fields) for way in ways)

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from indexer import IndexInfo
 from indexer.types import Evidence
+from rag.attribution import LicenseUse, caution
+from rag.judging import Replay
 from rag.prompts import PromptTemplate
 from rag.types import Description, Sentence, Tokens
 
@@ -23,13 +25,15 @@ def as_text(description: Description) -> str:
     if description.request.question:
         lines += [_wrap(f"Question: {description.request.question}"), ""]
     lines += [_said(description), ""]
-    if description.abstained:
+    if description.abstained and description.withheld is None:
         lines += [_wrap("The model abstained. What follows is only what looks nearest."), ""]
     if description.evidence:
-        lines += [evidence_table(description.evidence), ""]
+        lines += [evidence_table(description.evidence), "", *map(_license, description.licenses), ""]
     elif description.index:
         lines += ["No evidence was found.", ""]
-    lines += [_wrap(f"! {warning}", indent=2) for warning in description.warnings]
+    heed = caution(description.licenses)
+    warnings = [*description.warnings, *([heed] if heed else [])]
+    lines += [_wrap(f"! {warning}", indent=2) for warning in warnings]
     lines.append(_wrap(_cost(description)))
     return "\n".join(lines) + "\n"
 
@@ -41,7 +45,11 @@ def _said(description: Description) -> str:
     if description.choice is not None:
         ranked = sorted(description.choice.probabilities.items(), key=lambda each: -each[1])
         return "\n".join(f"{probability:6.1%}  {label}" for label, probability in ranked)
-    return _wrap(" ".join(_with_citations(s) for s in description.sentences) or "(the model wrote nothing)")
+    if description.withheld is not None:
+        return _wrap(f"No description: {description.abstained_because}. The evidence alone:")
+    shown = bool(description.evidence)
+    said = " ".join(_with_citations(sentence, shown) for sentence in description.checks.sentences)
+    return _wrap(said or "(the model wrote nothing)")
 
 
 def evidence_table(evidence: Sequence[Evidence]) -> str:
@@ -61,6 +69,30 @@ def evidence_table(evidence: Sequence[Evidence]) -> str:
             also = ", ".join(f"{copy.source} ({copy.id})" for copy in item.copies)
             rows.append(_body(f"also in {also}"))
     return "\n".join(rows)
+
+
+def _license(use: LicenseUse) -> str:
+    """A licence, the numbers of what it is of, and who is to be named."""
+    of = [
+        f"{what} {', '.join(f'[{number}]' for number in numbers)}"
+        for what, numbers in (("cited", use.cited), ("shown", use.shown))
+        if numbers
+    ]
+    named = "; ".join(use.attributions)
+    line = f"licence {use.license or 'not stated'}: {', '.join(of)}"
+    return _wrap(f"{line}; by {named}" if named else line, indent=8)
+
+
+def replay_text(replay: Replay) -> str:
+    """What came of a replay, then its inputs, a line each, then the texts where they differ."""
+    lines = [_wrap(f"{replay.result} {replay.id}: {replay.reason}", indent=2)]
+    lines += [_wrap(f"  {i.state:<8} {i.name:<9} {i.told}", indent=21) for i in replay.inputs]
+    texts = {"was": replay.was, "recorded evidence": replay.from_record, "searched anew": replay.anew}
+    if replay.result == "different":
+        for name, said in texts.items():
+            if said is not None:
+                lines.append(_wrap(f"  {name}: {said.failure or said.text}", indent=4))
+    return "\n".join(lines)
 
 
 def index_text(info: IndexInfo) -> str:
@@ -99,8 +131,11 @@ def _body(text: str) -> str:
     return "\n".join(lines)
 
 
-def _with_citations(sentence: Sentence) -> str:
-    return f"{sentence.text} [{', '.join(map(str, sentence.citations))}]" if sentence.citations else sentence.text
+def _with_citations(sentence: Sentence, shown: bool) -> str:
+    """The sentence with the numbers of its evidence; marked where there was evidence and none supports it."""
+    if sentence.citations:
+        return f"{sentence.text} [{', '.join(map(str, sentence.citations))}]"
+    return f"{sentence.text} [unsupported]" if shown else sentence.text
 
 
 def _cost(description: Description) -> str:

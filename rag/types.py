@@ -11,8 +11,11 @@ from typing import Any, Literal
 
 from imaging import LoadedImage
 from indexer.types import Evidence, Example, Passage
+from rag.attribution import LicenseUse, licenses_used
 from rag.errors import RequestError
 from rag.prompts import Exchange, FittedPrompt, Task
+from rag.secrets import without_secrets
+from vlm.config import ModelConfig
 from vlm.types import Engine, GenerationParams
 
 STAGES = ("decode", "embed", "retrieve", "prompt", "generate", "check")
@@ -135,13 +138,35 @@ class Tokens:
 
 
 @dataclass(frozen=True)
+class Run:
+    """What a description was made with, besides what its record names under keys of its own; see `rag.provenance`.
+
+    `settings` is all of them, resolved; `model` how its files were loaded; `adapter` a fingerprint of the adapter's
+    files; `versions` of the packages that a text can depend on and of the program itself; `machine` what computed.
+    `together` counts the requests that were put to the model in one go, this one among them.
+    """
+
+    settings: dict[str, Any]
+    settings_sha256: str
+    model: dict[str, Any]
+    adapter: str | None
+    versions: dict[str, str]
+    machine: dict[str, Any]
+    together: int = 1
+
+
+@dataclass(frozen=True)
 class Speaker:
-    """An engine and how it is to be used: text-token budget of its prompts, decoding, how it says "I cannot tell"."""
+    """An engine and how it is to be used: text-token budget of its prompts, decoding, how it says "I cannot tell".
+
+    `config` is what the engine was opened with, None where it was not opened from a configuration.
+    """
 
     engine: Engine
     prompt_tokens: int
     params: GenerationParams
     abstentions: tuple[str, ...] = ()
+    config: ModelConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -168,12 +193,13 @@ class Prepared:
 class Description:
     """The record of one request: what was said, on what evidence, by what, with what, at what cost.
 
-    Where it `abstained`, `abstained_because` says why, and `withheld` is the text that was written and is not relied on,
-    with `text` empty; None where the model itself said that it cannot tell.
+    Where it `abstained`, `abstained_because` says why; `withheld` is then a text that was written and cannot be relied
+    on, `text` is empty. It is None where the model itself said that it cannot tell.
 
     `model`, `prompt` and `index` are written NAME@VERSION. `timings_s` has a batch's stages shared out
-    evenly among its requests; `total` is their sum. Of `extract`, `fields` is the JSON value that the text is; of
-    `classify`, `choice` says how likely each label is, and the text is the likeliest.
+    evenly among its requests; `total` is their sum. `prompt_sha256` is of the messages as they were sent. Of `extract`,
+    `fields` is the JSON value that the text is; of `classify`, `choice` says how likely each label is, and the text is
+    the likeliest.
     """
 
     request: Request
@@ -198,6 +224,13 @@ class Description:
     fields: Any = None
     choice: Choice | None = None
     left_out: LeftOut = LeftOut()
+    prompt_sha256: str = ""
+    run: Run | None = None
+
+    @property
+    def licenses(self) -> tuple[LicenseUse, ...]:
+        """The licences of the evidence, those that the sentences rest on first."""
+        return licenses_used(self.evidence, {number for s in self.checks.sentences for number in s.citations})
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON values, in the order people read it."""
@@ -205,12 +238,15 @@ class Description:
         seed = params.pop("seed")
         return {
             "id": self.request.id,
+            "task": self.request.task,
+            "article": self.request.article,
             "image": self.images[0].name,
             "image_sha256": self.images[0].sha256,
-            "images": [{"image": i.name, "sha256": i.sha256, "phash": i.phash} for i in self.images],
+            "images": [_image_json(i) for i in self.images],
             **self._said(),
             "sentences": [asdict(s) | {"supported": bool(s.citations)} for s in self.checks.sentences],
             "evidence": [evidence_json(e) for e in self.evidence],
+            "licenses": [asdict(use) for use in self.licenses],
             "left_out": asdict(self.left_out),
             "conflicts": [asdict(conflict) for conflict in self.checks.conflicts],
             "copied": None if self.checks.copied is None else asdict(self.checks.copied),
@@ -222,6 +258,7 @@ class Description:
             "model": self.model,
             "adapter": self.adapter,
             "prompt": self.prompt,
+            "prompt_sha256": self.prompt_sha256,
             "index": self.index,
             "params": params,
             "seed": seed,
@@ -229,6 +266,7 @@ class Description:
             "mean_logprob": None if self.mean_logprob is None else round(self.mean_logprob, 4),
             "timings_s": {stage: round(seconds, 4) for stage, seconds in self.timings_s.items()},
             "tokens": asdict(self.tokens),
+            "run": None if self.run is None else asdict(self.run),
         }
 
     def _said(self) -> dict[str, Any]:
@@ -252,6 +290,15 @@ def _rounded(confidence: Confidence) -> dict[str, Any]:
     return {"score": round(confidence.score, 4), "signals": signals}
 
 
+def _image_json(image: LoadedImage) -> dict[str, str]:
+    return {
+        "image": image.name,
+        "sha256": image.sha256,
+        "phash": image.phash,
+        "pixels_sha256": image.pixels_sha256,
+    }
+
+
 def evidence_json(evidence: Evidence) -> dict[str, Any]:
     """One piece of evidence as plain JSON values."""
     record = evidence.record
@@ -260,12 +307,14 @@ def evidence_json(evidence: Evidence) -> dict[str, Any]:
         "kind": evidence.kind,
         "id": evidence.id,
         "source": record.source,
+        "title": record.title if isinstance(record, Passage) else None,
         "text": evidence.text,
         "score": round(evidence.score, 4),
         "rank": evidence.rank,
         "found_by": list(evidence.found_by),
         "license": record.license,
-        "url": record.url,
+        "attribution": record.attribution,
+        "url": _public(record.url),
         "copies": [_copy_json(copy) for copy in evidence.copies],
     }
 
@@ -276,8 +325,12 @@ def _copy_json(record: Example | Passage) -> dict[str, Any]:
         "source": record.source,
         "article": record.article,
         "license": record.license,
-        "url": record.url,
+        "url": _public(record.url),
     }
+
+
+def _public(url: str | None) -> str | None:
+    return url and without_secrets(url)
 
 
 class Stopwatch:

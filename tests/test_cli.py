@@ -233,6 +233,38 @@ def test_the_starter_index_is_told_searched_and_verified(run: Run, smear: str) -
     assert run("index", "search").exit_code == 2
 
 
+def test_a_record_is_replayed(run: Run, smear: str, tmp_path: Path) -> None:
+    record = tmp_path / "record.jsonl"
+    line = run("caption", "--image", smear, "--no-rag", "--json").stdout
+    other = json.dumps(json.loads(line) | {"id": "other", "caption": "Not what it says."}) + "\n"
+    old = json.dumps({"id": "old", "caption": "Made before."}) + "\n"
+    record.write_text(line + other + old)
+
+    same = run("replay", record, "--id", "smear")
+    assert same.exit_code == 0
+    assert "same     model" in same.stdout
+    several = run("replay", record, "--json")
+    assert several.exit_code == 1
+    assert [json.loads(said)["result"] for said in several.stdout.splitlines()] == ["same", "different", "impossible"]
+    assert run("replay", record, "--id", "old").exit_code == 2
+    typed = CliRunner().invoke(cli.main, ["replay", "-"], input=line, catch_exceptions=False)
+    assert typed.exit_code == 0
+    assert "no record 'nobody'; there are smear, other, old" in one_line(run("replay", record, "--id", "nobody"))
+    assert run("replay", tmp_path / "none.json").exit_code == 2
+
+
+def test_only_evidence_under_an_allowed_licence_is_shown(run: Run, smear: str) -> None:
+    free = json.loads(run("caption", "--image", smear, "--json").stdout)
+    assert {e["license"] for e in free["evidence"]} == {"CC0-1.0"}
+    rare = "pydicom test file; its README knows of no restriction on use"
+    few = json.loads(run("caption", "--image", smear, "--json", "--license-allow", rare.upper()).stdout)
+    assert {e["license"] for e in few["evidence"]} == {rare}
+    assert len(few["evidence"]) == len(free["evidence"])
+    assert [use["license"] for use in few["licenses"]] == [rare]
+    assert run("index", "search", "--text", "cells", "--license-allow", "MIT").stdout == "Nothing found.\n"
+    assert "states no licence" in one_line(run("caption", "--image", smear, "--license-allow", "unknown"))
+
+
 def test_prompts_are_listed_and_shown(run: Run) -> None:
     listed = run("prompts", "list").stdout
     assert {"zero_shot", "few_shot", "question"} <= {line.split("@")[0] for line in listed.splitlines()}

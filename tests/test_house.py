@@ -50,8 +50,8 @@ def test_the_ground_imports_no_room() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        [], ["caption"], ["ask"], ["extract"], ["index"], ["data"], ["index", "build"], ["doctor"], ["models"],
-        ["models", "list"], ["models", "pull"], ["models", "bench"], ["models", "recommend"],
+        [], ["caption"], ["ask"], ["extract"], ["replay"], ["index"], ["data"], ["index", "build"], ["doctor"],
+        ["models"], ["models", "list"], ["models", "pull"], ["models", "bench"], ["models", "recommend"],
     ],
 )  # fmt: skip
 def test_help_loads_nothing_heavy(command: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from vlm.config import ModelConfig
@@ -65,8 +66,17 @@ def fingerprint(folder: Path) -> str:
     SHA-256 over config.json, tokenizer.json and, of each weight file, its size and 64 evenly spaced samples of 64 KiB:
     all of a small model, and a few MB of a large one, so that it is quick for both.
     """
+    return _sampled([folder / "config.json", folder / "tokenizer.json", *weight_files(folder)])
+
+
+def adapter_fingerprint(folder: Path) -> str:
+    """12 hex digits that change when the LoRA adapter in a folder does; made as those of a model."""
+    return _sampled([folder / "adapter_config.json", folder / "adapter_model.safetensors"])
+
+
+def _sampled(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for path in (folder / "config.json", folder / "tokenizer.json", *weight_files(folder)):
+    for path in files:
         size = path.stat().st_size
         digest.update(f"{path.name}:{size}:".encode())
         step = max(_SAMPLE_BYTES, size // _SAMPLES)

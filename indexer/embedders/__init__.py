@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import configs
 from indexer.embedders.clip import OpenClipEmbedder
@@ -17,6 +18,9 @@ _KINDS: dict[str, type[OpenClipConfig] | type[SentenceTransformersConfig]] = {
     "open_clip": OpenClipConfig,
     "sentence_transformers": SentenceTransformersConfig,
 }
+
+
+_in_use: WeakValueDictionary[tuple[str, str], Embedder] = WeakValueDictionary()
 
 
 def read_embedder(name: str) -> tuple[str, EmbedderConfig]:
@@ -40,15 +44,18 @@ def parse_embedder(data: Mapping[str, Any], where: str) -> EmbedderConfig:
 
 
 def create_embedder(name: str, config: EmbedderConfig) -> Embedder:
-    """The embedder of a configuration, its weights not yet loaded.
+    """The embedder of a configuration, its weights not yet loaded; the same one as long as somebody has it.
 
-    Raises EmbedderUnavailableError where its folder or package is not there.
+    So an index and the checks of a description load one model once. Raises EmbedderUnavailableError where its folder or
+    package is not there.
     """
+    made: Embedder
     match config:
         case OpenClipConfig():
-            return OpenClipEmbedder(name, config)
+            made = OpenClipEmbedder(name, config)
         case SentenceTransformersConfig():
-            return SentenceTransformersEmbedder(name, config)
+            made = SentenceTransformersEmbedder(name, config)
+    return _in_use.setdefault((made.id, made.fingerprint), made)
 
 
 def load_embedder(name: str | EmbedderConfig) -> Embedder:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +79,7 @@ class SentenceTransformersEmbedder(CountsTokens):
         if not texts:
             return []
         model = self.load()
-        found = model.encode(list(texts), batch_size=32, show_progress_bar=False, output_value=None)
+        found: Any = model.encode(list(texts), batch_size=32, show_progress_bar=False, output_value=None)
         special = set(model.tokenizer.all_special_ids)
         tokens = []
         for text, each in zip(texts, found, strict=True):

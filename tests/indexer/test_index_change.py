@@ -114,6 +114,13 @@ def test_exclusions_hold_for_words_too(built: Path) -> None:
     [
         (Filter(licenses=frozenset({"cc by 4.0"})), {"d0", "d2"}),
         (Filter(without_licenses=frozenset({"nc"})), {"d0", "d2"}),
+        (Filter(allow_licenses=frozenset({"cc-by"})), {"d0", "d2"}),
+        (
+            Filter(allow_licenses=frozenset({"CC BY", "https://creativecommons.org/licenses/by-nc/3.0/"})),
+            {"d0", "d1", "d2"},
+        ),
+        (Filter(allow_licenses=frozenset({"CC0"})), set()),
+        (Filter(allow_licenses=frozenset({"CC BY"}), year_from=2020), {"d2"}),
         (Filter(year_from=2020), {"d1", "d2"}),
         (Filter(year_from=2019, year_to=2019), {"d0"}),
         (Filter(year_from=2020, licenses=frozenset({"CC BY 4.0"})), {"d2"}),
@@ -126,6 +133,21 @@ def test_filters_hold_for_vectors_and_words(built: Path, only: Filter, expected:
     with open_index(built) as index:
         plain = index.search([Query("passages", unit_vector("x"), 4, only=only)])[0]
     assert {hit.id.split("#")[0] for hit in plain} == expected
+
+
+def test_as_many_are_found_as_were_asked_for_among_the_licences_allowed(built: Path) -> None:
+    only = Filter(allow_licenses=frozenset({"CC-BY-4.0"}))
+    assert len(found(built, "Fluids in the pleural spaces; a chest drain helps.", k=2, only=only)) == 2
+
+
+def test_an_indexs_version_is_of_all_its_vectors(built: Path) -> None:
+    with open_index(built) as index:
+        before = index.version
+        passages = index.manifest.spaces["passages"].model_copy(update={"sha256": "0" * 64})
+        spaces = {**index.manifest.spaces, "passages": passages}
+        index._snapshot.manifest = index.manifest.model_copy(update={"spaces": spaces})
+        assert index.version != before
+        assert index.version.startswith(f"{built}@1:")
 
 
 def test_a_filter_searches_exactly_among_what_it_lets_through(built: Path) -> None:
