@@ -20,7 +20,7 @@ from indexer.errors import (
 from indexer.ledger import Ledger
 from indexer.lock import LOCK, locked
 from indexer.manifest import DATABASE, MANIFEST, Manifest, build_command, describe, read_manifest
-from indexer.publish import SPACES, SpaceEmbedder, clear_up, publish, save_config
+from indexer.publish import BY_IMAGE, SPACES, SpaceEmbedder, clear_up, publish, save_config
 from indexer.report import BuildReport
 from indexer.run import Run
 from indexer.sources import open_source
@@ -123,7 +123,7 @@ class _Builder:
         if run.kept == 0:
             first = f"; the first: {run.failures[0].id}: {run.failures[0].reason}" if run.failures else ""
             raise NothingIndexedError(f"index {self._path}: none of {run.failed} records could be used{first}")
-        if not run.changed and before is not None:
+        if not run.changed and before is not None and not self._lacks_by_image(before):
             return save_config(self._path, before, config, self._config_file)
         ledger.settle()
         return publish(
@@ -134,6 +134,10 @@ class _Builder:
             config=config,
             config_file=self._config_file,
         )
+
+    def _lacks_by_image(self, before: Manifest) -> bool:
+        """Whether the configuration wants passages in the images' space and the current generation has none there."""
+        return self._config.passages_by_image and "passages" in before.spaces and BY_IMAGE not in before.spaces
 
     def _database(self) -> sqlite3.Connection:
         """The database, made where there is none; a rebuild begins a damaged one anew."""

@@ -14,7 +14,7 @@ from indexer.errors import IndexBusyError, QueryError, RecordNotFoundError
 from indexer.ledger import Ledger
 from indexer.lock import locked
 from indexer.manifest import DATABASE, Manifest, build_command, read_manifest, write_manifest
-from indexer.publish import clear_up, publish
+from indexer.publish import BY_IMAGE, clear_up, publish
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def remove_from_index(
         named = ", ".join([*sources, *ids, *articles])
         if removed == 0:
             raise RecordNotFoundError(f"index {path} has no records of {named}; it is as it was")
-        if removed == sum(space.records for space in manifest.spaces.values()):
+        if removed == sum(space.records for name, space in manifest.spaces.items() if name != BY_IMAGE):
             raise QueryError(f"index {path}: nothing would be left without {named}; delete the folder instead")
         ledger.keep_all(manifest.config_file)
         new = publish(
@@ -76,7 +76,12 @@ def remove_from_index(
             config=_without(manifest, sources),
             config_file=manifest.config_file,
         )
-    return RemoveReport(str(path), new.generation, removed, {name: space.records for name, space in new.spaces.items()})
+    return RemoveReport(
+        str(path),
+        new.generation,
+        removed,
+        {name: space.records for name, space in new.spaces.items() if name != BY_IMAGE},
+    )
 
 
 def compact_index(path: str | Path) -> CompactReport:

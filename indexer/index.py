@@ -8,14 +8,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+import numpy as np
+
 from imaging import LoadedImage
 from indexer.database import VISIBLE
 from indexer.embedders import create_embedder, parse_embedder
 from indexer.errors import EmbedderMismatchError, IndexCorruptError, QueryError, RecordNotFoundError
-from indexer.manifest import Manifest, build_command, describe, hash_json, read_manifest
-from indexer.publish import SPACES
+from indexer.manifest import Manifest, Space, build_command, describe, hash_json, read_manifest
+from indexer.publish import BY_IMAGE, SPACES
 from indexer.snapshot import Snapshot
-from indexer.types import Embedder, Evidence, Example, Kind, Passage, Query
+from indexer.types import Embedder, Evidence, Example, Kind, Passage, Query, Vectors
 
 _T = TypeVar("_T")
 
@@ -113,7 +115,7 @@ class Index:
         return frozenset(self.manifest.spaces)
 
     def __len__(self) -> int:
-        return sum(space.records for space in self.manifest.spaces.values())
+        return sum(space.records for space in self._own_spaces())
 
     def count(self, space: str) -> int:
         """How many vectors a space has; 0 where the index has no such space."""
@@ -140,6 +142,17 @@ class Index:
         """The passages of these ids, in their order. Raises RecordNotFoundError for one that is not there."""
         found = self._read(lambda snapshot: snapshot.by_id("passage", ids))
         return [record for id_ in ids if isinstance(record := self._present(found, id_), Passage)]
+
+    def vectors(self, space: str, ids: Sequence[str]) -> Vectors:
+        """The vectors of records of a space, float32 `(n, dim)`, in the order of their ids.
+
+        Raises RecordNotFoundError for an id that is not there, QueryError for an unknown space.
+        """
+        found = self._read(lambda snapshot: snapshot.vectors_by_id(space, ids))
+        missing = next((id_ for id_ in ids if id_ not in found), None)
+        if missing is not None:
+            raise RecordNotFoundError(f"index {self.path} has no record {missing!r}")
+        return np.stack([found[id_] for id_ in ids])
 
     def copies_of(self, images: Sequence[LoadedImage]) -> list[Example]:
         """The examples that are one of these images: the same file, or the same perceptual hash. By id."""
@@ -170,7 +183,7 @@ class Index:
             licenses=self._counts("coalesce(license, 'unknown')"),
             modalities=self._counts("coalesce(modality, 'unknown')", of="kind = 'example'"),
             failures=self._number("SELECT count(*) AS n FROM failures WHERE generation = :generation"),
-            folded=sum(space.records - space.count for space in manifest.spaces.values()),
+            folded=sum(space.records - space.count for space in self._own_spaces()),
             look_alikes=self._number(_LOOK_ALIKES_SQL),
             spaces=tuple(
                 SpaceInfo(
@@ -189,6 +202,10 @@ class Index:
             ),
             size_bytes=sum(file.stat().st_size for file in self.path.iterdir() if file.is_file()),
         )
+
+    def _own_spaces(self) -> list[Space]:
+        """The spaces that hold each record once."""
+        return [space for name, space in self.manifest.spaces.items() if name != BY_IMAGE]
 
     def _number(self, sql: str) -> int:
         return self._read(lambda snapshot: int(snapshot.select(sql, {})[0]["n"]))

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from indexer.database import CHECKED, VISIBLE, checksum, to_columns
 from indexer.entries import Changes, Entry, Known
 from indexer.notes import PassNotes
+from indexer.sources.chunking import embedded
 from indexer.types import Kind, Rows, SourceFailure, Vectors
 from indexer.words import count_sql, optimize_sql
 
 _VECTORS_A_BATCH = 4096
+_TEXTS_A_BATCH = 256
 
 
 class Ledger:
@@ -223,6 +225,19 @@ class Ledger:
         while batch := cursor.fetchmany(_VECTORS_A_BATCH):
             numbers = np.array([number for number, _ in batch], np.int64)
             yield numbers, np.stack([np.frombuffer(floats, "<f4") for _, floats in batch]).astype(np.float32)
+
+    def passages(self, numbers: Rows) -> Iterator[tuple[Rows, list[str]]]:
+        """What is embedded of the settled generation's passages with these vectors, in batches, by number."""
+        sql = (
+            f"SELECT vector, title, text, min(row) FROM records WHERE kind = 'passage' AND {VISIBLE} "  # noqa: S608
+            "GROUP BY vector ORDER BY vector"
+        )
+        wanted = set(numbers.tolist())
+        cursor = self._db.execute(sql, {"generation": self.target})
+        while batch := cursor.fetchmany(_TEXTS_A_BATCH):
+            found = [(number, embedded(title, text)) for number, title, text, _ in batch if number in wanted]
+            if found:
+                yield np.array([number for number, _ in found], np.int64), [text for _, text in found]
 
     def tidy(self, current: int) -> None:
         """Clears up after generation `current` has become the current one.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -30,10 +30,12 @@ from indexer.manifest import (
 from indexer.types import Embedder, Kind, Rows, Vectors
 from indexer.vectors import VectorFile
 
-SPACES: dict[str, Kind] = {"images": "example", "passages": "passage"}
+BY_IMAGE = "passages_by_image"
+"""Passages in the images' space: found by an image itself. Made of the passages when a generation is published."""
+SPACES: dict[str, Kind] = {"images": "example", "passages": "passage", BY_IMAGE: "passage"}
 """The vector spaces, and the kind of record each holds."""
 
-_VECTOR_FILE = re.compile(r"(images|passages)-\d{6}\.(faiss|lists)")
+_VECTOR_FILE = re.compile(r"(images|passages|passages_by_image)-\d{6}\.(faiss|lists)")
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,14 @@ def publish(
     `before` is the generation whose vectors are carried over, None to carry none. Killed at any moment, the
     index is the old generation or the new one.
     """
-    exact_up_to = IndexConfig.model_validate(config).exact_up_to
-    written = {name: _write_space(path, name, ledger, before, spaces.get(name), exact_up_to) for name in SPACES}
+    wanted = IndexConfig.model_validate(config)
+    written = {
+        name: _write_space(path, name, ledger, before, spaces.get(name), wanted.exact_up_to)
+        for name in SPACES
+        if name != BY_IMAGE
+    }
+    if wanted.passages_by_image and written["passages"] is not None:
+        written[BY_IMAGE] = _write_by_image(path, ledger, before, spaces.get("images"), wanted)
     sync_folder(path)
     manifest = Manifest(
         generation=ledger.target,
@@ -129,11 +137,53 @@ def _write_space(
         if np.array_equal(np.sort(carried.rows()), numbers) and (len(numbers) > exact_up_to) == bool(old.approximate):
             return old.model_copy(update={"records": records, "embedder": record})
         kept = carried.batches(keep=numbers)
-    file = path / f"{name}-{ledger.target:06d}.faiss"
-    vectors = VectorFile.write(file, dim, chain(kept, ledger.vectors(kind)))
+    fresh = chain(kept, ledger.vectors(kind))
+    return _space(path, name, ledger.target, record, dim, fresh, numbers, records, exact_up_to)
+
+
+def _write_by_image(
+    path: Path, ledger: Ledger, before: Manifest | None, embedder: SpaceEmbedder | None, config: IndexConfig
+) -> Space:
+    """The passages in the images' space; only what the generation before has no vector of is embedded."""
+    embedder = embedder or SpaceEmbedder.load(config.image_embedder)
+    old = before.spaces.get(BY_IMAGE) if before is not None else None
+    if old is not None and old.embedder.fingerprint != embedder.record.fingerprint:
+        old = None
+    if old is not None and not ledger.touched("passage"):
+        return old
+    numbers, records = ledger.numbers("passage"), ledger.count("passage")
+    kept: Iterable[tuple[Rows, Vectors]] = ()
+    missing = numbers
+    if old is not None:
+        carried = _carried(path, old)
+        kept, missing = carried.batches(keep=numbers), np.setdiff1d(numbers, carried.rows())
+    fresh = chain(kept, _embedded(ledger.passages(missing), embedder.embedder))
+    dim = embedder.embedder.dim
+    return _space(path, BY_IMAGE, ledger.target, embedder.record, dim, fresh, numbers, records, config.exact_up_to)
+
+
+def _embedded(passages: Iterable[tuple[Rows, list[str]]], embedder: Embedder) -> Iterator[tuple[Rows, Vectors]]:
+    for numbers, texts in passages:
+        yield numbers, embedder.embed_texts(texts)
+
+
+def _space(
+    path: Path,
+    name: str,
+    generation: int,
+    record: EmbedderRecord,
+    dim: int,
+    batches: Iterable[tuple[Rows, Vectors]],
+    numbers: Rows,
+    records: int,
+    exact_up_to: int,
+) -> Space:
+    """Writes a space's vectors, which are to have these numbers. Raises IndexCorruptError where they have others."""
+    file = path / f"{name}-{generation:06d}.faiss"
+    vectors = VectorFile.write(file, dim, batches)
     if not np.array_equal(np.sort(vectors.rows()), numbers):
         file.unlink()
-        reason = f"index {path}: damaged: {len(vectors)} vectors for {records} {kind}s"
+        reason = f"index {path}: damaged: {len(vectors)} vectors for {records} {SPACES[name]}s"
         raise IndexCorruptError(f"{reason}, which have {len(numbers)}. Build it again with --rebuild")
     return Space(
         embedder=record,

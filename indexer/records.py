@@ -130,6 +130,15 @@ class RecordReader:
             numbers.update(row["vector"] for row in self.select(sql, {**named, "kind": kind}))
         return numbers
 
+    def numbers_by_id(self, kind: Kind, ids: Sequence[str]) -> dict[str, int]:
+        """The number of the vector of each of these records of a kind that is there."""
+        numbers: dict[str, int] = {}
+        for start in range(0, len(ids), IDS_A_STATEMENT):
+            marks, named = marks_of("v", ids[start : start + IDS_A_STATEMENT])
+            sql = f"SELECT id, vector FROM records WHERE id IN ({marks}) AND kind = :kind AND {VISIBLE}"  # noqa: S608
+            numbers.update((row["id"], row["vector"]) for row in self.select(sql, {**named, "kind": kind}))
+        return numbers
+
     def vectors_of(self, rows: Rows) -> list[int]:
         """The numbers of the vectors of these rows, in their order, each once, without rows of other generations."""
         numbers: dict[int, int] = {}

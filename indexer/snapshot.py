@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.approximate import ListFile
 from indexer.database import VISIBLE
@@ -54,6 +55,13 @@ class Snapshot(RecordReader):
             for place, one in zip(places, hits, strict=True):
                 found[place] = one.ranked(records, queries[place].k, self.beside)
         return [found[place] for place in range(len(queries))]
+
+    def vectors_by_id(self, space: str, ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """The vectors `(dim,)` of the records of a space that have one of these ids."""
+        vectors = self.vectors(space)
+        numbers = self.numbers_by_id(SPACES[space], ids)
+        held = vectors.get(np.array(list(numbers.values()), np.int64))
+        return dict(zip(numbers, held, strict=True))
 
     def _read(self, space: str) -> VectorFile:
         described = self.manifest.spaces.get(space)

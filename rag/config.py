@@ -12,7 +12,9 @@ from pydantic import Field, field_validator
 from configs import ROOT, ConfigError, StrictModel, parse, read_yaml
 from indexer.licenses import is_stated
 from indexer.types import Filter
+from rag.cross_encoder import CrossEncoder
 from rag.prompts import Length
+from rag.selection import HowMany, PassagesBy, Selection
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -68,7 +70,17 @@ class RetrievalSettings(StrictModel):
     enabled: bool
     index: str
     k: Annotated[int, Field(ge=1, le=50)]
+    how_many: HowMany
+    min_score: Annotated[float, Field(ge=-1, le=1)]
+    diversity: Share
+    reranker: str | None
+    passages_by: list[PassagesBy]
     only: EvidenceFilter
+
+    def selection(self) -> Selection:
+        """How evidence is chosen of what is found; a reranker is not loaded before it is needed."""
+        reranker = None if self.reranker is None else CrossEncoder(self.reranker, "retrieval.reranker")
+        return Selection(self.how_many, self.min_score, self.diversity, reranker, frozenset(self.passages_by))
 
 
 class PromptSettings(StrictModel):

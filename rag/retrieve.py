@@ -1,13 +1,16 @@
 """Images and questions in, numbered evidence out; what the query itself brought into the index left out.
 
-Examples come by image. Passages come by the captions of those examples and by the question, each by vector and by
-words, all fused by reciprocal rank.
+Examples come by image. Passages come by the image itself where the index has them in its space, by the captions and
+concepts of the examples and by the question, each of these by vector and by words, all fused by reciprocal rank.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -15,15 +18,20 @@ import numpy as np
 
 from imaging import LoadedImage, load
 from indexer import Index, open_index
-from indexer.fusion import reciprocal_ranks
-from indexer.types import Evidence, Filter, Query, Vectors
+from indexer.publish import BY_IMAGE
+from indexer.types import Evidence, Example, Filter, Query, Vectors
 from rag.guard import Guard, Left
+from rag.selection import PassagesBy, Selection, fuse
 from rag.types import LeftOut, Request, Stopwatch
 
 IMAGES, PASSAGES = "images", "passages"
 """The vector spaces searched here."""
 
 NO_FILTER = Filter()
+LIKENESS_ALONE = Selection()
+_MOST_CONCEPTS = 8
+_CUI = re.compile(r"C\d{7}")
+"""A concept that is a number of UMLS, which no passage says."""
 T = TypeVar("T")
 
 
@@ -59,8 +67,9 @@ class EvidenceFinder(Protocol):
 class Retriever:
     """Searches one index for batches of requests. Embedders are loaded when first needed."""
 
-    def __init__(self, index: Index, k: int, only: Filter = NO_FILTER) -> None:
+    def __init__(self, index: Index, k: int, only: Filter = NO_FILTER, selection: Selection = LIKENESS_ALONE) -> None:
         self.index = index
+        self._selection = selection
         self.k = k
         self.only = only
         self._guard = Guard(index)
@@ -77,10 +86,10 @@ class Retriever:
         vectors = self._embed(images, clock)
         with clock.measure("retrieve"):
             left = self._guard.leave_out(requests, images, vectors)
-            examples = self._examples(vectors, left)
+            examples = self._examples(requests, vectors, left)
         passages: list[list[Evidence]] = [[] for _ in requests]
         if "passage" in kinds and PASSAGES in self.index.spaces:
-            passages = self._passages(requests, examples, left, clock)
+            passages = self._passages(requests, examples, vectors, left, clock)
         return [
             Found((*(e if "example" in kinds else ()), *p), out.warnings, out.counts)
             for e, p, out in zip(examples, passages, left, strict=True)
@@ -102,41 +111,76 @@ class Retriever:
         ends = np.cumsum([len(several) for several in images])
         return [vectors[end - len(several) : end] for several, end in zip(images, ends, strict=True)]
 
-    def _examples(self, vectors: Sequence[Vectors | None], left: Sequence[Left]) -> list[list[Evidence]]:
-        owners = [owner for owner, several in enumerate(vectors) for _ in (() if several is None else several)]
+    def _examples(
+        self, requests: Sequence[Request], vectors: Sequence[Vectors | None], left: Sequence[Left]
+    ) -> list[list[Evidence]]:
+        pool = self._selection.pool(self.k)
         queries = [
-            Query(IMAGES, vector, self.k, out.ids, out.sha256, out.articles, only=self.only)
+            Query(IMAGES, vector, pool, out.ids, out.sha256, out.articles, only=self.only)
             for several, out in zip(vectors, left, strict=True)
             for vector in (() if several is None else several)
         ]
+        owners = [owner for owner, several in enumerate(vectors) for _ in (() if several is None else several)]
         lists = _by_owner(self.index.search(queries), owners, len(vectors))
-        return [fuse([("image", found) for found in several], self.k) for several in lists]
+        fused = [fuse([("image", found) for found in several], pool) for several in lists]
+        held = partial(self.index.vectors, IMAGES)
+        return [
+            self._selection.choose(found, self.k, held, request.question)
+            for request, found in zip(requests, fused, strict=True)
+        ]
 
     def _passages(
         self,
         requests: Sequence[Request],
         examples: Sequence[Sequence[Evidence]],
+        images: Sequence[Vectors | None],
         left: Sequence[Left],
         clock: Stopwatch,
     ) -> list[list[Evidence]]:
-        asked: list[tuple[int, str, str]] = []  # owner, what asks, text
-        for owner, (request, near) in enumerate(zip(requests, examples, strict=True)):
-            asked += [(owner, "captions", e.text) for e in near]
-            if request.question:
-                asked.append((owner, "question", request.question))
-        if not asked:
-            return [[] for _ in requests]
+        asked = [
+            (owner, why, text)
+            for owner, (request, near) in enumerate(zip(requests, examples, strict=True))
+            for why, text in self._texts(request, near)
+        ]
         with clock.measure("embed"):
-            vectors = self._embed_once([text for _, _, text in asked])
+            vectors = self._embed_once([text for _, _, text in asked]) if asked else ()
+        pool = self._selection.pool(self.k)
+        queries = [
+            Query(PASSAGES, vector, pool, exclude_articles=left[owner].articles, text=text, only=self.only)
+            for vector, (owner, _, text) in zip(vectors, asked, strict=True)
+        ]
+        named = [(owner, why) for owner, why, _ in asked]
+        if "image" in self._selection.passages_by and BY_IMAGE in self.index.spaces:
+            for owner, several in enumerate(images):
+                for vector in () if several is None else several:
+                    articles = left[owner].articles
+                    queries.append(Query(BY_IMAGE, vector, pool, exclude_articles=articles, only=self.only))
+                    named.append((owner, "image"))
         with clock.measure("retrieve"):
-            queries = [
-                Query(PASSAGES, vector, self.k, exclude_articles=left[owner].articles, text=text, only=self.only)
-                for vector, (owner, _, text) in zip(vectors, asked, strict=True)
+            hits = [(why, found) for (_, why), found in zip(named, self.index.search(queries), strict=True)]
+            lists = _by_owner(hits, [owner for owner, _ in named], len(requests))
+            held = partial(self.index.vectors, PASSAGES)
+            return [
+                self._selection.choose(fuse(several, pool), self.k, held, _subject(request, near))
+                for request, near, several in zip(requests, examples, lists, strict=True)
             ]
-            found = self.index.search(queries)
-            named = [(why, hits) for (_, why, _), hits in zip(asked, found, strict=True)]
-            lists = _by_owner(named, [owner for owner, _, _ in asked], len(requests))
-            return [fuse(several, self.k) for several in lists]
+
+    def _texts(self, request: Request, near: Sequence[Evidence]) -> Iterator[tuple[PassagesBy, str]]:
+        """What passages are searched for by, and why: captions and concepts of the nearest images, the question."""
+        by = self._selection.passages_by
+        if "captions" in by:
+            yield from (("captions", item.text) for item in near)
+        concepts = Counter(
+            concept
+            for item in near
+            if isinstance(item.record, Example)
+            for concept in item.record.concepts
+            if not _CUI.fullmatch(concept)
+        )
+        if "concepts" in by and concepts:
+            yield "concepts", ", ".join(concept for concept, _ in concepts.most_common(_MOST_CONCEPTS))
+        if "question" in by and request.question:
+            yield "question", request.question
 
     def _embed_once(self, texts: Sequence[str]) -> Vectors:
         """Vectors of `texts`, equal texts embedded once."""
@@ -165,22 +209,9 @@ def search(
     return [evidence for found in index.search(queries) for evidence in found]
 
 
-def fuse(lists: Iterable[tuple[str, Sequence[Evidence]]], k: int) -> list[Evidence]:
-    """Reciprocal rank fusion of named result lists: the `k` best, ranked from 1.
-
-    A record's score stays its best cosine similarity; ties go to the higher score, then the id.
-    """
-    named = [(name, hits) for name, hits in lists]
-    weight = reciprocal_ranks([hit.id for hit in hits] for _, hits in named)
-    best: dict[str, Evidence] = {}
-    names: dict[str, set[str]] = {}
-    for name, hits in named:
-        for hit in hits:
-            names.setdefault(hit.id, set()).add(name)
-            if hit.id not in best or hit.score > best[hit.id].score:
-                best[hit.id] = hit
-    order = sorted(weight, key=lambda id_: (-weight[id_], -best[id_].score, id_))[:k]
-    return [replace(best[i], rank=rank, found_by=tuple(sorted(names[i]))) for rank, i in enumerate(order, start=1)]
+def _subject(request: Request, near: Sequence[Evidence]) -> str:
+    """What passages are to be about, for a reranker: the question, or the nearest image's caption."""
+    return request.question or (near[0].text if near else "")
 
 
 def _by_owner(values: Sequence[T], owners: Sequence[int], count: int) -> list[list[T]]:

@@ -28,7 +28,8 @@ class IndexConfig(configs.StrictModel):
 
     `image_embedder` and `text_embedder` are names in `configs/embedders/` or paths of such files;
     `batch_size` is how many images are embedded and committed at a time, and four times as many passages; spaces of
-    more than `exact_up_to` vectors are searched through lists of them (IVF) instead of one by one.
+    more than `exact_up_to` vectors are searched through lists of them (IVF) instead of one by one. With
+    `passages_by_image` passages are embedded by the image embedder as well, so that an image finds them directly.
     """
 
     out: str
@@ -37,6 +38,7 @@ class IndexConfig(configs.StrictModel):
     text_embedder: str = "minilm"
     batch_size: int = Field(default=32, ge=1, le=4096)
     exact_up_to: int = Field(default=250_000, ge=0)
+    passages_by_image: bool = False
 
 
 def load_config(name: str) -> IndexConfig:

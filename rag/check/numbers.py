@@ -70,7 +70,7 @@ def measures(word: str) -> bool:
 
 def quantities(tokens: list[Token]) -> Iterator[tuple[int, int, Quantity]]:
     """First and last token, and the quantity, of each that a sentence gives."""
-    place = 0
+    place, last_named, name = 0, -1, ""
     while place < len(tokens):
         value = _value(tokens, place)
         if value is None:
@@ -97,13 +97,16 @@ def quantities(tokens: list[Token]) -> Iterator[tuple[int, int, Quantity]]:
             unit = _UNITS["x"]
         if unit is None and start > 0 and tokens[start - 1].word in ("aged", "age"):
             unit = _UNITS["year"]
-        named = start > 0 and (
+        listed = start > 1 and tokens[start - 1].word in (",", "and") and start - 2 == last_named
+        first = start > 0 and (
             tokens[start - 1].word in _NAMED or (unit is None and _numbers_a_thing(tokens, start, end))
         )
         if unit is not None:
             yield start, end, Quantity(tuple(round(v * unit[1], 6) for v in values), unit[0])
-        elif named:
-            yield start, end, Quantity(tuple(values), f"name of {tokens[start - 1].word}")
+        elif first or listed:
+            name = tokens[start - 1].word if first else name
+            last_named = end
+            yield start, end, Quantity(tuple(values), f"name of {name}")
         elif not _part_of_a_name(tokens, start):
             yield start, end, Quantity(tuple(values), "")
         place = end + 1

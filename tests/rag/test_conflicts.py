@@ -1,0 +1,93 @@
+"""What cannot both be so is named, with both texts; what can is left alone."""
+
+import pytest
+
+from indexer.types import Evidence, Example
+from rag.check import Checker
+from rag.types import Conflict
+
+
+def conflicts(text: str, *evidence: str) -> tuple[Conflict, ...]:
+    items = [
+        Evidence(Example(f"e{n}", each, "test"), score=0.5, rank=n, number=n)
+        for n, each in enumerate(evidence, start=1)
+    ]
+    return Checker(0.6).check(text, items).conflicts
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "evidence"),
+    [
+        ("side", "Stone in the left kidney.", "Calculus of the right kidney."),
+        ("side", "Pleural effusion on the left.", "Right-sided pleural effusion."),
+        ("side", "Consolidation of the RLL.", "Consolidation of the left lower lobe."),
+        ("negation", "No pleural effusion.", "Chest radiograph with a pleural effusion."),
+        ("negation", "The fracture is displaced.", "The fracture is not displaced."),
+        ("negation", "A pneumothorax is seen.", "The pneumothorax is no longer visible."),
+        ("number", "A mass of 3 cm in the liver.", "Hepatic mass measuring 5 cm."),
+        ("number", "Blood smear with two eosinophils.", "Blood smear with five eosinophils."),
+        ("number", "CT of a 45-year-old man with an abscess of the liver.", "CT of a man aged 54, liver abscess."),
+        ("modality", "CT of the brain with a haematoma.", "MRI of the brain: haematoma."),
+        ("plane", "Axial CT of the liver with a cyst.", "Coronal CT image of a hepatic cyst."),
+    ],
+)
+def test_a_difference_from_the_evidence_is_named(kind: str, text: str, evidence: str) -> None:
+    (found,) = conflicts(text, "Blood vessel of a mouse.", evidence)
+    assert (found.kind, found.said, found.against, found.evidence) == (kind, text, evidence, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence"),
+    [
+        ("Stone in the left kidney, 20 mm.", "Left renal calculus of 2 cm."),
+        ("Pleural effusion on the left.", "Bilateral pleural effusions."),
+        ("The right atrium is dilated.", "The left ventricle is dilated."),
+        ("A mass in the left kidney and a cyst in the right.", "Mass of the left kidney; the right has a cyst."),
+        ("No effusion is seen.", "The effusion has resolved."),
+        ("No fracture of the femur.", "Radiograph of the femur with a plate."),
+        ("Lesions of 12 mm and 30 mm in the liver.", "CT of the liver with a 3 cm lesion and one of 1.2 cm."),
+        ("PET/CT with uptake in the lung.", "CT of the lung with a nodule."),
+        ("T2-weighted image of the brain with an infarct.", "MRI of the brain with an infarct."),
+        ("Stone in the left kidney.", "Another patient has a stone in the right kidney."),
+        ("Axial CT of the knee.", "Sagittal MRI of the brain."),
+        ("A right-handed man with a tumour of the left insula.", "Tumour of the left insula."),
+    ],
+)
+def test_what_can_both_be_so_is_left_alone(text: str, evidence: str) -> None:
+    assert conflicts(text, evidence) == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("side", "A mass in the left breast. The mass in the right breast is spiculated."),
+        ("negation", "There is a pleural effusion. No effusion is seen."),
+        ("number", "A lesion of 3 cm. The lesion measures 5 cm."),
+        ("modality", "CT of the chest. The MR image shows a nodule of the lung."),
+    ],
+)
+def test_a_text_that_contradicts_itself_is_named_once(kind: str, text: str) -> None:
+    (found,) = conflicts(text)
+    assert (found.kind, found.evidence) == (kind, None)
+    assert found.said in text
+    assert found.against in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Stone in the left kidney. The right kidney is normal.",
+        "A mass of 3 cm. A second lesion measures 1 cm.",
+        "Axial CT of the chest. The sagittal reformation is not shown.",
+        "The initial effusion was large. On follow-up no effusion is seen.",
+        "Abscess of the right psoas muscle. The left psoas muscle is free of abscess.",
+    ],
+)
+def test_two_sentences_of_two_things_are_left_alone(text: str) -> None:
+    assert conflicts(text) == ()
+
+
+def test_evidence_that_agrees_and_is_as_close_outweighs_evidence_that_differs() -> None:
+    left, right = "Cyst of the left kidney.", "Cyst of the right kidney."
+    assert [found.evidence for found in conflicts(left, right)] == [1]
+    assert conflicts(left, right, left) == ()
