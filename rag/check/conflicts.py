@@ -48,14 +48,20 @@ def _said_by(*words: str) -> re.Pattern[str]:
 _ANOTHER_THING = r"second|third|other|another|smaller|larger|additional"
 _ANOTHER_TIME = r"later|follow-?up|previous\w*|prior|earlier|initial\w*|formerly|then|resolved"
 _ANOTHER_IMAGE = (
-    r"correspond\w*|subsequent\w*|confirm\w*|inset|panel|scout|fused|compar\w+|same patient|elsewhere|not shown|[b-h]\)"
+    r"correspond\w*|subsequent\w*|confirm\w*|inset|panel|scout|fused|compar\w+|same patient|elsewhere|supplement\w*|"
+    r"[b-h]\)|not (?:shown|performed|obtained|done|available|included)|contraindicated"
 )
 _ELSEWHERE: dict[Disagreement, re.Pattern[str]] = {
+    "side": _said_by(_ANOTHER_THING),
     "negation": _said_by(_ANOTHER_THING, _ANOTHER_TIME),
     "number": _said_by(_ANOTHER_THING),
     "modality": _said_by(_ANOTHER_THING, _ANOTHER_TIME, _ANOTHER_IMAGE),
     "plane": _said_by(_ANOTHER_THING, _ANOTHER_TIME, _ANOTHER_IMAGE),
 }
+_NOT_SHOWN = _said_by(
+    r"not (?:shown|performed|obtained|done|available|included)|contraindicated|same patient|supplement\w*"
+)
+"""A sentence with these speaks of an image that is not this one."""
 """A sentence with these speaks of another thing, time or image than the sentence before."""
 RELATED = 0.15
 """How much a text must be about the same things (see `relatedness`) before a difference counts."""
@@ -89,6 +95,8 @@ def differences(said: Statement, whole: Reading, texts: Sequence[Reading]) -> It
         0.3 * relatedness([said], t.statements) + 0.7 * relatedness(whole.statements, t.statements) for t in texts
     ]
     for kind, point in _points(said, whole):
+        if kind in _OF_THE_WHOLE and _NOT_SHOWN.search(said.text):
+            continue
         stances = [point(text.statements) if r > 0 else None for text, r in zip(texts, related, strict=True)]
         if kind in _OF_THE_WHOLE and _things([said]):
             alone = [relatedness([said], text.statements) for text in texts]
@@ -148,9 +156,13 @@ def modalities(statements: Others) -> frozenset[str]:
 
 def _points(said: Statement, whole: Reading, within: bool = False) -> Iterator[tuple[Disagreement, Point]]:
     """The points of a sentence, each with what tells the stance of other statements on it."""
-    yield from (("side", partial(_side, side, within)) for side in said.sides if not side.denied)
-    yield from (("negation", partial(_denial, term, said)) for term in said.terms if term.kind in _SHOWN)
-    yield from (("number", partial(_number, amount, whole, within)) for amount in said.amounts)
+    yield from (("side", partial(_side, side, whole, within)) for side in said.sides if not side.denied)
+    yield from (
+        ("negation", partial(_denial, term, said))
+        for term in said.terms
+        if term.kind in _SHOWN or term.name == "normal"
+    )
+    yield from (("number", partial(_number, amount, said, whole, within)) for amount in said.amounts)
     if modalities([said]):
         yield "modality", partial(_modality, said)
     if said.names("plane"):
@@ -159,13 +171,18 @@ def _points(said: Statement, whole: Reading, within: bool = False) -> Iterator[t
         yield "plane", partial(_plane, _wide(said.names("view")), "view")
 
 
-def _side(mine: Side, within: bool, others: Others) -> Stance | None:
+def _side(mine: Side, whole: Reading, within: bool, others: Others) -> Stance | None:
     """By the side that is named of what is most alike; two that are as alike agree if one does.
 
-    Two sentences of one text name two sides on purpose; but not of one finding.
+    Two sentences of one text name two sides on purpose; but not of one finding. A side that the description names, too,
+    of what is alike differs from none.
     """
     named = [side for other in others for side in other.sides if not side.denied]
-    rivals = [side for side in named if not within or _same_finding(mine, side)]
+    if within:
+        rivals = [side for side in named if _same_finding(mine, side)]
+    else:
+        said = [side for side in whole.sides if side != mine]
+        rivals = [side for side in named if side.name == mine.name or not any(_closer(side, own, mine) for own in said)]
     scored = [(_alike(mine, side), side.name) for side in rivals]
     best = max((score for score, _ in scored), default=0.0)
     if best < _ALIKE:
@@ -173,6 +190,11 @@ def _side(mine: Side, within: bool, others: Others) -> Stance | None:
     closest = {name for score, name in scored if score >= _AGREEING * best}
     agrees = mine.name in closest or "both" in closest or (mine.name == "both" and {"left", "right"} <= closest)
     return "agrees" if agrees else "differs"
+
+
+def _closer(theirs: Side, own: Side, mine: Side) -> bool:
+    """Whether another side of the description is the one that theirs is of."""
+    return theirs.name == own.name and _alike(theirs, own) > _alike(theirs, mine)
 
 
 def _same_finding(one: Side, other: Side) -> bool:
@@ -195,27 +217,38 @@ def _alike(one: Side | Amount, other: Side | Amount) -> float:
     return score * _OTHER_FINDING if all(findings) and not _meet(*findings) else score
 
 
-def _number(mine: Amount, whole: Reading, within: bool, others: Others) -> Stance | None:
-    """A number that the others do not give, where they give one of that unit that the description does not."""
+def _number(mine: Amount, said: Statement, whole: Reading, within: bool, others: Others) -> Stance | None:
+    """A number that the others do not give, where they give one of that unit, of the same thing, that differs."""
     unit = mine.quantity.unit
     theirs = [each for other in others for each in other.amounts if each.quantity.unit == unit]
+    beside = [each.quantity for each in (said if within else whole).amounts if each.quantity.unit == unit]
     if any(mine.quantity.agrees(each.quantity) for each in theirs):
         return "agrees"
     if within:
-        leaning = any(_LEANS.search(each.text) for each in others)
-        theirs = [each for each in theirs if (unit and leaning) or _alike(mine, each) >= _ALIKE]
-    elif not unit:
-        theirs = [each for each in theirs if mine.near & each.near and _alike(mine, each) >= _ALIKE]
+        if any(own.agrees(each.quantity) for own in beside for each in theirs):
+            return "agrees"  # "three of the five neutrophils"
+        leaning = unit and any(_LEANS.search(each.text) for each in (said, *others))
+        theirs = [each for each in theirs if leaning or _alike(mine, each) >= _ALIKE]
     else:
-        said = [each.quantity for each in whole.amounts if each.quantity.unit == unit]
-        theirs = [each for each in theirs if not any(each.quantity.agrees(own) for own in said)]
+        theirs = [each for each in theirs if not any(each.quantity.agrees(own) for own in beside)]
+        only = unit and len(theirs) == 1 and len(beside) == 1
+        theirs = [each for each in theirs if only or _of_one_thing(mine, each)]
     return "differs" if theirs else None
+
+
+def _of_one_thing(mine: Amount, other: Amount) -> bool:
+    """Whether two numbers may be of the same thing; where things are counted, they are named right beside both."""
+    if not mine.quantity.unit:
+        return bool(mine.near & other.near) and _alike(mine, other) >= _ALIKE
+    return _alike(mine, other) > 0
 
 
 def _denial(mine: Term, said: Statement, others: Others) -> Stance | None:
     alike = [(each, other) for other in others for each in other.terms if _names_same(mine, each)]
     if any(each.denied == mine.denied for each, _ in alike):
         return "agrees"
+    if any(each.denied != mine.denied and _names_same(mine, each) for each in said.terms):
+        return None  # the sentence says both, of two things
     return "differs" if any(_places_meet(mine, said, each, other) for each, other in alike) else None
 
 

@@ -84,12 +84,18 @@ def _behind(tokens: list[Token], start: int, words: Lexicon) -> list[Span]:
             break
         if word in (",", "or", "nor", "and"):
             follows = tokens[end + 1].word if end + 1 < len(tokens) else ""
-            if (word == "," and not listed) or (word == "and" and follows in _NEW_SUBJECT):
+            if (word == "," and not listed) or (word == "and" and _new_subject(follows, words)):
                 break
             spans.append((begin, end))
             begin = end + 1
         end += 1
     return [span for span in (*spans, (begin, end)) if span[1] > span[0]]
+
+
+def _new_subject(word: str, words: Lexicon) -> bool:
+    """Whether a word behind an "and" begins what is no longer denied: "no fracture and preserved alignment"."""
+    concept = words.concepts.get((word,))
+    return word in _NEW_SUBJECT or (concept is not None and concept.name == "normal")
 
 
 def _listed(tokens: list[Token], start: int) -> bool:

@@ -19,11 +19,13 @@ Kind = Literal[
 ]  # fmt: skip
 """What a concept is; `word` is any word that no list has."""
 
-_TOKEN = re.compile(r"x(?=\d)|[a-z]+(?:&[a-z]+)?\d*|\d+(?:[.,]\d+)*|[^\W\d_]+|[.,;:!?()\[\]%&+/'-]", re.IGNORECASE)
+_TOKEN = re.compile(
+    r"x(?=\d)|[a-z]+(?:&[a-z]+)?\d*|\d+(?:[.,]\d+)*|[^\W\d_]+|[.,;:!?()\[\]%&+/'\u00b0-]", re.IGNORECASE
+)
 _TYPED = {"\u2013": "-", "\u2014": "-", "\u2212": "-", "\u00d7": "x", "\u2019": "'", "\u00b5": "u", "\u03bc": "u"}
 _PLAIN = str.maketrans(_TYPED)
 """Dashes, the sign of times, apostrophes and micro signs as they are typed; one for one, so that places stay."""
-_SIGNS = frozenset(".,;:!?()[]%&+/'-")
+_SIGNS = frozenset(".,;:!?()[]%&+/'-\u00b0")
 _MOST_WORDS = 6
 """Tokens of the longest phrase looked for."""
 

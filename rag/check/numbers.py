@@ -16,7 +16,7 @@ _UNITS: dict[str, tuple[str, float]] = {
     "hounsfield": ("HU", 1.0),
     "day": ("days", 1.0), "week": ("days", 7.0), "month": ("days", 30.4375), "year": ("days", 365.25),
     "yr": ("days", 365.25), "hour": ("days", 1 / 24), "minute": ("days", 1 / 1440), "h": ("days", 1 / 24),
-    "x": ("times", 1.0), "fold": ("times", 1.0), "degree": ("degrees", 1.0),
+    "x": ("times", 1.0), "fold": ("times", 1.0), "degree": ("degrees", 1.0), "\u00b0": ("degrees", 1.0),
     "tesla": ("tesla", 1.0), "t": ("tesla", 1.0), "mmhg": ("mmHg", 1.0), "mg": ("g", 1e-3), "g": ("g", 1.0),
     "kg": ("g", 1e3), "bpm": ("bpm", 1.0),
 }  # fmt: skip
@@ -28,6 +28,7 @@ _WORDS = {
         "seventeen eighteen nineteen twenty".split()
     )
 } | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "single": 1, "solitary": 1, "pair": 2, "dozen": 12}
+_TENS = (20, 30, 40, 50, 60)
 _NAMED = frozenset(
     "grade stage type class level figure fig t c l s th segment zone group case phase day week slice panel".split()
 )
@@ -77,6 +78,8 @@ def quantities(tokens: list[Token]) -> Iterator[tuple[int, int, Quantity]]:
             place += 1
             continue
         start, values, end = place, [value], place
+        if _written_out(tokens, place):
+            values, end = [value + _WORDS[tokens[place + 2].word]], place + 2
         unit, end = _unit(tokens, end)
         while True:  # "3 x 2 x 1 cm", "3 to 4 cm", "3-4 cm"
             joined = _next_word(tokens, end)
@@ -128,6 +131,13 @@ def _value(tokens: list[Token], place: int) -> float | None:
     if word in _WORDS:
         return float(_WORDS[word])
     return None
+
+
+def _written_out(tokens: list[Token], place: int) -> int:
+    """Tokens of a number in two words: "twenty-four" has three; 0 for what is none."""
+    if _WORDS.get(tokens[place].word, 0) not in _TENS or place + 2 >= len(tokens) or tokens[place + 1].word != "-":
+        return 0
+    return 3 if 0 < _WORDS.get(tokens[place + 2].word, 0) < 10 else 0
 
 
 def _number(word: str) -> float | None:

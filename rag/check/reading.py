@@ -140,7 +140,7 @@ def _denied(terms: list[Term], phrases: list[tuple[int, int]]) -> list[Term]:
     denied: set[int] = set()
     for start, end in phrases:
         inside = [term for term in terms if start <= term.place < end]
-        inside = [term for term in inside if term.kind in _DENIABLE]
+        inside = [term for term in inside if term.kind in _DENIABLE or term.name == "normal"]
         found = [term for term in inside if term.kind != "anatomy"] or inside[-1:]
         denied |= {term.place for term in found}
     return [replace(term, denied=True) if term.place in denied else term for term in terms]
