@@ -12,7 +12,7 @@ from imaging import LoadedImage
 from indexer.database import VISIBLE
 from indexer.embedders import create_embedder, parse_embedder
 from indexer.errors import EmbedderMismatchError, IndexCorruptError, QueryError, RecordNotFoundError
-from indexer.manifest import Manifest, build_command, describe, read_manifest
+from indexer.manifest import Manifest, build_command, describe, hash_json, read_manifest
 from indexer.publish import SPACES
 from indexer.snapshot import Snapshot
 from indexer.types import Embedder, Evidence, Example, Kind, Passage, Query
@@ -104,8 +104,8 @@ class Index:
     @property
     def version(self) -> str:
         """The index and its exact content, for records: `data/indexes/medpix@3:1f2e3d4c`."""
-        content = {name: space.sha256 for name, space in sorted(self.manifest.spaces.items())}
-        return f"{self.path}@{self.generation}:{''.join(content.values())[:8]}"
+        content = {name: space.sha256 for name, space in self.manifest.spaces.items()}
+        return f"{self.path}@{self.generation}:{hash_json(content)[:8]}"
 
     @property
     def spaces(self) -> frozenset[str]:

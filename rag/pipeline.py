@@ -14,7 +14,7 @@ from rag.config import Settings
 from rag.errors import RequestError, TemplateError
 from rag.prompts import PromptInputs, PromptTemplate, Task
 from rag.record import Recorder
-from rag.retrieve import Found, Retriever
+from rag.retrieve import EvidenceFinder, Found
 from rag.types import Choice, Description, Failure, Prepared, PreparedRequest, Request, Speaker, Stopwatch
 from vlm.types import Generation, reads_fewer
 
@@ -23,13 +23,17 @@ class Pipeline:
     """Describes images. `retriever` is None where no evidence is wanted."""
 
     def __init__(
-        self, settings: Settings, speaker: Speaker, templates: dict[Task, PromptTemplate], retriever: Retriever | None
+        self,
+        settings: Settings,
+        speaker: Speaker,
+        templates: dict[Task, PromptTemplate],
+        retriever: EvidenceFinder | None,
     ) -> None:
         self.settings = settings
         self.speaker = speaker
         self.templates = templates
         self.retriever = retriever
-        index = None if retriever is None else f"{settings.retrieval.index}@{_content(retriever)}"
+        index = None if retriever is None else f"{settings.retrieval.index}@{retriever.version}"
         self._recorder = Recorder(settings.check, speaker, templates, index)
 
     def load(self) -> None:
@@ -157,8 +161,3 @@ def _collector_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def _content(retriever: Retriever) -> str:
-    """The index's generation and content."""
-    return retriever.index.version.rpartition("@")[2]

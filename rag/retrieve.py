@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -36,6 +36,26 @@ class Found:
     left_out: LeftOut = field(default_factory=LeftOut)
 
 
+class EvidenceFinder(Protocol):
+    """Finds the evidence of a pipeline's requests: `Retriever` in an index, others where they know of it.
+
+    `version` says what it finds it in, for the record: an index's "generation:content".
+    """
+
+    @property
+    def version(self) -> str: ...
+
+    def retrieve(
+        self, requests: Sequence[Request], images: Sequence[tuple[LoadedImage, ...]], kinds: set[str], clock: Stopwatch
+    ) -> list[Found]:
+        """Evidence of the given kinds for each request, in their order."""
+        ...
+
+    def load(self, kinds: set[str]) -> object:
+        """Loads what retrieval of these kinds of evidence needs and is not loaded yet."""
+        ...
+
+
 class Retriever:
     """Searches one index for batches of requests. Embedders are loaded when first needed."""
 
@@ -44,6 +64,11 @@ class Retriever:
         self.k = k
         self.only = only
         self._guard = Guard(index)
+
+    @property
+    def version(self) -> str:
+        """The index's generation and content."""
+        return self.index.version.rpartition("@")[2]
 
     def retrieve(
         self, requests: Sequence[Request], images: Sequence[tuple[LoadedImage, ...]], kinds: set[str], clock: Stopwatch
