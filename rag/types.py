@@ -11,6 +11,7 @@ from typing import Any
 
 from imaging import LoadedImage
 from indexer.types import Evidence, Example, Passage
+from rag.confidence import Confidence
 from rag.errors import RequestError
 from rag.prompts import Exchange, FittedPrompt, Task
 from vlm.types import Engine, GenerationParams
@@ -148,6 +149,7 @@ class Description:
     fields: Any = None
     choice: Choice | None = None
     left_out: LeftOut = LeftOut()
+    confidence: Confidence | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON values, in the order people read it."""
