@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
@@ -68,8 +69,9 @@ class Curve:
 
 
 def curves(drawn: Sequence[Curve], title: str, x_title: str, y_title: str) -> str:
-    """At most three curves over a square, told apart by their dashes; the vertical scale ends at the highest point."""
-    top = max(max(float(curve.y.max()) for curve in drawn), 0.01)
+    """At most three curves over a square, told apart by their dashes; the vertical scale ends above the highest point."""
+    highest = max(float(curve.y.max()) for curve in drawn)
+    top = math.ceil(highest * 20 + 0.2) / 20  # the next twentieth, with room below it
     whole = SIDE + 2 * EDGE
     parts = [f'<rect x="{EDGE}" y="{EDGE}" width="{SIDE}" height="{SIDE}" fill="none" stroke="#000"/>']
     for fifth in range(6):
