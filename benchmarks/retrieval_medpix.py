@@ -18,8 +18,7 @@ from typing import Any
 
 from machine import save
 
-from evaluation.content import Content
-from evaluation.retrieval import evaluate_retrieval, write
+from evaluation.retrieval import describe, judge, write
 from evaluation.sets import EvaluationSet, read_set
 from rag.config import resolve
 
@@ -28,22 +27,21 @@ KS = (1, 3, 5)
 
 
 def main() -> None:
-    images = read_set("medpix")
     results: dict[str, Any] = {}
     for index in INDEXES:
         folder = Path("runs") / f"retrieval-{index}"
         settings = resolve(retrieval__index=f"data/indexes/{index}")
-        by_fields = evaluate_retrieval(settings, images, KS, folder, tell)
+        described = describe(settings, read_set("medpix"), KS, folder, tell)
+        by_fields = judge(described)
         write(by_fields, folder)
-        by_captions = evaluate_retrieval(settings, by_caption(images), KS, folder, tell)
+        by_captions = judge(replace(described, images=by_caption(described.images)))
         results[index] = {"truth in fields": by_fields.to_json(), "truth in captions": by_captions.to_json()}
     tell(f"wrote {save('retrieval_medpix', results)}")
 
 
 def by_caption(images: EvaluationSet) -> EvaluationSet:
     """The same images with what their captions say for true."""
-    content: Content = images.content
-    cases = tuple(replace(case, truth=content.said(case.caption)) for case in images.cases)
+    cases = tuple(replace(case, truth=images.content.said(case.caption)) for case in images.cases)
     return replace(images, cases=cases, truth_from="reference captions")
 
 

@@ -69,7 +69,7 @@ class Curve:
 
 
 def curves(drawn: Sequence[Curve], title: str, x_title: str, y_title: str) -> str:
-    """At most three curves over a square, told apart by their dashes; the vertical scale ends above the highest point."""
+    """At most three curves over a square, told apart by dashes; the vertical scale ends above the highest point."""
     highest = max(float(curve.y.max()) for curve in drawn)
     top = math.ceil(highest * 20 + 0.2) / 20  # the next twentieth, with room below it
     whole = SIDE + 2 * EDGE

@@ -55,42 +55,66 @@ class Results:
         }
 
 
+@dataclass(frozen=True)
+class Described:
+    """What was said of `images` in every arm, before it is judged; `about` says by what."""
+
+    images: EvaluationSet
+    plan: Plan
+    planned: Planned
+    said: Mapping[Arm, Sequence[Said]]
+    failures: tuple[str, ...]
+    about: Mapping[str, Any]
+
+
 def evaluate_retrieval(
     settings: Settings, images: EvaluationSet, ks: Sequence[int], folder: Path, tell: Callable[[str], None]
 ) -> Results:
-    """Describes every image in every arm and compares; what was said is kept in `folder`, and found there again.
+    """`describe`, then `judge`."""
+    return judge(describe(settings, images, ks, folder, tell))
+
+
+def describe(
+    settings: Settings, images: EvaluationSet, ks: Sequence[int], folder: Path, tell: Callable[[str], None]
+) -> Described:
+    """Describes every image in every arm; what was said is kept in `folder`, and found there again.
 
     The seed of the settings draws the random evidence and the images that are swapped. Raises EvaluationError, and
     what opening the pipeline raises.
     """
     if not ks or not all(1 <= k <= MAX_K for k in ks):
         raise EvaluationError(f"--ks {','.join(map(str, ks))}: numbers of examples are from 1 to {MAX_K}")
-    seed = settings.generation.seed
     if not settings.retrieval.enabled:
         raise EvaluationError("--no-rag leaves nothing to compare: the arm `none` is among the others")
+    seed = settings.generation.seed
     describer = Describer(settings, folder / PREDICTIONS, tell)
     k = settings.retrieval.k
     plan = Plan(tuple(ks), ORDERS, k if k in ks else max(ks), describer.order)
-    planned = Chooser(settings, plan.ks, describer.pipeline.templates["caption"].kinds, seed).plan(
-        images.cases, describer.chunk
-    )
+    chooser = Chooser(settings, plan.ks, describer.pipeline.templates["caption"].kinds, seed)
+    planned = chooser.plan(images.cases, describer.chunk)
     left = replace(images, cases=tuple(case for case in images.cases if case.id in planned.chosen))
     if not left.cases:
         raise EvaluationError(f"set {images.name}: no image can be read. {next(iter(planned.failed.values()))}")
     said = {arm: describer.said(arm, left.cases, planned) for arm in plan.arms()}
     failures = [*images.failures, *planned.failed.values()]
     failures += [f"{arm.name}: {one.failed}" for arm, several in said.items() for one in several if one.failed]
-    judged = _Judged(left, plan, planned, said)
+    return Described(left, plan, planned, said, tuple(failures), _about(describer, plan, planned, seed))
+
+
+def judge(described: Described) -> Results:
+    """The figures of what was said."""
+    plan, images = described.plan, described.images
+    judged = _Judged(images, plan, described.planned, described.said)
     return Results(
-        recipe={**recipe(), **_about(describer, left, plan, planned, seed)},
-        images=left,
+        recipe={**recipe(), "set": _set(images), **described.about},
+        images=images,
         plan=plan,
         arms={arm: judged.judge.row(arm.name, measures) for arm, measures in judged.measures.items()},
         foils=tuple(judged.foils()),
         differences=tuple(judged.differences()),
         follows={arm: judged.follows(arm) for arm in (plan.arm("swapped"), plan.arm("nearest", picture="swapped"))},
-        said=said,
-        failures=tuple(failures),
+        said=described.said,
+        failures=described.failures,
     )
 
 
@@ -153,22 +177,25 @@ class _Judged:
         return self.judge.difference(f"{first.name} - {second.name}", one, other)
 
 
-def _about(describer: Describer, images: EvaluationSet, plan: Plan, planned: Planned, seed: int) -> dict[str, Any]:
-    """What the figures are of."""
-    settings, speaker = describer.settings, describer.pipeline.speaker
+def _set(images: EvaluationSet) -> dict[str, Any]:
+    """What the figures are of; `judged` counts the images of which a list's value is known."""
     modalities = [case.modality or "unknown" for case in images.cases]
-    truths = {name: sum(case.truth.get(name) is not None for case in images.cases) for name in images.lists}
+    return {
+        "name": images.name,
+        "images": len(images.cases),
+        "articles": len({case.group for case in images.cases}),
+        "modalities": {name: modalities.count(name) for name in sorted(set(modalities))},
+        "judged": {name: sum(case.truth.get(name) is not None for case in images.cases) for name in images.lists},
+        "truth": images.truth_from,
+        "content": f"{images.content.name}@{images.content.hash[:8]}",
+    }
+
+
+def _about(describer: Describer, plan: Plan, planned: Planned, seed: int) -> dict[str, Any]:
+    """What described, from what."""
+    settings, speaker = describer.settings, describer.pipeline.speaker
     dumped = settings.model_dump(mode="json")
     return {
-        "set": {
-            "name": images.name,
-            "images": len(images.cases),
-            "articles": len({case.group for case in images.cases}),
-            "modalities": {name: modalities.count(name) for name in sorted(set(modalities))},
-            "judged": truths,
-            "truth": images.truth_from,
-            "content": f"{images.content.name}@{images.content.hash[:8]}",
-        },
         "index": f"{settings.retrieval.index}@{planned.version}",
         "model": f"{speaker.engine.model}@{speaker.engine.fingerprint[:8]}",
         "adapter": speaker.engine.adapter,
