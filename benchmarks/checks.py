@@ -4,8 +4,8 @@
 
 Each set under `evidence_sets/` has 200 sentences with five evidence texts each (true, paraphrased, contradicted,
 foreign) and 200 pairs of a caption and its edit in one point (side, negation, number, modality, plane). `a`, `b` and
-`c` were looked at while the checker was written (before that, `c` was measured once: `first_run`); `d` was held out, its
-figures are of the first run on it.
+`c` were looked at while the checker was written (before that, `c` was measured once: 0.890 precision, 0.805 recall, right
+evidence cited 0.81); `d` was held out, its figures are of the first run on it.
 
 Citations: a true or paraphrased sentence is right where the evidence it was made from is among those cited; a
 contradicted one where the evidence it contradicts is not; a foreign one where nothing is cited. Conflicts: an edited

@@ -13,13 +13,13 @@ import numpy as np
 
 from benchmarks import pocket_sets, reliability
 from benchmarks import pocket_words as words
-from benchmarks.intervals import Estimate
 from benchmarks.pocket_bench import Bench, figure, reading, requests, same
 from benchmarks.pocket_house import BATCH
 from benchmarks.pocket_microscopy import WHITE_CELL, smear_crops, smear_index
 from benchmarks.pocket_radiology import closed_dev, medpix_index, radiology_index
 from benchmarks.pocket_sets import read
 from benchmarks.pocket_table import Bar, Row
+from evaluation.intervals import Estimate
 from pocket.starter import write_starter
 from rag.types import Description, Request
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import comb
@@ -9,16 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import foils, pocket_sets, rouge
+from benchmarks import foils, pocket_sets
 from benchmarks import pocket_words as words
-from benchmarks.intervals import Estimate, estimate
 from benchmarks.pocket_bench import Bench, Part, Said, figure, only, reading, same
 from benchmarks.pocket_table import Bar, Row
+from evaluation import rouge
+from evaluation.intervals import Estimate, estimate
 from pocket import scenes
 
 ORGAN = "Which part of the body does this image show?"
 MEDPIX_CAPTION = "{plane} {kind}, {location_category}. {caption}"
-CLASSES: dict[str, tuple[str, Mapping[str, str], tuple[int, ...]]] = {
+CLASSES: dict[str, tuple[str, Mapping[str, re.Pattern[str]], tuple[int, ...]]] = {
     "kind": ("CT or MR", words.MODALITIES, foils.ALL_K),
     "plane": ("plane", words.PLANES, (5,)),
     "location_category": ("location category", words.LOCATIONS, (3,)),

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.intervals import Estimate
 from benchmarks.reliability import Bin
+from evaluation.intervals import Estimate
 
 START, END = "<!-- the table of benchmarks/pocket.py -->", "<!-- end of the table -->"
 _HEAD = ("set", "figure", "n", "without", "with", "bar (without; with)", "met", "foils", "note")

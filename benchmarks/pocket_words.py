@@ -1,66 +1,24 @@
-"""What a caption or an answer says, read from it by these word lists.
+"""What a caption or an answer says, read from it by word lists: those of `configs/content/`, and some of the benchmark.
 
-`said` gives the one entry whose words a text holds: said both, or not at all, is None and counts as wrong.
+`said` gives the one value whose words a text holds: said both, or not at all, is None and counts as wrong.
 """
 
 from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
 
-MODALITIES = {
-    "CT": r"\b(?:ct|cta|ncct|nect|cect|hrct)\b|\bcomputed tomograph",
-    "MR": r"\b(?:mri?|mra|flair)\b|\bmagnetic resonance|\bt[12][ -]?w(?:eighted)?\b",
-}
-PLANES = {
-    "Axial": r"\b(?:axial|transverse|transaxial)\b",
-    "Coronal": r"\bcoronal\b",
-    "Sagittal": r"\b(?:mid|para)?-?sagittal\b",
-}
-LOCATIONS = {
-    "Head": (
-        r"\b(?:head|brain|skull|cranial|intracranial|cerebral|cerebell\w+|cerebrum|hemispheres?|basal ganglia|"
-        r"thalam\w+|pons|pontine|brainstem|corpus callosum|orbits?|orbital|eyes?|optic|sinus(?:es)?|face|facial|neck|"
-        r"sella|suprasellar|pituitary|(?:frontal|temporal|parietal|occipital) lobes?|lateral ventricles?)\b"
-    ),
-    "Thorax": (
-        r"\b(?:thorax|chest|lungs?|pulmonary|pleura\w*|mediastin\w+|heart|cardiac|pericardi\w+|aortic arch|breasts?|"
-        r"(?:upper|middle|lower) lobes?)\b|\bthoracic\b(?! (?:spine|spinal|vertebra|cord|disc))"
-    ),
-    "Abdomen": (
-        r"\b(?:abdomen|abdominal|liver|hepatic|spleen|splenic|pancrea\w+|stomach|gastric|bowel|colon|cecum|ileum|"
-        r"appendix|gallbladder|biliary|duoden\w+|mesenter\w+)\b"
-    ),
-    "Spine and Muscles": (
-        r"\b(?:spine|spinal|vertebra\w*|lumbar|sacral|sacrum|muscles?|musculoskeletal|knees?|shoulders?|hips?|ankles?|"
-        r"foot|feet|elbows?|wrists?|hands?|thighs?|legs?|arms?|limbs?|femur|femoral|tibia\w*|humer\w+|joints?|tendons?|"
-        r"ligaments?|menisc\w+)\b"
-    ),
-    "Reproductive and Urinary System": (
-        r"\b(?:reproductive|urinary|genitourinary|kidneys?|renal|ureter\w*|bladder|uterus|uterine|ovar\w+|adnexa\w*|"
-        r"prostat\w+|pelvis|pelvic|testi\w+|scrot\w+|adrenals?)\b"
-    ),
-}
-"""Parts of the body by the location category of `medpix` that they belong to."""
-LOOKS = {
-    "fluorescence": r"\bfluorescen|\bdapi\b|\bhoechst\b",
-    "histology": r"\btissue\b|\bhisto(?:logy|logical|pathology)\b|\bh&e\b|\bha?ematoxylin\b|\bimmunohisto",
-    "brightfield": r"\bbright[ -]?field\b",
-}
-ORGANS = {
-    "HEAD": r"\b(?:head|brain|skull)\b",
-    "CHEST": r"\b(?:chest|thorax|lungs?)\b",
-    "ABD": r"\b(?:abdomen|belly)\b|\babdominal\b",
-}
-CELLS = {
-    "neutrophil": r"\bneutrophil",
-    "lymphocyte": r"\blymphocyt",
-    "monocyte": r"\bmonocyt",
-    "eosinophil": r"\beosinophil",
-    "basophil": r"\bbasophil",
-}
-YES_NO = {"yes": r"^\W*yes\b", "no": r"^\W*no\b"}
+from evaluation.content import Content, patterns, said
+
+RADIOLOGY, MICROSCOPY = Content.load("radiology"), Content.load("microscopy")
+MODALITIES = {kind: RADIOLOGY.of("modality")[kind] for kind in ("CT", "MR")}
+"""The kinds of image that `medpix` has."""
+PLANES = RADIOLOGY.of("plane")
+LOCATIONS = RADIOLOGY.of("location")
+LOOKS = MICROSCOPY.of("look")
+CELLS = MICROSCOPY.of("cell")
+ORGANS = patterns({"HEAD": "head, brain, skull", "CHEST": "chest, thorax, lungs?", "ABD": "abdomen, belly, abdominal"})
+YES_NO = {"yes": re.compile(r"^\W*yes\b", re.IGNORECASE), "no": re.compile(r"^\W*no\b", re.IGNORECASE)}
 
 RED_CELLS = r"(?:red (?:blood )?cell|erythrocyte|rbc)"
 WHITE_CELLS = r"(?:white (?:blood )?cell|leu[kc]ocyte|wbc)"
@@ -74,12 +32,6 @@ _SMALL = (
 _NUMBERS = {word: number for number, word in enumerate(_SMALL)} | {"zero": 0, "a": 1, "an": 1, "single": 1}
 _ADJECTIVES = r"(?:(?!and\b|or\b|with\b|of\b|few\b)[a-z-]+ ){0,2}?"
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
-
-
-def said(text: str, words: Mapping[str, str]) -> str | None:
-    """The one entry whose words the text holds; None where it holds none or several."""
-    found = [name for name, pattern in words.items() if re.search(pattern, text, re.IGNORECASE)]
-    return found[0] if len(found) == 1 else None
 
 
 def number_said(text: str, noun: str) -> int | None:

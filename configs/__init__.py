@@ -15,7 +15,14 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 ROOT = Path(__file__).parent
-SINGULAR = {"embedders": "embedder", "indexes": "index config", "models": "model", "prompts": "prompt"}
+SINGULAR = {
+    "content": "content list",
+    "embedders": "embedder",
+    "indexes": "index config",
+    "models": "model",
+    "prompts": "prompt",
+    "sets": "set",
+}
 """The kinds of configuration there are, a folder each, and what one of them is called."""
 
 

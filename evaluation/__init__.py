@@ -1,4 +1,1 @@
-"""How good it is: metrics, A/B experiments, ratings, reports.
-
-Empty until its issue; it stands here so that the imports are held to the tower from the start.
-"""
+"""How good it is: metrics, ablations, calibration, and the pages that show them. Describes by `rag`'s one path."""

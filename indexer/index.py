@@ -133,6 +133,14 @@ class Index:
         """
         return self._read(lambda snapshot: snapshot.search(queries))
 
+    def draw(self, queries: Sequence[Query], seed: int) -> list[list[Evidence]]:
+        """For each query `k` records drawn at random in place of its nearest, ranked by their similarity like these.
+
+        A foil for `search`: what is excluded or filtered out there is here too; a query's text is not looked at. Drawn
+        by `seed` and the query's place. Raises QueryError (unknown space, wrong dimension), IndexCorruptError.
+        """
+        return self._read(lambda snapshot: snapshot.draw(queries, seed))
+
     def examples(self, ids: Sequence[str]) -> list[Example]:
         """The examples of these ids, in their order. Raises RecordNotFoundError for one that is not there."""
         found = self._read(lambda snapshot: snapshot.by_id("example", ids))

@@ -63,6 +63,30 @@ class Snapshot(RecordReader):
         held = vectors.get(np.array(list(numbers.values()), np.int64))
         return dict(zip(numbers, held, strict=True))
 
+    def draw(self, queries: Sequence[Query], seed: int) -> list[list[Evidence]]:
+        """See `Index.draw`."""
+        found = []
+        for place, query in enumerate(queries):
+            vectors = self._vectors_for(query)
+            among = self._among(SPACES[query.space], query.only)
+            excluded = self._excluded(query.space, query)
+            rows = np.sort(vectors.rows() if among is None else among)
+            drawn = np.random.default_rng([seed, place]).permutation(rows)[: query.k + len(excluded)]
+            kept = np.array([row for row in drawn.tolist() if row not in excluded][: query.k], np.int64)
+            hits = Hits(dict(zip(kept.tolist(), vectors.scores(query.vector, kept).tolist(), strict=True)))
+            found.append(hits.ranked(self.shown(sorted(hits.scores), query.only), query.k, self.beside))
+        return found
+
+    def _vectors_for(self, query: Query) -> VectorFile:
+        """The vectors of a query's space. Raises QueryError where they have another dimension than its vector."""
+        vectors = self.vectors(query.space)
+        if query.vector.shape != (vectors.dim,):
+            raise QueryError(
+                f"index {self.path}: space {query.space!r} holds {vectors.dim}-d vectors, the query's is "
+                f"{query.vector.shape}. Embed it by the index's own embedder"
+            )
+        return vectors
+
     def _read(self, space: str) -> VectorFile:
         described = self.manifest.spaces.get(space)
         if described is None:
@@ -90,13 +114,7 @@ class Snapshot(RecordReader):
 
         For a query with text a deeper pool, and as many by words.
         """
-        vectors = self.vectors(space)
-        for query in queries:
-            if query.vector.shape != (vectors.dim,):
-                raise QueryError(
-                    f"index {self.path}: space {space!r} holds {vectors.dim}-d vectors, the query's is "
-                    f"{query.vector.shape}. Embed it by the index's own embedder"
-                )
+        vectors = [self._vectors_for(query) for query in queries][-1]
         among = self._among(SPACES[space], only)
         excluded = [self._excluded(space, query) for query in queries]
         pools = [max(_POOL, query.k) if query.text and query.k > 0 else query.k for query in queries]

@@ -352,3 +352,20 @@ assert not heavy, heavy
 """
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root, timeout=60)
+
+
+def test_records_drawn_at_random_are_none_that_are_excluded(built: Path) -> None:
+    with open_index(built) as index:
+        vector = unit_vector("query")
+        left = Query("images", vector, 100, exclude_articles=frozenset({"c0"}), exclude_ids=frozenset({"r5"}))
+        (everything,) = index.draw([left], seed=0)
+        scores = {found.id: found.score for found in index.search([left])[0]}
+        assert {found.id: found.score for found in everything} == scores
+        few = [Query("images", vector, 3, exclude_articles=frozenset({"c0"}))] * 30
+        drawn = [[found.id for found in several] for several in index.draw(few, seed=0)]
+        assert drawn == [[found.id for found in several] for several in index.draw(few, seed=0)]
+        assert drawn != [[found.id for found in several] for several in index.draw(few, seed=1)]
+        assert {len(ids) for ids in drawn} == {3}
+        assert len({id_ for ids in drawn for id_ in ids}) > 20
+        with pytest.raises(QueryError, match="index"):
+            index.draw([Query("images", vector[:2], 1)], seed=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,9 +57,7 @@ def estimate(
 def draws(groups: Sequence[Hashable], count: int = DRAWS, seed: int = SEED) -> Numbers:
     """How often each row is drawn: `(count, rows)`, the same for all rows of one group."""
     order = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    rng = np.random.default_rng(seed)
-    often = rng.multinomial(len(order), np.full(len(order), 1 / len(order)), size=count)
-    return often[:, [order[group] for group in groups]].astype(np.float64)
+    return _often(len(order), count, seed)[:, [order[group] for group in groups]]
 
 
 def mean(values: Numbers, classes: Sequence[Hashable], weights: Numbers) -> Numbers:
@@ -70,3 +69,10 @@ def mean(values: Numbers, classes: Sequence[Hashable], weights: Numbers) -> Numb
         with np.errstate(invalid="ignore"):
             means.append(weights[:, mine] @ values[mine] / total)
     return np.asarray(np.nanmean(np.stack(means), axis=0))
+
+
+@lru_cache(maxsize=4)
+def _often(groups: int, count: int, seed: int) -> Numbers:
+    """How often each of so many groups is drawn, `(count, groups)`."""
+    drawn = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=count)
+    return drawn.astype(np.float64)

@@ -1,0 +1,15 @@
+"""What can go wrong when something is measured."""
+
+from __future__ import annotations
+
+
+class EvaluationError(Exception):
+    """Base of this room's errors. Each is one line: what, where, what to do."""
+
+
+class SetError(EvaluationError):
+    """A set of images that cannot be measured on as it is."""
+
+
+class CalibrationError(EvaluationError):
+    """Descriptions from which no calibration can be made."""
