@@ -66,7 +66,7 @@ def caution(uses: Sequence[LicenseUse]) -> str | None:
     showing = [said for use in uses if use.shown and not use.cited and (said := _heed(use))]
     parts = [
         f"{what} evidence {', '.join(said)}"
-        for what, said in (("rests on", resting), ("was written with a view of", showing))
+        for what, said in (("rests on", resting), ("its prompt held", showing))
         if said
     ]
     return "; ".join(parts) or None

@@ -41,14 +41,13 @@ def test_every_licence_is_listed_with_what_is_cited_first() -> None:
     ("licenses", "cited", "told"),
     [
         (["CC BY-NC 4.0"], {1}, "rests on evidence under CC BY-NC 4.0: not for commercial use"),
-        (["CC BY-NC 4.0"], set(), "was written with a view of evidence under CC BY-NC 4.0: not for commercial use"),
+        (["CC BY-NC 4.0"], set(), "its prompt held evidence under CC BY-NC 4.0: not for commercial use"),
         (["CC BY-NC-SA"], {1}, "rests on evidence under CC BY-NC-SA: not for commercial use and to be shared alike"),
         (["not stated"], {1}, "rests on evidence under no known licence (not stated)"),
         (
             ["CC BY-SA 4.0", None],
             {1},
-            "rests on evidence under CC BY-SA 4.0: to be shared alike; was written with a view of evidence under no "
-            "known licence",
+            "rests on evidence under CC BY-SA 4.0: to be shared alike; its prompt held evidence under no known licence",
         ),
         (["CC BY 4.0", "CC0", "MIT"], {1, 2}, None),
         ([], set(), None),
