@@ -206,7 +206,7 @@ def _alike(one: Side | Amount, other: Side | Amount) -> float:
     mine, theirs = one.near | one.about, other.near | other.about
     if not mine or not theirs:
         return 0.0
-    if one.near and other.near and not one.near & theirs and not other.near & mine:
+    if one.near and other.near and not _named_by(one.near, theirs) and not _named_by(other.near, mine):
         return 0.0
     weights = {name: 1.0 + (name in one.near) + (name in other.near) for name in mine | theirs}
     shared = {name for name in mine if name in _wide(theirs)} | {name for name in theirs if name in _wide(mine)}
@@ -215,6 +215,12 @@ def _alike(one: Side | Amount, other: Side | Amount) -> float:
     )
     findings = [_of_kind(names, ("finding",)) for names in (mine, theirs)]
     return score * _OTHER_FINDING if all(findings) and not _meet(*findings) else score
+
+
+def _named_by(near: frozenset[str], names: frozenset[str]) -> bool:
+    """Whether names hold one of those near a place, or of its findings one that is the narrower or the broader."""
+    findings = [_of_kind(each, ("finding", "cell")) for each in (near, names)]
+    return bool(near & names) or _meet(*findings)
 
 
 def _number(mine: Amount, said: Statement, whole: Reading, within: bool, others: Others) -> Stance | None:
@@ -239,7 +245,8 @@ def _number(mine: Amount, said: Statement, whole: Reading, within: bool, others:
 def _of_one_thing(mine: Amount, other: Amount) -> bool:
     """Whether two numbers may be of the same thing; where things are counted, they are named right beside both."""
     if not mine.quantity.unit:
-        return bool(mine.near & other.near) and _alike(mine, other) >= _ALIKE
+        apart = mine.near and other.near and not mine.near & other.near
+        return not apart and _alike(mine, other) >= _ALIKE
     return _alike(mine, other) > 0
 
 
@@ -247,9 +254,15 @@ def _denial(mine: Term, said: Statement, others: Others) -> Stance | None:
     alike = [(each, other) for other in others for each in other.terms if _names_same(mine, each)]
     if any(each.denied == mine.denied for each, _ in alike):
         return "agrees"
+    alike = [(each, other) for each, other in alike if not _in_order(each, other)]
     if any(each.denied != mine.denied and _names_same(mine, each) for each in said.terms):
         return None  # the sentence says both, of two things
     return "differs" if any(_places_meet(mine, said, each, other) for each, other in alike) else None
+
+
+def _in_order(term: Term, statement: Statement) -> bool:
+    """Whether a term is said to be as it should be: "the signal of the cord is normal" affirms no change of it."""
+    return not term.denied and any(t.name == "normal" and t.clause == term.clause for t in statement.terms)
 
 
 def _names_same(one: Term, other: Term) -> bool:

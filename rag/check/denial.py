@@ -126,9 +126,9 @@ def _before(tokens: list[Token], cue: int, words: Lexicon) -> list[Span]:
                 spans.append((begin, place))
             begin, ended = place + 1, False
         elif word in _ENDS and not ended:
-            if place > begin:
+            if any(token.word not in _ABSORBED for token in tokens[begin:place]):
                 spans.append((begin, place))
                 ended = True
-            else:
+            else:  # "signs of strain are absent"
                 begin = place + 1
     return spans

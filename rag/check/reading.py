@@ -19,7 +19,8 @@ _NEAR = 4
 _DENIABLE: tuple[Kind, ...] = ("anatomy", "finding", "cell", "word", "stain")
 _BOUNDS = frozenset(
     "in of on at with within from to into and or but by for is are was were has have show along around near behind "
-    "over under between through involving extending causing measuring than while whereas although".split()
+    "over under between through involving extending causing measuring than while whereas although push displace "
+    "compress invade extend cause obstruct occupy drain separate widen contain reach".split()
 )
 
 
@@ -196,7 +197,11 @@ class _Around:
 
     def denied(self, place: int, marks: Sequence[int]) -> bool:
         """Whether what is said there is that something is not there, or that nothing is out of the ordinary."""
-        return any(term.denied or term.name == "normal" for term in self._closest(place, marks))
+        here = self._closest(place, marks)
+        if any(term.denied or term.name == "normal" for term in here):
+            return True
+        clause = [term for term in self._terms if term.clause == self._clauses[place]]
+        return any(term.name == "normal" for term in clause) and not any(term.kind == "finding" for term in here)
 
     def _closest(self, place: int, marks: Sequence[int]) -> list[Term]:
         clause = self._clauses[place]
