@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import CheckError
+from vlm.quiet import quiet
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -78,8 +79,9 @@ class CrossEncoder:
             where = {"revision": hub["commit"]}
         source = hub["repository"] if hub else self.name
         try:
-            tokenizer = AutoTokenizer.from_pretrained(source, **where)
-            model = AutoModelForSequenceClassification.from_pretrained(source, use_safetensors=True, **where)
+            with quiet():
+                tokenizer = AutoTokenizer.from_pretrained(source, **where)
+                model = AutoModelForSequenceClassification.from_pretrained(source, use_safetensors=True, **where)
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:300]
             raise CheckError(f"{self._setting} {self.name}: cannot be loaded: {reason}") from error

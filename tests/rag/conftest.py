@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from imaging import LoadedImage
-from indexer.types import Embedder, Vectors
+from indexer.types import Embedder, Evidence, Example, Vectors
 from pocket.starter import write_demo
 from rag import Pipeline, open_pipeline
 from rag.config import resolve
@@ -38,6 +38,13 @@ def open_with() -> Callable[..., Pipeline]:
 @pytest.fixture(scope="session")
 def pipeline(open_with: Callable[..., Pipeline]) -> Pipeline:
     return open_with("prompt.template=few_shot_passages")
+
+
+def numbered(*texts: str) -> list[Evidence]:
+    """Captions as evidence in a prompt, the nearest first."""
+    return [
+        Evidence(Example(f"e{n}", text, "test"), score=0.5, rank=n, number=n) for n, text in enumerate(texts, start=1)
+    ]
 
 
 class CountingEngine:

@@ -2,15 +2,10 @@
 
 import pytest
 
-from indexer.types import Evidence, Example, Passage
+from indexer.types import Evidence, Passage
 from rag.check import Checker, split_sentences
 from rag.types import Sentence
-
-
-def numbered(*texts: str) -> list[Evidence]:
-    return [
-        Evidence(Example(f"e{n}", text, "test"), score=0.5, rank=n, number=n) for n, text in enumerate(texts, start=1)
-    ]
+from tests.rag.conftest import numbered
 
 
 def cite(text: str, evidence: list[Evidence], threshold: float = 0.6) -> tuple[Sentence, ...]:

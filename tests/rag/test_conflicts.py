@@ -2,17 +2,13 @@
 
 import pytest
 
-from indexer.types import Evidence, Example
 from rag.check import Checker
 from rag.types import Conflict
+from tests.rag.conftest import numbered
 
 
 def conflicts(text: str, *evidence: str) -> tuple[Conflict, ...]:
-    items = [
-        Evidence(Example(f"e{n}", each, "test"), score=0.5, rank=n, number=n)
-        for n, each in enumerate(evidence, start=1)
-    ]
-    return Checker(0.6).check(text, items).conflicts
+    return Checker(0.6).check(text, numbered(*evidence)).conflicts
 
 
 @pytest.mark.parametrize(
