@@ -94,6 +94,7 @@ class Record(_Recorded):
     asked_schema: dict[str, Any] | None = Field(None, alias="schema")
     caption: str = ""
     answer: str = ""
+    withheld: str | None = None
     fields: Any = None
     label_probabilities: dict[str, float] = {}
     evidence: tuple[RecordedEvidence, ...]
@@ -122,7 +123,9 @@ class Record(_Recorded):
 
     @property
     def text(self) -> str:
-        """What was said: the caption, the answer, or the fields as JSON."""
+        """What was written: the caption, the answer, or the fields as JSON; withheld or not."""
+        if self.withheld is not None:
+            return self.withheld
         if self.task == "extract":
             return json.dumps(self.fields, ensure_ascii=False, sort_keys=True)
         return self.caption or self.answer
