@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+import configs
 from imaging import LoadedImage
 from indexer.database import VISIBLE
-from indexer.embedders import create_embedder, parse_embedder
+from indexer.embedders import create_embedder, parse_embedder, read_embedder
+from indexer.embedders.config import OpenClipConfig
 from indexer.errors import EmbedderMismatchError, IndexCorruptError, QueryError, RecordNotFoundError
-from indexer.manifest import Manifest, build_command, describe, read_manifest
+from indexer.manifest import Manifest, Space, build_command, describe, read_manifest
 from indexer.publish import SPACES
+from indexer.records import Column
 from indexer.snapshot import Snapshot
 from indexer.types import Embedder, Evidence, Example, Kind, Passage, Query
 
@@ -145,6 +148,30 @@ class Index:
         """The examples that are one of these images: the same file, or the same perceptual hash. By id."""
         return self._read(lambda snapshot: snapshot.copies_of(images))
 
+    def near_hashes(self, images: Sequence[LoadedImage], radius: int, most: int) -> list[list[Example]]:
+        """For each image the `most` examples whose perceptual hashes differ from its own in the fewest bits.
+
+        At most `radius` of 64, the nearest first. All hashes are read into memory at the first use.
+        """
+        return self._read(lambda snapshot: snapshot.near_hashes(images, radius, most))
+
+    def rows_with(self, column: Column, values: Collection[str]) -> set[int]:
+        """The numbers of all records, examples and passages, that have one of these values in a column."""
+        return self._read(lambda snapshot: snapshot.rows_with(column, values))
+
+    def near_duplicate(self, space: str) -> float | None:
+        """The cosine from which on two vectors of a space are near-duplicates, where its embedder has such a figure.
+
+        It is the one in `configs/embedders/` as it is now, and the index's own where there is no such file. Raises
+        QueryError for an unknown space, configs.ConfigError where the file cannot be understood.
+        """
+        described = self._described(space).embedder
+        if (configs.ROOT / "embedders" / f"{described.name}.yaml").is_file():
+            config = read_embedder(described.name)[1]
+        else:
+            config = parse_embedder(described.config, f"index {self.path}")
+        return config.near_duplicate if isinstance(config, OpenClipConfig) else None
+
     def embedder_for(self, space: str) -> Embedder:
         """The embedder whose vectors a space holds, the same object each time.
 
@@ -218,10 +245,14 @@ class Index:
                 self._snapshot = Snapshot(self.path, manifest)
                 self._embedders.clear()
 
-    def _checked_embedder(self, space: str) -> Embedder:
+    def _described(self, space: str) -> Space:
         described = self.manifest.spaces.get(space)
         if described is None:
             raise QueryError(f"index {self.path} has no space {space!r}; it has {', '.join(self.manifest.spaces)}")
+        return described
+
+    def _checked_embedder(self, space: str) -> Embedder:
+        described = self._described(space)
         built = described.embedder
         embedder = create_embedder(built.name, parse_embedder(built.config, f"index {self.path}"))
         if embedder.fingerprint != built.fingerprint:

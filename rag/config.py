@@ -51,6 +51,18 @@ class EvidenceFilter(StrictModel):
         )
 
 
+class GuardSettings(StrictModel):
+    """Whether what would give a request's own answer away is kept out of its evidence, and what is looked for.
+
+    `look_alikes` are pictures that pixels show to be copies, `near_vectors` those whose cosine similarity is at or
+    above what the embedder's configuration calls near-duplicate.
+    """
+
+    enabled: bool
+    look_alikes: bool
+    near_vectors: bool
+
+
 class RetrievalSettings(StrictModel):
     """Where evidence comes from, how many examples and passages there are of it, and what it may be."""
 
@@ -58,6 +70,7 @@ class RetrievalSettings(StrictModel):
     index: str
     k: Annotated[int, Field(ge=1, le=50)]
     only: EvidenceFilter
+    guard: GuardSettings
 
 
 class PromptSettings(StrictModel):

@@ -94,4 +94,4 @@ def _check_example_images(settings: Settings, engine: Engine) -> None:
 
 def _retriever(settings: Settings, tell: Tell) -> Retriever:
     asked = settings.retrieval
-    return Retriever(open_index(index_folder(asked.index, tell)), asked.k, asked.only.filter())
+    return Retriever(open_index(index_folder(asked.index, tell)), asked.k, asked.guard, asked.only.filter())

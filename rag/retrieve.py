@@ -17,6 +17,7 @@ from imaging import LoadedImage, load
 from indexer import Index, open_index
 from indexer.fusion import reciprocal_ranks
 from indexer.types import Evidence, Filter, Query, Vectors
+from rag.config import GuardSettings
 from rag.guard import Guard, Left
 from rag.types import LeftOut, Request, Stopwatch
 
@@ -39,11 +40,11 @@ class Found:
 class Retriever:
     """Searches one index for batches of requests. Embedders are loaded when first needed."""
 
-    def __init__(self, index: Index, k: int, only: Filter = NO_FILTER) -> None:
+    def __init__(self, index: Index, k: int, guard: GuardSettings, only: Filter = NO_FILTER) -> None:
         self.index = index
         self.k = k
         self.only = only
-        self._guard = Guard(index)
+        self._guard = Guard(index, guard)
 
     def retrieve(
         self, requests: Sequence[Request], images: Sequence[tuple[LoadedImage, ...]], kinds: set[str], clock: Stopwatch
