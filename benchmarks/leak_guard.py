@@ -46,8 +46,20 @@ from rag.types import Request
 
 IMAGES, HALF = 200, 100
 BATCH = 8
-EYE: dict[str, str] = {}
-"""What a person saw in the pictures of an alarm, "asked found"."""
+EYE = {
+    "MPX1135_synpic16706 MPX1683_synpic16676": "same patient in two cases, the same or the next slice",
+    "MPX2518_synpic39510 MPX1601_synpic39465": "same patient in two cases, the next slice",
+    "MPX2518_synpic39510 MPX1601_synpic39466": "same patient in two cases, the next slice, after contrast",
+    "MPX2518_synpic39511 MPX1601_synpic39466": "same picture in two cases, cropped and larger",
+    "MPX2518_synpic39512 MPX1601_synpic39460": "same picture in two cases, cropped and larger",
+    "synpic24220 MPX1792_synpic24221": "same picture in two archives, the adrenals outlined in one",
+    "synpic43609 MPX2292_synpic43610": "same patient in two archives, the next slice",
+    "BloodImage_00037 BloodImage_00038": "same field of the smear, moved and out of focus",
+    "BloodImage_00229 BloodImage_00258": "same field of the smear, moved",
+    "BloodImage_00230 BloodImage_00257": "same field of the smear, moved",
+    "BloodImage_00277 BloodImage_00204": "same field of the smear, moved",
+}
+"""What was seen in the two pictures of an alarm, "asked found"; an alarm is right where that begins with "same"."""
 
 
 def main() -> None:
@@ -134,26 +146,32 @@ def same_article(folder: Path, index: Index) -> dict[str, Any]:
 def false_alarms(data: Path, medpix: Index, bccd: Index) -> dict[str, Any]:
     """Of each set, images that the index does not hold."""
     with tempfile.TemporaryDirectory() as temporary:
-        nuclei = open_index(nuclei_index(data / "dsb2018", Path(temporary)))
+        nuclei = open_index(index_of(data / "dsb2018", "records.jsonl", Path(temporary) / "nuclei"))
+        radiology = open_index(index_of(data / "vqa_rad", "qa.jsonl", Path(temporary) / "radiology"))
         return {
             "medpix dev, medpix train": alarms(data / "medpix", medpix),
             "vqa_rad, medpix train": alarms(data / "vqa_rad", medpix, "qa.jsonl", split=None),
+            "vqa_rad dev, vqa_rad train": alarms(data / "vqa_rad", radiology, "qa.jsonl"),
             "bccd dev and test, bccd train": alarms(data / "bccd", bccd),
             "dsb2018 dev, dsb2018 train": alarms(data / "dsb2018", nuclei),
         }
 
 
-def nuclei_index(folder: Path, out: Path) -> Path:
+def index_of(folder: Path, file: str, out: Path) -> Path:
+    """An index of the images of a set's train split, each once, with a caption that says nothing."""
+    out.mkdir()
+    paths = dict.fromkeys(r["image"] for r in read(folder, file) if r["split"] == "train")
+    lines = [json.dumps({"id": Path(path).stem, "image": str(folder.resolve() / path)}) for path in paths]
+    (out / "records.jsonl").write_text("\n".join(lines), encoding="utf-8")
     source = {
         "kind": "folder",
-        "path": str(folder),
+        "path": str(out),
         "records": "records.jsonl",
         "fields": {"id": "id", "image": "image"},
-        "caption_template": "{look} image of nuclei.",
-        "where": {"split": "train"},
+        "caption_template": "An image.",
     }
-    build_index(IndexConfig.model_validate({"out": str(out / "ix"), "sources": [source]}), progress=False)
-    return out / "ix"
+    build_index(IndexConfig.model_validate({"out": str(out / "index"), "sources": [source]}), progress=False)
+    return out / "index"
 
 
 def alarms(folder: Path, index: Index, file: str = "records.jsonl", split: str | None = "train") -> dict[str, Any]:

@@ -13,7 +13,8 @@ from imaging.contrast import Floats, detail, inside_frame, local_contrast
 
 _DAMPING = np.array([0, 0.3, 0.3, 0.3, 0, 0])
 _POINTS = 1500
-_STILL = 3e-4
+_STILL, _LOST = 3e-4, 0.5
+"""A step so small is the last one; one so large leads nowhere."""
 _BLOCK = 12
 _COVERED = 0.6
 _TEXTURE = 3.0
@@ -57,12 +58,15 @@ class Aligner:
             step = np.linalg.solve(
                 curvature + np.diag(diagonal * _DAMPING + 1e-6 * diagonal.sum() + 1e-9), weighted @ error
             )
+            largest = float(np.abs(step).max())
+            if not largest < _LOST:
+                break
             enlarge, stretch, turn, shear, right, down = step
             change = np.array(
                 [[1 + enlarge + stretch, shear - turn, right], [shear + turn, 1 + enlarge - stretch, down], [0, 0, 1]]
             )
             matrix = (np.vstack([matrix, [0, 0, 1]]) @ np.linalg.inv(change))[:2].astype(np.float32)
-            if np.abs(step).max() < _STILL:
+            if largest < _STILL:
                 break
         return matrix
 

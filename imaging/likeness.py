@@ -17,12 +17,12 @@ from imaging.alignment import Aligner, Judge
 from imaging.contrast import Floats, detail, fitted, grey, local_contrast
 from imaging.placement import SIDE, Placement, Template
 
-COPY = 0.45
+COPY = 0.48
 """From this likeness on a picture is taken for a copy."""
 PLACED = 0.52
 """Pictures that agree less than this in their best rough placement are looked at no further."""
 
-_ROUGH, _EXACT, _TEMPLATE = 64, 96, 64
+_ROUGH, _EXACT, _TEMPLATE = 64, 128, 64
 _PLACES = 3
 _IN_VAIN = 2
 _RADIUS = 3
@@ -32,8 +32,9 @@ class Sought:
     """A picture that copies are looked for of."""
 
     def __init__(self, picture: Image.Image) -> None:
-        small = picture.resize(fitted(picture.size, 2 * _EXACT), Image.Resampling.BOX, reducing_gap=1.0)
-        self._picture = small.convert("L")
+        if max(picture.size) > 2 * _EXACT:
+            picture = picture.resize(fitted(picture.size, 2 * _EXACT), Image.Resampling.BOX, reducing_gap=1.0)
+        self._picture = picture.convert("L")
 
     def likeness(self, thumbnails: Sequence[bytes]) -> list[float]:
         """How alike each picture (JPEG bytes) is, 0 to 1; 0 for those that are clearly another.
@@ -52,7 +53,7 @@ class Sought:
 
     def _closest(self, thumbnail: bytes, places: Sequence[Placement]) -> float:
         """The likeness in the best of these places, or in the first that shows a copy."""
-        other = _decoded(thumbnail, 2)
+        other = _decoded(thumbnail, _EXACT)
         rough = local_contrast(grey(other, *fitted(other.size, _ROUGH)), _RADIUS)
         values = grey(other, *fitted(other.size, _EXACT))
         exact, fine = local_contrast(values, _RADIUS), detail(values, _RADIUS)
@@ -85,9 +86,10 @@ class Sought:
         return grey(self._picture, *fitted(self._picture.size, side))
 
 
-def _decoded(data: bytes, divisor: int) -> Image.Image:
-    """A JPEG in grey at about a fraction of its size, as quickly as decoding allows."""
+def _decoded(data: bytes, side: int) -> Image.Image:
+    """A JPEG in grey, longest side `side` pixels or somewhat more where it has so many: quicker than all of it."""
     picture = Image.open(io.BytesIO(data))
+    divisor = max(1, max(picture.size) // side)
     picture.draft("L", (max(1, picture.width // divisor), max(1, picture.height // divisor)))
     return picture.convert("L")
 
@@ -95,5 +97,5 @@ def _decoded(data: bytes, divisor: int) -> Image.Image:
 @lru_cache(maxsize=4096)
 def _small(data: bytes) -> Image.Image:
     """A thumbnail as rough placement takes it."""
-    picture = _decoded(data, 4)
-    return picture if max(picture.size) == SIDE else picture.resize(fitted(picture.size, SIDE), Image.Resampling.BOX)
+    picture = _decoded(data, SIDE)
+    return picture.resize(fitted(picture.size, SIDE), Image.Resampling.BOX)

@@ -148,6 +148,10 @@ class Index:
         """The examples that are one of these images: the same file, or the same perceptual hash. By id."""
         return self._read(lambda snapshot: snapshot.copies_of(images))
 
+    def same_files(self, sha256: Collection[str]) -> list[Example]:
+        """The examples whose image files have one of these hashes."""
+        return self._read(lambda snapshot: snapshot.same_files(sha256))
+
     def near_hashes(self, images: Sequence[LoadedImage], radius: int, most: int) -> list[list[Example]]:
         """For each image the `most` examples whose perceptual hashes differ from its own in the fewest bits.
 

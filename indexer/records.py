@@ -102,16 +102,19 @@ class RecordReader:
 
     def copies_of(self, images: Sequence[LoadedImage]) -> list[Example]:
         """See `Index.copies_of`."""
-        copies: dict[str, Example] = {}
-        for column, values in {
-            "image_sha256": {image.sha256 for image in images},
-            "phash": {image.phash for image in images},
-        }.items():
-            marks, named = marks_of("v", sorted(values - {""}))
-            sql = f"SELECT {COLUMNS} FROM records WHERE {among(column, marks)} AND +kind = 'example' AND {VISIBLE}"  # noqa: S608
-            found = (from_columns(row) for row in self.select(sql, named))
-            copies.update({record.id: record for record in found if isinstance(record, Example)})
+        files = self.same_files([image.sha256 for image in images])
+        copies = {record.id: record for record in (*files, *self._examples("phash", [i.phash for i in images]))}
         return [copies[id_] for id_ in sorted(copies)]
+
+    def same_files(self, sha256: Collection[str]) -> list[Example]:
+        """See `Index.same_files`."""
+        return self._examples("image_sha256", sha256)
+
+    def _examples(self, column: str, values: Collection[str]) -> list[Example]:
+        marks, named = marks_of("v", sorted(set(values) - {""}))
+        sql = f"SELECT {COLUMNS} FROM records WHERE {among(column, marks)} AND +kind = 'example' AND {VISIBLE}"  # noqa: S608
+        found = (from_columns(row) for row in self.select(sql, named))
+        return [record for record in found if isinstance(record, Example)]
 
     def near_hashes(self, images: Sequence[LoadedImage], radius: int, most: int) -> list[list[Example]]:
         """See `Index.near_hashes`."""

@@ -66,11 +66,22 @@ class _Case:
 
     @property
     def articles(self) -> frozenset[str]:
-        return frozenset({self.request.article, *(e.article for e in self.copies.values())} - {None, ""})  # type: ignore[arg-type]
+        named = (self.request.article, *(e.article for e in self.copies.values()))
+        return frozenset(article for article in named if article)
 
     def holds(self, example: Example) -> bool:
         """Whether an example is left out already."""
         return example.id in self.ids or example.image_sha256 in self.sha256 or example.article in self.articles
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """One image of a request, what is near it by its perceptual hash, and its vector `(dim,)` if there is one."""
+
+    case: _Case
+    sought: Sought
+    near: Sequence[Example]
+    vector: Vectors | None
 
 
 class Guard:
@@ -111,44 +122,45 @@ class Guard:
         """Looks at what is nearest to each image; where that is a copy, at what is nearest without it."""
         if not (self._settings.look_alikes or self._settings.near_vectors):
             return
-        sought = [
-            (case, Sought(image.picture), image, None if several is None else several[place])
-            for case, several in zip(cases, vectors, strict=True)
-            for place, image in enumerate(case.images)
+        images = [image for case in cases for image in case.images]
+        owners = [case for case in cases for _ in case.images]
+        rows = [row for case, several in zip(cases, vectors, strict=True) for row in _rows(case, several)]
+        near = self._index.near_hashes(images, HASH_RADIUS, NEAR_HASHES)
+        open_ = [
+            _Picture(case, Sought(image.picture), by_hash, row)
+            for case, image, by_hash, row in zip(owners, images, near, rows, strict=True)
         ]
-        hashed = self._index.near_hashes([image for _, _, image, _ in sought], HASH_RADIUS, NEAR_HASHES)
-        open_ = list(zip(sought, hashed, strict=True))
         for _ in range(ROUNDS):
-            queries = [self._query(case, vector) for (case, _, _, vector), _ in open_ if vector is not None]
+            queries = [self._query(one.case, one.vector) for one in open_ if one.vector is not None]
             nearest = iter(self._index.search(queries))
-            going_on = []
-            for (case, picture, image, vector), by_hash in open_:
-                by_vector = [] if vector is None else next(nearest)
-                if self._add_some(case, picture, by_vector, by_hash):
-                    going_on.append(((case, picture, image, vector), by_hash))
-            open_ = going_on
+            hits = [[] if one.vector is None else next(nearest) for one in open_]
+            open_ = [one for one, found in zip(open_, hits, strict=True) if self._add_some(one, found)]
             if not open_:
                 break
 
     def _query(self, case: _Case, vector: Vectors) -> Query:
         return Query(IMAGES, vector, NEAREST, case.ids, case.sha256, case.articles)
 
-    def _add_some(
-        self, case: _Case, picture: Sought, by_vector: Sequence[Evidence], by_hash: Sequence[Example]
-    ) -> bool:
-        """Adds the copies among these; whether there were any."""
-        floor = by_vector[0].score - BEHIND if by_vector else 0.0
-        near = [e for hit in by_vector if hit.score >= floor for e in _examples(hit)]
-        asked = {e.id: e for e in (*near, *by_hash) if e.thumbnail and not case.holds(e)}
-        before = len(case.copies)
-        if self._settings.look_alikes:
-            likeness = picture.likeness([e.thumbnail for e in asked.values()])
-            case.look_alike |= {e.id: e for e, like in zip(asked.values(), likeness, strict=True) if like >= COPY}
-        limit = self._index.near_duplicate(IMAGES) if self._settings.near_vectors and by_vector else None
-        if limit is not None:
-            close = (e for hit in by_vector if hit.score >= limit for e in _examples(hit))
-            case.near_vector |= {e.id: e for e in close if e.id not in case.look_alike}
-        return len(case.copies) > before
+    def _add_some(self, one: _Picture, hits: Sequence[Evidence]) -> bool:
+        """Adds the copies among what is near a picture; whether there were any."""
+        case = one.case
+        alike = self._alike(one, hits) if self._settings.look_alikes else {}
+        limit = self._index.near_duplicate(IMAGES) if self._settings.near_vectors and hits else None
+        close = (e for hit in hits if limit is not None and hit.score >= limit for e in _examples(hit))
+        near_vector = {e.id: e for e in close if e.id not in alike and not case.holds(e)}
+        for found, kind in ((alike, case.look_alike), (near_vector, case.near_vector)):
+            # The same file may stand in the index under other articles, too.
+            files = self._index.same_files({e.image_sha256 for e in found.values()}) if found else []
+            kind |= found | {e.id: e for e in files}
+        return bool(alike or near_vector)
+
+    def _alike(self, one: _Picture, hits: Sequence[Evidence]) -> dict[str, Example]:
+        """What looks like a copy, of the nearest by vector and by hash, by id."""
+        floor = hits[0].score - BEHIND if hits else 0.0
+        nearest = (e for hit in hits if hit.score >= floor for e in _examples(hit))
+        asked = {e.id: e for e in (*nearest, *one.near) if e.thumbnail and not one.case.holds(e)}
+        likeness = one.sought.likeness([e.thumbnail for e in asked.values()])
+        return {e.id: e for e, like in zip(asked.values(), likeness, strict=True) if like >= COPY}
 
     def _left(self, case: _Case) -> Left:
         return Left(
@@ -177,6 +189,11 @@ class Guard:
     def _rows_of(self, copies: Iterable[Example]) -> set[int]:
         """The records of these images: each file may have several."""
         return self._index.rows_with("image_sha256", [example.image_sha256 for example in copies])
+
+
+def _rows(case: _Case, vectors: Vectors | None) -> list[Vectors | None]:
+    """The vector of each image of a request."""
+    return [None for _ in case.images] if vectors is None else list(vectors)
 
 
 def _examples(hit: Evidence) -> list[Example]:
