@@ -206,7 +206,7 @@ def passed_on(picture: Image.Image, chance: random.Random) -> Image.Image:
     return picture
 
 
-SEEN: dict[str, Change] = {
+NAMED: dict[str, Change] = {
     "rescaled_0.5": rescaled(0.5),
     "rescaled_1.7": rescaled(1.7),
     "recompressed_q40": recompressed(40),
@@ -215,6 +215,10 @@ SEEN: dict[str, Change] = {
     "padded": padded,
     "relit": relit,
     "combined": combined,
+}
+"""The kinds that the guard is held to."""
+
+SEEN: dict[str, Change] = {
     "recompressed_q20": recompressed(20),
     "rescaled_0.3": rescaled(0.3),
     "grey": grey,
@@ -229,7 +233,7 @@ SEEN: dict[str, Change] = {
     "tilted": tilted,
     "mirrored": mirrored,
 }
-"""The kinds of copy that were looked at while the method was made and its thresholds were set."""
+"""Other kinds that were looked at while the method was made and its thresholds were set, as were those of NAMED."""
 
 NEW: dict[str, Change] = {
     "webp": webp,

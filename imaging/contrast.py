@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -40,15 +42,23 @@ def local_contrast(values: Floats, radius: int) -> Floats:
 
 def _mean(values: Floats, radius: int) -> Floats:
     """Means over squares, the edge repeated outwards."""
-    for axis in (-1, -2):
-        side = values.shape[axis]
-        wide = values.take(np.clip(np.arange(-radius, side + radius), 0, side - 1), axis=axis)
-        wide = np.moveaxis(wide, axis, 0)
-        total = wide[:side] + wide[1 : side + 1]
-        for start in range(2, 2 * radius + 1):
-            total += wide[start : start + side]
-        values = np.moveaxis(total / np.float32(2 * radius + 1), 0, axis)
-    return values
+    size, (height, width) = 2 * radius + 1, values.shape[-2:]
+    wide = values.take(_places(width, radius), axis=-1)
+    across = wide[..., :width] + wide[..., 1 : width + 1]
+    for start in range(2, size):
+        across += wide[..., start : start + width]
+    wide = across.take(_places(height, radius), axis=-2)
+    total = wide[..., :height, :] + wide[..., 1 : height + 1, :]
+    for start in range(2, size):
+        total += wide[..., start : start + height, :]
+    total *= np.float32(1 / size**2)
+    return total
+
+
+@lru_cache(maxsize=256)
+def _places(side: int, radius: int) -> NDArray[np.intp]:
+    """A side's pixels with its ends repeated `radius` times."""
+    return np.clip(np.arange(-radius, side + radius), 0, side - 1)
 
 
 def inside_frame(values: Floats, border: int = 3) -> NDArray[np.bool_]:

@@ -81,6 +81,7 @@ class Index:
         self.path = Path(path)
         self._snapshot = Snapshot(self.path, read_manifest(self.path))
         self._embedders: dict[str, Embedder] = {}
+        self._near_duplicate: dict[str, float | None] = {}
 
     def __enter__(self) -> Index:
         return self
@@ -166,15 +167,17 @@ class Index:
     def near_duplicate(self, space: str) -> float | None:
         """The cosine from which on two vectors of a space are near-duplicates, where its embedder has such a figure.
 
-        It is the one in `configs/embedders/` as it is now, and the index's own where there is no such file. Raises
+        It is the one in `configs/embedders/`, read once, and the index's own where there is no such file. Raises
         QueryError for an unknown space, configs.ConfigError where the file cannot be understood.
         """
-        described = self._described(space).embedder
-        if (configs.ROOT / "embedders" / f"{described.name}.yaml").is_file():
-            config = read_embedder(described.name)[1]
-        else:
-            config = parse_embedder(described.config, f"index {self.path}")
-        return config.near_duplicate if isinstance(config, OpenClipConfig) else None
+        if space not in self._near_duplicate:
+            described = self._described(space).embedder
+            if (configs.ROOT / "embedders" / f"{described.name}.yaml").is_file():
+                config = read_embedder(described.name)[1]
+            else:
+                config = parse_embedder(described.config, f"index {self.path}")
+            self._near_duplicate[space] = config.near_duplicate if isinstance(config, OpenClipConfig) else None
+        return self._near_duplicate[space]
 
     def embedder_for(self, space: str) -> Embedder:
         """The embedder whose vectors a space holds, the same object each time.
@@ -248,6 +251,7 @@ class Index:
                     raise
                 self._snapshot = Snapshot(self.path, manifest)
                 self._embedders.clear()
+                self._near_duplicate.clear()
 
     def _described(self, space: str) -> Space:
         described = self.manifest.spaces.get(space)

@@ -78,7 +78,8 @@ def test_near_duplicate_is_the_embedders_figure(
         assert index.near_duplicate("passages") is None
         with pytest.raises(QueryError, match="no space 'sounds'"):
             index.near_duplicate("sounds")
-        # What configs/embedders/ says now goes before what the index was built with.
+    # What configs/embedders/ says goes before what the index was built with.
+    with open_index(tmp_path / "ix") as index:
         (tmp_path / "embedders").mkdir()
         named = tmp_path / "embedders" / file.name
         named.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "near_duplicate": 0.8}))
