@@ -18,12 +18,11 @@ from rag.types import LeftOut, Request
 
 IMAGES = "images"
 """The vector space that copies are looked for in."""
-NEAREST = 8
-"""So many of the nearest images are looked at closely,"""
-BEHIND = 0.1
-"""of those whose cosine similarity is at most this much behind the nearest's; and besides"""
+NEAREST, ALWAYS, BEHIND = 8, 4, 0.1
+"""So many of the nearest images are looked at closely; beyond the first few only those whose cosine similarity is at
+most this much behind the nearest's."""
 NEAR_HASHES, HASH_RADIUS = 4, 10
-"""so many whose perceptual hashes differ in at most so many bits of 64."""
+"""Besides, so many are whose perceptual hashes differ in at most so many bits of 64."""
 ROUNDS = 5
 """Where copies are found, it is looked for more beside them, so many times at most."""
 
@@ -157,7 +156,7 @@ class Guard:
     def _alike(self, one: _Picture, hits: Sequence[Evidence]) -> dict[str, Example]:
         """What looks like a copy, of the nearest by vector and by hash, by id."""
         floor = hits[0].score - BEHIND if hits else 0.0
-        nearest = (e for hit in hits if hit.score >= floor for e in _examples(hit))
+        nearest = (e for n, hit in enumerate(hits) if n < ALWAYS or hit.score >= floor for e in _examples(hit))
         asked = {e.id: e for e in (*nearest, *one.near) if e.thumbnail and not one.case.holds(e)}
         likeness = one.sought.likeness([e.thumbnail for e in asked.values()])
         return {e.id: e for e, like in zip(asked.values(), likeness, strict=True) if like >= COPY}
