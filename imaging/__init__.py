@@ -2,6 +2,7 @@
 
 from imaging.decode import decode, load, thumbnail
 from imaging.errors import ImageError
+from imaging.likeness import COPY, Sought
 from imaging.types import Acquisition, LoadedImage, Pixels
 
-__all__ = ["Acquisition", "ImageError", "LoadedImage", "Pixels", "decode", "load", "thumbnail"]
+__all__ = ["COPY", "Acquisition", "ImageError", "LoadedImage", "Pixels", "Sought", "decode", "load", "thumbnail"]

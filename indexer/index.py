@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -10,12 +10,15 @@ from typing import TypeVar
 
 import numpy as np
 
+import configs
 from imaging import LoadedImage
 from indexer.database import VISIBLE
-from indexer.embedders import create_embedder, parse_embedder
+from indexer.embedders import create_embedder, parse_embedder, read_embedder
+from indexer.embedders.config import OpenClipConfig
 from indexer.errors import EmbedderMismatchError, IndexCorruptError, QueryError, RecordNotFoundError
 from indexer.manifest import Manifest, Space, build_command, describe, hash_json, read_manifest
 from indexer.publish import BY_IMAGE, SPACES
+from indexer.records import Column
 from indexer.snapshot import Snapshot
 from indexer.types import Embedder, Evidence, Example, Kind, Passage, Query, Vectors
 
@@ -80,6 +83,7 @@ class Index:
         self.path = Path(path)
         self._snapshot = Snapshot(self.path, read_manifest(self.path))
         self._embedders: dict[str, Embedder] = {}
+        self._near_duplicate: dict[str, float | None] = {}
 
     def __enter__(self) -> Index:
         return self
@@ -166,6 +170,36 @@ class Index:
         """The examples that are one of these images: the same file, or the same perceptual hash. By id."""
         return self._read(lambda snapshot: snapshot.copies_of(images))
 
+    def same_files(self, sha256: Collection[str]) -> list[Example]:
+        """The examples whose image files have one of these hashes."""
+        return self._read(lambda snapshot: snapshot.same_files(sha256))
+
+    def near_hashes(self, images: Sequence[LoadedImage], radius: int, most: int) -> list[list[Example]]:
+        """For each image the `most` examples whose perceptual hashes differ from its own in the fewest bits.
+
+        At most `radius` of 64, the nearest first. All hashes are read into memory at the first use.
+        """
+        return self._read(lambda snapshot: snapshot.near_hashes(images, radius, most))
+
+    def rows_with(self, column: Column, values: Collection[str]) -> set[int]:
+        """The numbers of all records, examples and passages, that have one of these values in a column."""
+        return self._read(lambda snapshot: snapshot.rows_with(column, values))
+
+    def near_duplicate(self, space: str) -> float | None:
+        """The cosine from which on two vectors of a space are near-duplicates, where its embedder has such a figure.
+
+        It is the one in `configs/embedders/`, read once, and the index's own where there is no such file. Raises
+        QueryError for an unknown space, configs.ConfigError where the file cannot be understood.
+        """
+        if space not in self._near_duplicate:
+            described = self._described(space).embedder
+            if (configs.ROOT / "embedders" / f"{described.name}.yaml").is_file():
+                config = read_embedder(described.name)[1]
+            else:
+                config = parse_embedder(described.config, f"index {self.path}")
+            self._near_duplicate[space] = config.near_duplicate if isinstance(config, OpenClipConfig) else None
+        return self._near_duplicate[space]
+
     def embedder_for(self, space: str) -> Embedder:
         """The embedder whose vectors a space holds, the same object each time.
 
@@ -242,11 +276,16 @@ class Index:
                     raise
                 self._snapshot = Snapshot(self.path, manifest)
                 self._embedders.clear()
+                self._near_duplicate.clear()
 
-    def _checked_embedder(self, space: str) -> Embedder:
+    def _described(self, space: str) -> Space:
         described = self.manifest.spaces.get(space)
         if described is None:
             raise QueryError(f"index {self.path} has no space {space!r}; it has {', '.join(self.manifest.spaces)}")
+        return described
+
+    def _checked_embedder(self, space: str) -> Embedder:
+        described = self._described(space)
         built = described.embedder
         embedder = create_embedder(built.name, parse_embedder(built.config, f"index {self.path}"))
         if embedder.fingerprint != built.fingerprint:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from imaging import LoadedImage
 from indexer.database import CHECKED, COLUMNS, VISIBLE, checksum, connect, from_columns
 from indexer.errors import IndexCorruptError
 from indexer.filters import condition, marks_of
+from indexer.hashes import Hashes
 from indexer.licenses import allowed
 from indexer.manifest import DATABASE, Manifest
 from indexer.types import Example, Filter, Kind, Passage, Rows
 
 IDS_A_STATEMENT = 500
+Column = Literal["id", "source_id", "article", "image_sha256"]
+"""What records are looked up by."""
 MOST_COPIES = 20
 """So many copies of a record are shown beside it: an empty abstract may have thousands."""
 
@@ -41,6 +45,7 @@ class RecordReader:
         self._db.row_factory = sqlite3.Row
         self._lock = threading.Lock()
         self._allowed: dict[frozenset[str], list[str]] = {}
+        self._hashes: Hashes | None = None
 
     def close(self) -> None:
         """Closes the database."""
@@ -109,16 +114,54 @@ class RecordReader:
 
     def copies_of(self, images: Sequence[LoadedImage]) -> list[Example]:
         """See `Index.copies_of`."""
-        copies: dict[str, Example] = {}
-        for column, values in {
-            "image_sha256": {image.sha256 for image in images},
-            "phash": {image.phash for image in images},
-        }.items():
-            marks, named = marks_of("v", sorted(values - {""}))
-            sql = f"SELECT {COLUMNS} FROM records WHERE {among(column, marks)} AND +kind = 'example' AND {VISIBLE}"  # noqa: S608
-            found = (from_columns(row) for row in self.select(sql, named))
-            copies.update({record.id: record for record in found if isinstance(record, Example)})
+        files = self.same_files([image.sha256 for image in images])
+        copies = {record.id: record for record in (*files, *self._examples("phash", [i.phash for i in images]))}
         return [copies[id_] for id_ in sorted(copies)]
+
+    def same_files(self, sha256: Collection[str]) -> list[Example]:
+        """See `Index.same_files`."""
+        return self._examples("image_sha256", sha256)
+
+    def _examples(self, column: str, values: Collection[str]) -> list[Example]:
+        marks, named = marks_of("v", sorted(set(values) - {""}))
+        sql = f"SELECT {COLUMNS} FROM records WHERE {among(column, marks)} AND +kind = 'example' AND {VISIBLE}"  # noqa: S608
+        found = (from_columns(row) for row in self.select(sql, named))
+        return [record for record in found if isinstance(record, Example)]
+
+    def near_hashes(self, images: Sequence[LoadedImage], radius: int, most: int) -> list[list[Example]]:
+        """See `Index.near_hashes`."""
+        hashes = self._all_hashes()
+        # Rows of other generations, which no compaction has removed yet, are among them.
+        rows = [hashes.near(image.phash, radius, 2 * most) if image.phash else [] for image in images]
+        wanted = sorted({row for near in rows for row in near})
+        found: dict[int, Example] = {}
+        for start in range(0, len(wanted), IDS_A_STATEMENT):
+            marks, named = marks_of("row", wanted[start : start + IDS_A_STATEMENT])
+            sql = f"SELECT row, {COLUMNS} FROM records WHERE row IN ({marks}) AND {VISIBLE}"  # noqa: S608
+            for values in self.select(sql, named):
+                if isinstance(record := from_columns(values), Example):
+                    found[values["row"]] = record
+        return [[found[row] for row in near if row in found][:most] for near in rows]
+
+    def _all_hashes(self) -> Hashes:
+        """Read at the first use, from the column's own index: the records are not touched."""
+        hashes = self._hashes
+        if hashes is None:
+            found = self.select("SELECT row, phash FROM records WHERE phash != ''", {})
+            hashes = Hashes([row["row"] for row in found], [row["phash"] for row in found])
+            self._hashes = hashes
+        return hashes
+
+    def rows_with(self, column: Column, values: Collection[str]) -> set[int]:
+        """See `Index.rows_with`."""
+        rows: set[int] = set()
+        wanted = sorted(set(values) - {""})
+        for start in range(0, len(wanted), IDS_A_STATEMENT):
+            marks, named = marks_of("v", wanted[start : start + IDS_A_STATEMENT])
+            kinds = "kind IN ('example', 'passage') AND " if column == "id" else ""
+            sql = f"SELECT row FROM records WHERE {kinds}{among(column, marks)} AND {VISIBLE}"  # noqa: S608
+            rows.update(row["row"] for row in self.select(sql, named))
+        return rows
 
     def vectors_with(self, kind: Kind, column: str, values: Sequence[str]) -> set[int]:
         """The numbers of the vectors that a record of a kind with one of these values in a column has."""

@@ -64,6 +64,18 @@ class EvidenceFilter(StrictModel):
         )
 
 
+class GuardSettings(StrictModel):
+    """Whether what would give a request's own answer away is kept out of its evidence, and what is looked for.
+
+    `look_alikes` are pictures that pixels show to be copies, `near_vectors` those whose cosine similarity is at or
+    above what the embedder's configuration calls near-duplicate.
+    """
+
+    enabled: bool
+    look_alikes: bool
+    near_vectors: bool
+
+
 class RetrievalSettings(StrictModel):
     """Where evidence comes from, how many examples and passages there are of it, and what it may be."""
 
@@ -76,6 +88,7 @@ class RetrievalSettings(StrictModel):
     reranker: str | None
     passages_by: list[PassagesBy]
     only: EvidenceFilter
+    guard: GuardSettings
 
     def selection(self) -> Selection:
         """How evidence is chosen of what is found; a reranker is not loaded before it is needed."""

@@ -101,4 +101,5 @@ def _check_example_images(settings: Settings, engine: Engine) -> None:
 
 def _retriever(settings: Settings, tell: Tell) -> Retriever:
     asked = settings.retrieval
-    return Retriever(open_index(index_folder(asked.index, tell)), asked.k, asked.only.filter(), asked.selection())
+    index = open_index(index_folder(asked.index, tell))
+    return Retriever(index, asked.k, asked.guard, asked.only.filter(), asked.selection())

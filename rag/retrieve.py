@@ -20,6 +20,7 @@ from imaging import LoadedImage, load
 from indexer import Index, open_index
 from indexer.publish import BY_IMAGE
 from indexer.types import Evidence, Example, Filter, Query, Vectors
+from rag.config import GuardSettings
 from rag.guard import Guard, Left
 from rag.selection import PassagesBy, Selection, fuse
 from rag.types import LeftOut, Request, Stopwatch
@@ -67,12 +68,19 @@ class EvidenceFinder(Protocol):
 class Retriever:
     """Searches one index for batches of requests. Embedders are loaded when first needed."""
 
-    def __init__(self, index: Index, k: int, only: Filter = NO_FILTER, selection: Selection = LIKENESS_ALONE) -> None:
+    def __init__(
+        self,
+        index: Index,
+        k: int,
+        guard: GuardSettings,
+        only: Filter = NO_FILTER,
+        selection: Selection = LIKENESS_ALONE,
+    ) -> None:
         self.index = index
         self._selection = selection
         self.k = k
         self.only = only
-        self._guard = Guard(index)
+        self._guard = Guard(index, guard)
 
     @property
     def version(self) -> str:

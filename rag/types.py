@@ -108,7 +108,10 @@ class Confidence:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """How many records of the index were kept out of the evidence, by why: the first reason that holds counts."""
+    """How many records of the index were kept out of the evidence, by why; each counts for one reason.
+
+    A copy counts as what it was found by, and what shares its article as `same_article`, with the request's own.
+    """
 
     own_id: int = 0
     same_file: int = 0

@@ -39,12 +39,14 @@ class OpenClipConfig(WeightsConfig):
 
     `text_hub` and `text_revision` pin the repository that a Hugging Face text tower reads its configuration from.
     It computes in float32 alone: in bfloat16 pocket-clip finds another nearest neighbour for 6 % of MedPix's dev
-    images.
+    images. `near_duplicate` is the cosine similarity from which on two images are taken for the same one; without it
+    none are.
     """
 
     kind: Literal["open_clip"]
     text_hub: str | None = None
     text_revision: str | None = Field(default=None, pattern="^[0-9a-f]{40}$")
+    near_duplicate: float | None = Field(default=None, gt=0, le=1)
 
 
 class SentenceTransformersConfig(WeightsConfig):
