@@ -11,7 +11,8 @@ from pydantic import Field
 
 from configs import ROOT, ConfigError, StrictModel, parse, read_yaml
 from indexer.types import Filter
-from rag.prompts import Length
+from rag.acquisition import Fact
+from rag.prompts import EvidenceOrder, Length
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -52,20 +53,26 @@ class EvidenceFilter(StrictModel):
 
 
 class RetrievalSettings(StrictModel):
-    """Where evidence comes from, how many examples and passages there are of it, and what it may be."""
+    """Where evidence comes from, how many examples and passages there are of it, and what it may be.
+
+    `narrow` names what a file says of itself that examples must share.
+    """
 
     enabled: bool
     index: str
     k: Annotated[int, Field(ge=1, le=50)]
     only: EvidenceFilter
+    narrow: list[Fact]
 
 
 class PromptSettings(StrictModel):
-    """How the question is put to the model."""
+    """How the question is put to the model. `evidence_order` overrides the model's own config where set."""
 
     template: str | None = None
     length: Length
     language: str
+    facts: bool
+    evidence_order: EvidenceOrder | None = None
     example_images: bool
 
 

@@ -35,7 +35,8 @@ def open_pipeline(settings: Settings, requests: Sequence[Request], tell: Tell = 
     retriever = _retriever(settings, tell) if settings.retrieval.enabled and shows_evidence else None
     if model.notice:
         tell(model.notice)
-    speaker = Speaker(engine, model.prompt_tokens, _params(settings, model, tasks), model.abstention)
+    order = settings.prompt.evidence_order or model.evidence_order
+    speaker = Speaker(engine, model.prompt_tokens, _params(settings, model, tasks), model.abstention, order)
     return Pipeline(settings, speaker, templates, retriever)
 
 
@@ -94,4 +95,4 @@ def _check_example_images(settings: Settings, engine: Engine) -> None:
 
 def _retriever(settings: Settings, tell: Tell) -> Retriever:
     asked = settings.retrieval
-    return Retriever(open_index(index_folder(asked.index, tell)), asked.k, asked.only.filter())
+    return Retriever(open_index(index_folder(asked.index, tell)), asked.k, asked.only.filter(), tuple(asked.narrow))

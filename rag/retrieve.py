@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,8 @@ from imaging import LoadedImage, load
 from indexer import Index, open_index
 from indexer.fusion import reciprocal_ranks
 from indexer.types import Evidence, Filter, Query, Vectors
+from rag.acquisition import Fact, Narrowed, narrowed, search_narrowed
+from rag.distrust import trusted
 from rag.guard import Guard, Left
 from rag.types import LeftOut, Request, Stopwatch
 
@@ -39,10 +42,11 @@ class Found:
 class Retriever:
     """Searches one index for batches of requests. Embedders are loaded when first needed."""
 
-    def __init__(self, index: Index, k: int, only: Filter = NO_FILTER) -> None:
+    def __init__(self, index: Index, k: int, only: Filter = NO_FILTER, narrow: Sequence[Fact] = ()) -> None:
         self.index = index
         self.k = k
         self.only = only
+        self.narrow = narrow
         self._guard = Guard(index)
 
     def retrieve(
@@ -52,13 +56,32 @@ class Retriever:
         vectors = self._embed(images, clock)
         with clock.measure("retrieve"):
             left = self._guard.leave_out(requests, images, vectors)
-            examples = self._examples(vectors, left)
+            narrow = [narrowed(several, self.only, self.narrow) for several in images]
+
+        def find(places: Sequence[int], left: Sequence[Left]) -> list[Found]:
+            asked = [(requests[place], vectors[place], narrow[place]) for place in places]
+            return self._find(asked, left, kinds, clock)
+
+        return trusted(find, left)
+
+    def _find(
+        self,
+        asked: Sequence[tuple[Request, Vectors | None, Narrowed]],
+        left: Sequence[Left],
+        kinds: set[str],
+        clock: Stopwatch,
+    ) -> list[Found]:
+        """Examples by image, passages by the examples' captions and the question."""
+        requests, vectors, narrow = [r for r, _, _ in asked], [v for _, v, _ in asked], [n for _, _, n in asked]
+        with clock.measure("retrieve"):
+            search = partial(self._examples, vectors, left)
+            examples, told = search_narrowed(search, narrow, self.only)
         passages: list[list[Evidence]] = [[] for _ in requests]
         if "passage" in kinds and PASSAGES in self.index.spaces:
             passages = self._passages(requests, examples, left, clock)
         return [
-            Found((*(e if "example" in kinds else ()), *p), out.warnings, out.counts)
-            for e, p, out in zip(examples, passages, left, strict=True)
+            Found((*(e if "example" in kinds else ()), *p), (*out.warnings, *warnings), out.counts)
+            for e, p, out, warnings in zip(examples, passages, left, told, strict=True)
         ]
 
     def load(self, kinds: set[str]) -> None:
@@ -77,11 +100,13 @@ class Retriever:
         ends = np.cumsum([len(several) for several in images])
         return [vectors[end - len(several) : end] for several, end in zip(images, ends, strict=True)]
 
-    def _examples(self, vectors: Sequence[Vectors | None], left: Sequence[Left]) -> list[list[Evidence]]:
+    def _examples(
+        self, vectors: Sequence[Vectors | None], left: Sequence[Left], only: Sequence[Filter]
+    ) -> list[list[Evidence]]:
         owners = [owner for owner, several in enumerate(vectors) for _ in (() if several is None else several)]
         queries = [
-            Query(IMAGES, vector, self.k, out.ids, out.sha256, out.articles, only=self.only)
-            for several, out in zip(vectors, left, strict=True)
+            Query(IMAGES, vector, self.k, out.ids, out.sha256, out.articles, only=passing)
+            for several, out, passing in zip(vectors, left, only, strict=True)
             for vector in (() if several is None else several)
         ]
         lists = _by_owner(self.index.search(queries), owners, len(vectors))
@@ -105,7 +130,15 @@ class Retriever:
             vectors = self._embed_once([text for _, _, text in asked])
         with clock.measure("retrieve"):
             queries = [
-                Query(PASSAGES, vector, self.k, exclude_articles=left[owner].articles, text=text, only=self.only)
+                Query(
+                    PASSAGES,
+                    vector,
+                    self.k,
+                    left[owner].ids,
+                    exclude_articles=left[owner].articles,
+                    text=text,
+                    only=self.only,
+                )
                 for vector, (owner, _, text) in zip(vectors, asked, strict=True)
             ]
             found = self.index.search(queries)

@@ -12,7 +12,7 @@ from typing import Any
 from imaging import LoadedImage
 from indexer.types import Evidence, Example, Passage
 from rag.errors import RequestError
-from rag.prompts import Exchange, FittedPrompt, Task
+from rag.prompts import EvidenceOrder, Exchange, FittedPrompt, Task
 from vlm.types import Engine, GenerationParams
 
 STAGES = ("decode", "embed", "retrieve", "prompt", "generate", "check")
@@ -61,13 +61,17 @@ class Sentence:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """How many records of the index were kept out of the evidence, by why: the first reason that holds counts."""
+    """How many records of the index were kept out of the evidence, by why: the first reason that holds counts.
+
+    `instructions` are texts that speak to the model that reads them.
+    """
 
     own_id: int = 0
     same_file: int = 0
     same_article: int = 0
     look_alike: int = 0
     near_vector: int = 0
+    instructions: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,12 +96,16 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Speaker:
-    """An engine and how it is to be used: text-token budget of its prompts, decoding, how it says "I cannot tell"."""
+    """An engine and how it is to be used: text-token budget of its prompts, decoding, how it says "I cannot tell".
+
+    `evidence_order` is where its prompts have the most similar example.
+    """
 
     engine: Engine
     prompt_tokens: int
     params: GenerationParams
     abstentions: tuple[str, ...] = ()
+    evidence_order: EvidenceOrder = "best_last"
 
 
 @dataclass(frozen=True)
@@ -158,6 +166,7 @@ class Description:
             "image": self.images[0].name,
             "image_sha256": self.images[0].sha256,
             "images": [{"image": i.name, "sha256": i.sha256, "phash": i.phash} for i in self.images],
+            "acquisition": [i.acquisition.said() for i in self.images],
             **self._said(),
             "sentences": [asdict(s) for s in self.sentences],
             "evidence": [evidence_json(e) for e in self.evidence],
