@@ -16,17 +16,19 @@ import html
 import re
 import unicodedata
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from urllib.parse import unquote
 
-from rag.cues import AMPLIFIERS, Cue
+from rag.cues import AMPLIFIERS, Cue, Family
 from rag.cues_english import ENGLISH, HUMANS
 from rag.cues_other import MARKERS, OTHER_SCRIPTS, OTHERS
 
 MAX_CHARS = 2_000
 """Of a text in the prompt."""
-MAX_JUDGED_CHARS = 20_000
+MAX_JUDGED_CHARS = 4 * MAX_CHARS
+"""Of a text as it is, of which `neutral` reads no more either."""
 MAX_QUOTE_CHARS = 80
 ORDER = 1.0
 """From this score on a text is one that gives orders."""
@@ -68,6 +70,7 @@ _COMMENT = re.compile(r"<!--|-->")
 _APART = re.compile(r"(?<!\w)(?:[^\W\d_][ \t._*·|/-]{1,3}){4,}[^\W\d_](?!\w)")
 _LETTER_GAP = re.compile(r"^\w\s")
 _ENCODED = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
+_SPELT = re.compile(r"[\w@$]+")
 _DIGITS = str.maketrans("013457@$", "oieastas")
 _END = re.compile(r"(?<=[\w)\]\"'][\w)\]\"'])[.!?]+(?=\s|$)|[。！？\n]+")
 _SPACES = re.compile(r"[^\S\n]+")
@@ -135,7 +138,7 @@ def _put_right(word: re.Match[str]) -> str:
 
 def _spelt(text: str) -> str:
     """Digits that stand for letters in a word made letters: "1gn0re"."""
-    return re.sub(r"[\w@$]*[a-z][\w@$]*", lambda match: match[0].translate(_DIGITS), text)
+    return _SPELT.sub(lambda match: match[0].translate(_DIGITS) if _LATIN.search(match[0]) else match[0], text)
 
 
 def _joined(text: str) -> str:
@@ -163,24 +166,27 @@ def _judged(view: str) -> tuple[float, str]:
     """The highest score of two neighbouring sentences of a folded text, and what is said from their heaviest cue on."""
     ends = [match.end() for match in _END.finditer(view)]
     hits = list(_hits(_TELLING if view.isascii() else (*_TELLING, *OTHER_SCRIPTS), view, ends))
-    telling = {place for place, _, _ in hits}
+    telling = {place for place, _ in hits}
     if hits:
         hits += _hits(_AMPLIFYING, view, ends)
+    by_sentence: dict[int, list[tuple[float, int, Family]]] = defaultdict(list)
+    for place, hit in hits:
+        by_sentence[place].append(hit)
     best = (0.0, "")
     for sentence in telling | {place - 1 for place in telling}:
-        near = [(cue.weight, cue.family, start) for place, start, cue in hits if place - sentence in (0, 1)]
-        score = sum({family: weight for weight, family, _ in sorted(near)}.values())
+        near = sorted(by_sentence[sentence] + by_sentence[sentence + 1])
+        score = sum({family: weight for weight, _, family in near}.values())
         if score > best[0]:
-            best = score, view[max(near, key=lambda hit: (hit[0], -hit[2]))[2] :]
+            best = score, view[-near[-1][1] :]
     return best
 
 
-def _hits(cues: Sequence[Cue], text: str, ends: Sequence[int]) -> Iterator[tuple[int, int, Cue]]:
-    """Of each cue in the text the number of its sentence, its place and itself."""
+def _hits(cues: Sequence[Cue], text: str, ends: Sequence[int]) -> Iterator[tuple[int, tuple[float, int, Family]]]:
+    """Of each cue in the text the number of its sentence; and its weight, its place from the end, and its family."""
     for cue in cues:
         for match in cue.pattern.finditer(text):
             if not _told_to_people(cue, text, match.start()):
-                yield bisect_right(ends, match.start()), match.start(), cue
+                yield bisect_right(ends, match.start()), (cue.weight, len(text) - match.start(), cue.family)
 
 
 def _told_to_people(cue: Cue, text: str, start: int) -> bool:

@@ -8,6 +8,7 @@ import base64
 import json
 from dataclasses import replace
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +19,7 @@ from rag.distrust import MAX_SEARCHES, order_in, trusted
 from rag.guard import Left
 from rag.prompts import PromptInputs, PromptTemplate
 from rag.retrieve import Found
-from rag.untrusted import MAX_CHARS, MAX_QUOTE_CHARS, clean, instruction_in, neutral
+from rag.untrusted import MAX_CHARS, MAX_JUDGED_CHARS, MAX_QUOTE_CHARS, clean, instruction_in, neutral
 from tests.rag.test_prompts import IMAGE, example, text_of
 from tests.vlm import tiny
 from vlm.cost.vocabulary import make_tokenizer
@@ -165,6 +166,13 @@ def test_real_captions_give_no_orders(shared_data: Path) -> None:
     captions = [json.loads(line)["caption"] for line in lines]
     assert len(captions) == 1500
     assert [caption for caption in captions if instruction_in(caption)] == []
+
+
+@pytest.mark.parametrize("part", ["you. ", "ignore all the ", "a b ", "<", "忽略", "patient was ", '"', "i-g-", "x"])
+def test_no_text_takes_long_to_judge(part: str) -> None:
+    started = process_time()
+    instruction_in(part * (2 * MAX_JUDGED_CHARS // len(part)))
+    assert process_time() - started < 2
 
 
 def test_a_title_is_read_too() -> None:
