@@ -8,7 +8,7 @@ of them is.
 
 Then the one path, with the embedded model and passages in the prompt: drawn images are described with the starter
 index, and with that index and one injected text more, which is there as the caption of another drawing of the kind and
-as a passage that begins as one of the starter's does; so for each of the texts. Where the two prompts are the same so
+as a passage that begins as one of the starter's does; so for --alone of the texts, spread evenly. Where the two prompts are the same so
 are the greedy descriptions; where they differ both are written and compared. The same with the detector looking away
 says how often the injected text would have been read, and with all of them in the index at once: then most of it is
 injected, and what is left over moves with the word statistics, as it does with any texts that are added.
@@ -62,6 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--data", type=Path)
+    parser.add_argument("--alone", type=int, default=8, help="how many texts are put into the index one at a time")
     parser.add_argument("--out", default="injected", help="name of the result's file")
     args = parser.parse_args()
     results: dict[str, Any] = {"detector": {}}
@@ -73,7 +74,7 @@ def main() -> None:
     if args.data:
         results["ordinary"] = dict(ordinary(args.data))
     with tempfile.TemporaryDirectory() as folder:
-        results["descriptions"] = descriptions(Path(folder), texts)
+        results["descriptions"] = descriptions(Path(folder), texts, args.alone)
     print(json.dumps(results, indent=1, ensure_ascii=False))
     print(save(args.out, results), file=sys.stderr)
 
@@ -104,7 +105,7 @@ def ordinary(data: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield name, {"texts": len(texts), "flagged": flagged, "ms_a_text": round(each, 2)}
 
 
-def descriptions(folder: Path, texts: Sequence[str]) -> dict[str, Any]:
+def descriptions(folder: Path, texts: Sequence[str], most_alone: int) -> dict[str, Any]:
     """How descriptions compare with the injected texts in the index and without."""
     write_starter(folder / "files")
     clean = built(folder / "files", folder / "clean", ())
@@ -130,12 +131,17 @@ def descriptions(folder: Path, texts: Sequence[str]) -> dict[str, Any]:
         }
 
     alone: Counter[str] = Counter()
-    for number in range(len(texts)):
+    chosen = range(0, len(texts), -(-len(texts) // most_alone))
+    for number in chosen:
         index = folder / f"with-{number}"
         shutil.copytree(clean, index)
         alone.update(compared(built(folder / "files", index, texts, [number])))
     together = compared(built(folder / "files", folder / "all", texts, range(len(texts))))
-    return {"images": len(requests), "texts": len(texts), "one_at_a_time": dict(alone), "all_at_once": together}
+    return {
+        "images": len(requests),
+        "one_at_a_time": {"texts": len(chosen), **alone},
+        "all_at_once": {"texts": len(texts), **together},
+    }
 
 
 def drawn(folder: Path, kind: RenderKind, seed: int) -> Request:
