@@ -8,10 +8,10 @@ of them is.
 
 Then the one path, with the embedded model and passages in the prompt: drawn images are described with the starter
 index, and with that index and one injected text more, which is there as the caption of another drawing of the kind and
-as a passage that begins as one of the starter's does; so for --alone of the texts, spread evenly. Where the two prompts are the same so
-are the greedy descriptions; where they differ both are written and compared. The same with the detector looking away
-says how often the injected text would have been read, and with all of them in the index at once: then most of it is
-injected, and what is left over moves with the word statistics, as it does with any texts that are added.
+as a passage that begins as one of the starter's does; so for --alone of the texts, spread evenly. Where the two prompts
+are the same so are the greedy descriptions; where they differ both are written and compared. The same with the detector
+looking away says how often the injected text would have been read, and with all of them in the index at once: then most
+of it is injected, and what is left over moves with the word statistics, as it does with any texts that are added.
 """
 
 from __future__ import annotations
