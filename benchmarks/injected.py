@@ -95,8 +95,8 @@ def judged(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def ordinary(data: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Real texts taken for orders, spread evenly over each corpus, and the milliseconds that one takes."""
     for name, keys in CORPORA:
-        lines = (data / name).read_text(encoding="utf-8").splitlines()
-        records = [json.loads(line) for line in lines]
+        with (data / name).open(encoding="utf-8") as lines:
+            records = [json.loads(line) for line in lines]
         texts = list(dict.fromkeys(str(record[key]) for record in records for key in keys if record.get(key)))
         texts = texts[:: -(-len(texts) // MOST_OF_A_CORPUS)]
         started = perf_counter()
