@@ -53,7 +53,7 @@ def decode_nifti(data: bytes, name: str, frame: int | None) -> Decoded:
         first = (slice(None), slice(None), chosen - 1, *([0] * (len(shape) - 3)))
         values = np.asarray(volume.dataobj[first], dtype=np.float64)
         spacing = [float(side) for side in volume.header.get_zooms()[:2]]
-        plane = _plane(volume)
+        plane = _plane(header, volume.affine)
     except ImageError:
         raise
     except Exception as error:  # nibabel raises almost anything on damaged bytes
@@ -64,11 +64,11 @@ def decode_nifti(data: bytes, name: str, frame: int | None) -> Decoded:
     return Decoded(Image.fromarray(as_rgb(gray)), acquisition, notes)
 
 
-def _plane(volume: Any) -> str | None:
-    """Axial where the slices' normal is near the patient's axis; None where the file does not say how they lie."""
-    if not (int(volume.header["sform_code"]) or int(volume.header["qform_code"])):
+def _plane(header: Any, affine: Any) -> str | None:
+    """Axial where the slices' normal is near the patient's axis; None where the file's header says not how they lie."""
+    if not (int(header["sform_code"]) or int(header["qform_code"])):
         return None
-    normal = np.cross(volume.affine[:3, 0], volume.affine[:3, 1])
+    normal = np.cross(affine[:3, 0], affine[:3, 1])
     length = float(np.linalg.norm(normal))
     return None if length == 0 else "axial" if abs(normal[2]) >= NAMED_PLANE * length else "oblique"
 
