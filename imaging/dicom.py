@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from imaging import dicom_facts
+from imaging.dicom_facts import element
 from imaging.errors import ImageError
 from imaging.limits import check_frame, check_size
 from imaging.scale import as_rgb, scale_to_uint8, spread
-from imaging.types import Acquisition, Decoded, Pixels
+from imaging.types import Decoded, Pixels
 
 _ELEMENTS = (
     "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration",
@@ -29,12 +31,8 @@ _ELEMENTS = (
     "GreenPaletteColorLookupTableDescriptor", "BluePaletteColorLookupTableDescriptor",
     "RedPaletteColorLookupTableData", "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData",
     "SegmentedRedPaletteColorLookupTableData", "SegmentedGreenPaletteColorLookupTableData",
-    "SegmentedBluePaletteColorLookupTableData", "Modality", "ViewPosition", "PixelSpacing", "ImagerPixelSpacing",
-    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "SOPClassUID",
+    "SegmentedBluePaletteColorLookupTableData", *dicom_facts.ELEMENTS,
 )  # fmt: skip
-_MODALITIES = {"CR": "X-ray", "DX": "X-ray", "MG": "mammography", "US": "ultrasound", "PT": "PET", "SM": "microscopy",
-               "GM": "microscopy", "ES": "endoscopy", "XA": "angiography", "RF": "fluoroscopy"}  # fmt: skip
-"""Words for codes of (0008,0060); others stand as they are."""
 
 
 def is_dicom(data: bytes, name: str) -> bool:
@@ -76,7 +74,7 @@ def _decode(dataset: Any, name: str, frame: int) -> Decoded:
         gray, how = _gray(values, dataset, frame - 1)
         notes += [how] if how else []
         pixels = as_rgb(255 - gray if dataset.PhotometricInterpretation == "MONOCHROME1" else gray)
-    return Decoded(Image.fromarray(pixels), _acquisition(dataset, frame - 1), tuple(notes))
+    return Decoded(Image.fromarray(pixels), dicom_facts.acquisition_of(dataset, frame - 1), tuple(notes))
 
 
 def _kind(dataset: Any) -> str:
@@ -124,12 +122,12 @@ def _gray(values: NDArray[Any], dataset: Any, index: int) -> tuple[NDArray[np.ui
     from pydicom.pixels.processing import apply_modality_lut, apply_voi
 
     padding = _padding(values, dataset)
-    measured = _element(dataset, index, "PixelValueTransformationSequence", "RescaleSlope")
+    measured = element(dataset, index, "PixelValueTransformationSequence", "RescaleSlope")
     if measured is None:
         modality = apply_modality_lut(values, dataset).astype(np.float64)
     else:
         modality = values.astype(np.float64) * float(measured.RescaleSlope) + float(measured.RescaleIntercept)
-    window = _element(dataset, index, "FrameVOILUTSequence", "WindowCenter")
+    window = element(dataset, index, "FrameVOILUTSequence", "WindowCenter")
     window = dataset if window is None and _first(dataset, "WindowWidth") is not None else window
     if window is not None:
         return _windowed(modality, window), ""
@@ -164,16 +162,6 @@ def _padding(values: NDArray[Any], dataset: Any) -> NDArray[np.bool_]:
     return np.asarray((values >= low) & (values <= high))
 
 
-def _element(dataset: Any, index: int, sequence: str, keyword: str) -> Any:
-    """The item of an enhanced file's functional groups that holds a value: the frame's own, or that of all frames."""
-    frames, shared = (dataset.get(f"{name}FunctionalGroupsSequence") or [] for name in ("PerFrame", "Shared"))
-    for group in (*frames[index : index + 1], *shared[:1]):
-        for item in (group.get(sequence) or [])[:1]:
-            if keyword in item:
-                return item
-    return None
-
-
 def _first(item: Any, keyword: str) -> float | None:
     """A number, or the first of several; None where it is missing or empty."""
     value = item.get(keyword)
@@ -182,14 +170,3 @@ def _first(item: Any, keyword: str) -> float | None:
     if isinstance(value, (str, int, float)):
         return float(value)
     return float(value[0]) if len(value) else None
-
-
-def _acquisition(dataset: Any, index: int) -> Acquisition:
-    code = str(dataset.get("Modality") or "")
-    measures = _element(dataset, index, "PixelMeasuresSequence", "PixelSpacing") or dataset
-    spacing = measures.get("PixelSpacing") or dataset.get("ImagerPixelSpacing")
-    return Acquisition(
-        modality=_MODALITIES.get(code, code) or None,
-        view=str(dataset.get("ViewPosition") or "") or None,
-        spacing_mm=(float(spacing[0]), float(spacing[1])) if spacing and len(spacing) == 2 else None,
-    )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from imaging.dicom_facts import NAMED_PLANE
 from imaging.errors import ImageError
 from imaging.limits import MAX_VOLUME_BYTES, check_frame, check_size
 from imaging.scale import as_rgb, scale_to_uint8
@@ -52,13 +53,24 @@ def decode_nifti(data: bytes, name: str, frame: int | None) -> Decoded:
         first = (slice(None), slice(None), chosen - 1, *([0] * (len(shape) - 3)))
         values = np.asarray(volume.dataobj[first], dtype=np.float64)
         spacing = [float(side) for side in volume.header.get_zooms()[:2]]
+        plane = _plane(header, volume.affine)
     except ImageError:
         raise
     except Exception as error:  # nibabel raises almost anything on damaged bytes
         raise ImageError(f"{name}: damaged NIfTI file ({type(error).__name__})") from error
     gray = scale_to_uint8(values[::-1, ::-1].T)  # axes lead to the right, to the front, to the head
     notes = (f"axial slice {chosen} of {slices}", "values scaled to 8 bits by percentile")
-    return Decoded(Image.fromarray(as_rgb(gray)), Acquisition(spacing_mm=(spacing[1], spacing[0])), notes)
+    acquisition = Acquisition(plane=plane, spacing_mm=(spacing[1], spacing[0]))
+    return Decoded(Image.fromarray(as_rgb(gray)), acquisition, notes)
+
+
+def _plane(header: Any, affine: Any) -> str | None:
+    """Axial where the slices' normal is near the patient's axis; None where the file's header says not how they lie."""
+    if not (int(header["sform_code"]) or int(header["qform_code"])):
+        return None
+    normal = np.cross(affine[:3, 0], affine[:3, 1])
+    length = float(np.linalg.norm(normal))
+    return None if length == 0 else "axial" if abs(normal[2]) >= NAMED_PLANE * length else "oblique"
 
 
 def _head(data: bytes) -> bytes:

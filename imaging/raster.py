@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import warnings
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from imaging import ome
 from imaging.errors import ImageError
 from imaging.limits import check_frame, check_size
 from imaging.scale import as_rgb, scale_to_uint8
@@ -18,7 +18,8 @@ from imaging.types import Acquisition, Decoded, Pixels
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_CHANNEL = re.compile(r"<Channel\b[^>]*\bName=\"([^\"]*)\"")
+_INCH, _CENTIMETRE = 2, 3
+"""TIFF's ResolutionUnit."""
 
 
 def decode_raster(data: bytes, name: str, frame: int | None) -> Decoded:
@@ -51,14 +52,13 @@ def _pillow(opened: Image.Image, name: str, frame: int) -> Decoded:
     check_size(name, opened.width, opened.height)
     frames = getattr(opened, "n_frames", 1)
     check_frame(name, frame, frames)
-    channels = _channels(str(getattr(opened, "tag_v2", {}).get(270, "")))
-    notes = _which(frame, frames, channels)
+    acquisition = _of_pillow(opened, frame, frames)
+    notes = _which(frame, frames, acquisition)
     if frame > 1:
         opened.seek(frame - 1)
         check_size(name, opened.width, opened.height)
     image: Image.Image = opened
     ImageOps.exif_transpose(image, in_place=True)
-    acquisition = Acquisition(channels=channels)
     if image.mode.startswith("I") or image.mode == "F":
         notes.append(f"{'float' if image.mode == 'F' else '16- or 32-bit'} values scaled to 8 bits by percentile")
         gray = scale_to_uint8(np.asarray(image, dtype=np.float32))
@@ -81,16 +81,16 @@ def _tifffile(data: bytes, name: str, frame: int) -> Decoded:
             check_frame(name, frame, len(file.pages))
             page: Any = file.pages[frame - 1]
             check_size(name, page.imagewidth, page.imagelength * page.samplesperpixel * page.imagedepth)
-            channels = _channels(file.ome_metadata or "")
+            acquisition = _of_tifffile(file, frame)
             pixels, scaled = _page(page.asarray(), page.planarconfig == tifffile.PLANARCONFIG.SEPARATE)
             inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
-            notes = [*_which(frame, len(file.pages), channels), *scaled]
+            notes = [*_which(frame, len(file.pages), acquisition), *scaled]
     except ImageError:
         raise
     except Exception as error:  # tifffile raises almost anything on damaged bytes
         raise ImageError(f"{name}: damaged image: {' '.join(str(error).split()) or type(error).__name__}") from error
     upright = Image.fromarray(255 - pixels if inverted else pixels)
-    return Decoded(upright, Acquisition(channels=channels), tuple(notes))
+    return Decoded(upright, acquisition, tuple(notes))
 
 
 def _page(values: NDArray[Any], planes: bool) -> tuple[Pixels, list[str]]:
@@ -108,13 +108,55 @@ def _page(values: NDArray[Any], planes: bool) -> tuple[Pixels, list[str]]:
     return np.ascontiguousarray(values if values.ndim == 3 else as_rgb(values)), notes
 
 
-def _channels(description: str) -> tuple[str, ...]:
-    """Names of an OME-TIFF's channels, in their order."""
-    return tuple(_CHANNEL.findall(description)) if "<OME" in description else ()
+def _of_pillow(opened: Image.Image, frame: int, frames: int) -> Acquisition:
+    tags = getattr(opened, "tag_v2", {})
+    per_unit = (float(tags[283]), float(tags[282])) if 282 in tags and 283 in tags else None
+    if opened.format == "PNG" and "dpi" in opened.info:
+        across, down = opened.info["dpi"]
+        return _acquisition("", (float(down), float(across)), _INCH, frame, frames)
+    return _acquisition(_utf8(str(tags.get(270, ""))), per_unit, int(tags.get(296, _INCH)), frame, frames)
 
 
-def _which(frame: int, frames: int, channels: tuple[str, ...]) -> list[str]:
+def _of_tifffile(file: Any, frame: int) -> Acquisition:
+    first = file.pages[0]
+    across, down = (first.tags.get(name) for name in ("XResolution", "YResolution"))
+    per_unit = None
+    if across is not None and down is not None and across.value[1] and down.value[1]:
+        per_unit = (down.value[0] / down.value[1], across.value[0] / across.value[1])
+    unit = first.tags.get("ResolutionUnit")
+    description = file.ome_metadata or str(first.description)
+    return _acquisition(description, per_unit, _INCH if unit is None else int(unit.value), frame, len(file.pages))
+
+
+def _acquisition(
+    description: str, per_unit: tuple[float, float] | None, unit: int, frame: int, frames: int
+) -> Acquisition:
+    """The facts by a TIFF's description and its pixels per unit, rows and columns."""
+    optics = ome.read_ome(description)
+    spacing = optics.spacing_mm or ome.imagej_spacing(description, per_unit)
+    mm = {_INCH: 25.4, _CENTIMETRE: 10.0}.get(unit)
+    if spacing is None and per_unit is not None and mm is not None and min(per_unit) > 0:
+        spacing = ome.plain_spacing((mm / per_unit[0], mm / per_unit[1]))
+    return Acquisition(
+        modality=optics.modality,
+        spacing_mm=spacing,
+        objective=optics.objective,
+        stains=optics.stains,
+        channels=optics.channels,
+        channel=optics.channels[frame - 1] if len(optics.channels) == frames else None,
+    )
+
+
+def _utf8(text: str) -> str:
+    """A TIFF's text, which Pillow reads as Latin-1 and OME-XML writes as UTF-8."""
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
+def _which(frame: int, frames: int, acquisition: Acquisition) -> list[str]:
     if frames == 1:
         return []
-    named = f" ({channels[frame - 1]})" if len(channels) == frames else ""
+    named = f" ({acquisition.channel})" if acquisition.channel else ""
     return [f"frame {frame} of {frames}{named}"]

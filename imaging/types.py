@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,34 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Acquisition:
-    """What the file says of how the image was made. Nothing here names a person."""
+    """What the file says of how the image was made; None and empty where it says nothing. Nothing here names a person.
+
+    Words are of closed lists (`imaging/dicom_facts.py`, `imaging/ome.py`), never what somebody typed. Spacings are
+    between the centres of rows and of columns: in the patient or specimen, or where a radiograph says no more, at the
+    detector. Of `channels`, `channel` is the one that is shown.
+    """
 
     modality: str | None = None
+    body_part: str | None = None
+    laterality: str | None = None
     view: str | None = None
+    plane: str | None = None
+    contrast_agent: bool | None = None
+    sequence: str | None = None
+    weighting: str | None = None
     spacing_mm: tuple[float, float] | None = None
-    stain: str | None = None
+    detector_spacing_mm: tuple[float, float] | None = None
+    slice_thickness_mm: float | None = None
+    objective: float | None = None
+    """Nominal magnification."""
+    stains: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
+    channel: str | None = None
+
+    def said(self) -> dict[str, Any]:
+        """The facts that there are, by name, as plain JSON values."""
+        held = {name: value for name, value in asdict(self).items() if value is not None and value != ()}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in held.items()}
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,8 @@ from imaging.types import LoadedImage
 from indexer.types import Evidence, Example, Passage
 from pocket.tokenizer import ASSISTANT, IMAGE, SYSTEM, USER
 from pocket.trunk import TOKENS
-from rag.prompts import Length, PromptInputs, PromptTemplate, clean
+from rag.prompts import Length, PromptInputs, PromptTemplate
+from rag.untrusted import clean
 
 HOUSE = 0.75
 """Share of prompts that are the house's own templates."""

@@ -12,8 +12,9 @@ from pydantic import Field, field_validator
 from configs import ROOT, ConfigError, StrictModel, parse, read_yaml
 from indexer.licenses import is_stated
 from indexer.types import Filter
+from rag.acquisition import Fact
 from rag.cross_encoder import CrossEncoder
-from rag.prompts import Length
+from rag.prompts import EvidenceOrder, Length
 from rag.selection import HowMany, PassagesBy, Selection
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -77,7 +78,10 @@ class GuardSettings(StrictModel):
 
 
 class RetrievalSettings(StrictModel):
-    """Where evidence comes from, how many examples and passages there are of it, and what it may be."""
+    """Where evidence comes from, how many examples and passages there are of it, and what it may be.
+
+    `narrow` names what a file says of itself that examples must share.
+    """
 
     enabled: bool
     index: str
@@ -89,6 +93,7 @@ class RetrievalSettings(StrictModel):
     passages_by: list[PassagesBy]
     only: EvidenceFilter
     guard: GuardSettings
+    narrow: list[Fact]
 
     def selection(self) -> Selection:
         """How evidence is chosen of what is found; a reranker is not loaded before it is needed."""
@@ -97,11 +102,13 @@ class RetrievalSettings(StrictModel):
 
 
 class PromptSettings(StrictModel):
-    """How the question is put to the model."""
+    """How the question is put to the model. `evidence_order` overrides the model's own config where set."""
 
     template: str | None = None
     length: Length
     language: str
+    facts: bool
+    evidence_order: EvidenceOrder | None = None
     example_images: bool
 
 

@@ -42,7 +42,9 @@ def open_pipeline(
     retriever = (finder or _retriever(settings, tell)) if settings.retrieval.enabled and shows_evidence else None
     if model.notice:
         tell(model.notice)
-    speaker = Speaker(engine, model.prompt_tokens, _params(settings, model, tasks), model.abstention, model)
+    order = settings.prompt.evidence_order or model.evidence_order
+    params = _params(settings, model, tasks)
+    speaker = Speaker(engine, model.prompt_tokens, params, model.abstention, order, model)
     return Pipeline(settings, speaker, templates, retriever)
 
 
@@ -102,4 +104,5 @@ def _check_example_images(settings: Settings, engine: Engine) -> None:
 def _retriever(settings: Settings, tell: Tell) -> Retriever:
     asked = settings.retrieval
     index = open_index(index_folder(asked.index, tell))
-    return Retriever(index, asked.k, asked.guard, asked.only.filter(), asked.selection())
+    only = asked.only.filter()
+    return Retriever(index, asked.k, asked.guard, only, asked.selection(), tuple(asked.narrow))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from imaging import ImageError, LoadedImage, load
+from rag.acquisition import facts_line
 from rag.config import Settings
 from rag.errors import RequestError, TemplateError
 from rag.prompts import PromptInputs, PromptTemplate, Task
@@ -130,6 +131,8 @@ class Pipeline:
         inputs = PromptInputs(
             images=images,
             evidence=found.evidence,
+            order=self.speaker.evidence_order,
+            facts=facts_line(images) if options.facts else "",
             question=request.question,
             history=request.history,
             labels=request.labels,

@@ -3,6 +3,7 @@
 A template is mustache text with these variables, each left out of the prompt where it is empty:
 
     images      the query's own images; must stand in the template once
+    facts       what their files say of how they were made, a sentence
     examples    captions of retrieved images, a numbered line each
     passages    retrieved passages, a numbered line each
     question    what is asked
@@ -11,8 +12,8 @@ A template is mustache text with these variables, each left out of the prompt wh
     length      "one short sentence" and the like
     language    "English" and the like
 
-Retrieved text is data: `clean` takes control characters and line breaks out of it, so that it can forge
-neither a numbered line nor the place of an image.
+Retrieved text is data: `rag.untrusted` writes it so that it can forge neither a numbered line nor the place of an
+image.
 
 Earlier questions and answers about the same images follow as turns of their own: the template asks the first question,
 and the later ones stand bare.
@@ -31,6 +32,7 @@ from configs import StrictModel, find, load, names
 from imaging import LoadedImage, decode
 from indexer.types import Evidence, Example
 from rag.errors import TemplateError
+from rag.untrusted import clean, neutral
 from vlm.types import Message, Prompt, Role
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 Task = Literal["caption", "ask", "classify", "extract"]
 Length = Literal["short", "medium", "long"]
+EvidenceOrder = Literal["best_first", "best_last"]
+"""Where the most similar example stands among the examples: first, or last and nearest to the instruction."""
 CountTokens = Callable[[Sequence[str]], list[int]]
 
 LENGTHS: dict[Length, str] = {
@@ -45,9 +49,9 @@ LENGTHS: dict[Length, str] = {
     "medium": "one to three sentences",
     "long": "a paragraph",
 }
-VARIABLES = {"images", "examples", "passages", "question", "labels", "schema", "length", "language"}
+VARIABLES = {"images", "facts", "examples", "passages", "question", "labels", "schema", "length", "language"}
 VERSION_DIGITS = 8
-MAX_EVIDENCE_CHARS = 2_000
+MAX_TITLE_CHARS = 200
 MIN_EVIDENCE_TOKENS = 8
 """An evidence text cut below this says nothing; the last of the evidence is left out instead."""
 
@@ -55,7 +59,6 @@ MIN_EVIDENCE_TOKENS = 8
 _QUERY_IMAGES = "\x01"
 _EXAMPLE_IMAGE = re.compile("\x02([0-9]+)\x03")
 _SLOT = re.compile("(\x01|\x02[0-9]+\x03)")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class TemplateMessage(StrictModel):
@@ -74,11 +77,6 @@ class TemplateConfig(StrictModel):
     messages: list[TemplateMessage]
 
 
-def clean(text: str, limit: int = MAX_EVIDENCE_CHARS) -> str:
-    """`text` on one line, without control characters, at most `limit` characters."""
-    return " ".join(_CONTROL.sub(" ", text).split())[:limit]
-
-
 @dataclass(frozen=True)
 class Exchange:
     """A question about the images and the answer to it, said before."""
@@ -89,9 +87,9 @@ class Exchange:
 
 @dataclass(frozen=True)
 class PromptInputs:
-    """All that a prompt is written from. `evidence` is numbered in the order given, examples first.
+    """All that a prompt is written from. `evidence` has the best of each kind first, whatever the prompt's `order`.
 
-    `history` is what was said before `question`, oldest first; `schema` is JSON text.
+    `history` is what was said before `question`, oldest first; `schema` is JSON text; `facts` what the files say.
     """
 
     images: tuple[LoadedImage, ...]
@@ -103,6 +101,8 @@ class PromptInputs:
     length: Length = "medium"
     language: str = "English"
     example_images: bool = False
+    order: EvidenceOrder = "best_first"
+    facts: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,12 +170,16 @@ class PromptTemplate:
         return {kind for kind in ("example", "passage") if f"{kind}s" in self.variables}
 
     def render(self, inputs: PromptInputs) -> tuple[Prompt, tuple[Evidence, ...]]:
-        """The prompt, and the evidence shown in it with its numbers."""
-        shown = [e for kind in ("example", "passage") for e in inputs.evidence if e.kind == kind and kind in self.kinds]
+        """The prompt, and the evidence shown in it by its numbers, which follow the place in the prompt."""
+        shown = self._shown(inputs.evidence)
+        if inputs.order == "best_last":
+            examples = [e for e in shown if e.kind == "example"]
+            shown = [*reversed(examples), *shown[len(examples) :]]
         numbered = tuple(replace(e, number=number) for number, e in enumerate(shown, start=1))
         asked = [*(exchange.question for exchange in inputs.history), inputs.question]
         values = {
             "images": _QUERY_IMAGES,
+            "facts": clean(inputs.facts),
             "examples": "\n".join(_line(e, inputs.example_images) for e in numbered if e.kind == "example"),
             "passages": "\n".join(_line(e, False) for e in numbered if e.kind == "passage"),
             "question": clean(asked[0]),
@@ -202,12 +206,17 @@ class PromptTemplate:
             messages.append(Message("user", (clean(following),)))
         return Prompt(tuple(messages), self.name, self.hash, inputs.schema), numbered
 
+    def _shown(self, evidence: Sequence[Evidence]) -> list[Evidence]:
+        """What of the evidence this template shows: examples, then passages, as they are given."""
+        return [e for kind in ("example", "passage") for e in evidence if e.kind == kind and kind in self.kinds]
+
     def fit(self, inputs: PromptInputs, count_tokens: CountTokens, budget: int) -> FittedPrompt:
         """The prompt with at most `budget` tokens of text, as `count_tokens` counts them.
 
         Evidence is shortened to fit, all texts to one common length; where that would leave too little of
-        each, the last of the evidence goes; where there is none left, the oldest exchanges go. Images are never
-        touched. Raises TemplateError where the text without evidence and exchanges is already over the budget.
+        each, the last of the evidence goes, which is the least similar of its kind wherever it stands in the prompt;
+        where there is none left, the oldest exchanges go. Images are never touched. Raises TemplateError where the
+        text without evidence and exchanges is already over the budget.
         """
         forgotten = 0
         while inputs.history and self._bare_tokens(inputs, count_tokens) > budget:
@@ -228,7 +237,8 @@ class PromptTemplate:
         bare = budget - self._bare_tokens(inputs, count_tokens)
         if bare < 0:
             raise TemplateError(f"prompt {self.name}: its text alone is {-bare} tokens over the budget of {budget}")
-        kept, lengths = list(evidence), count_tokens([e.text for e in evidence])
+        kept = self._shown(inputs.evidence)
+        lengths = count_tokens([e.text for e in kept])
         while kept:
             # What the texts may take together: the overrun comes off what they have now.
             room = sum(lengths[: len(kept)]) + spare
@@ -261,9 +271,9 @@ def _line(evidence: Evidence, with_image: bool) -> str:
     record = evidence.record
     if isinstance(record, Example):
         slot = f"\x02{evidence.number}\x03" if with_image and record.thumbnail else ""
-        return f"{slot}[{evidence.number}] {clean(record.caption)}"
-    title = f"{clean(record.title, 200)}: " if record.title else ""
-    return f"[{evidence.number}] {title}{clean(record.text)}"
+        return f"{slot}[{evidence.number}] {neutral(record.caption)}"
+    title = f"{neutral(record.title, MAX_TITLE_CHARS)}: " if record.title else ""
+    return f"[{evidence.number}] {title}{neutral(record.text)}"
 
 
 def _thumbnail(record: object) -> LoadedImage:
@@ -289,7 +299,7 @@ def _common_cap(lengths: Sequence[int], room: int) -> int:
 
 def _shorten(evidence: Evidence, cap: int, count_tokens: CountTokens) -> Evidence:
     """`evidence` with its text cut at a word's end to at most `cap` tokens, an ellipsis marking the cut."""
-    words = clean(evidence.text).split(" ")
+    words = neutral(evidence.text).split(" ")
     low, high = 0, len(words)
     if count_tokens([" ".join(words)])[0] <= cap:
         return evidence

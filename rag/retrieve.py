@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imaging import LoadedImage, load
 from indexer import Index, open_index
 from indexer.publish import BY_IMAGE
 from indexer.types import Evidence, Example, Filter, Query, Vectors
+from rag.acquisition import Fact, Narrowed, narrowed, search_narrowed
 from rag.config import GuardSettings
+from rag.distrust import trusted
 from rag.guard import Guard, Left
 from rag.selection import PassagesBy, Selection, fuse
 from rag.types import LeftOut, Request, Stopwatch
@@ -75,11 +78,13 @@ class Retriever:
         guard: GuardSettings,
         only: Filter = NO_FILTER,
         selection: Selection = LIKENESS_ALONE,
+        narrow: Sequence[Fact] = (),
     ) -> None:
         self.index = index
         self._selection = selection
         self.k = k
         self.only = only
+        self.narrow = narrow
         self._guard = Guard(index, guard)
 
     @property
@@ -94,13 +99,32 @@ class Retriever:
         vectors = self._embed(images, clock)
         with clock.measure("retrieve"):
             left = self._guard.leave_out(requests, images, vectors)
-            examples = self._examples(requests, vectors, left)
+            narrow = [narrowed(several, self.only, self.narrow) for several in images]
+
+        def find(places: Sequence[int], left: Sequence[Left]) -> list[Found]:
+            asked = [(requests[place], vectors[place], narrow[place]) for place in places]
+            return self._find(asked, left, kinds, clock)
+
+        return trusted(find, left)
+
+    def _find(
+        self,
+        asked: Sequence[tuple[Request, Vectors | None, Narrowed]],
+        left: Sequence[Left],
+        kinds: set[str],
+        clock: Stopwatch,
+    ) -> list[Found]:
+        """Examples by image, and passages."""
+        requests, vectors, narrow = [r for r, _, _ in asked], [v for _, v, _ in asked], [n for _, _, n in asked]
+        with clock.measure("retrieve"):
+            search = partial(self._examples, requests, vectors, left)
+            examples, told = search_narrowed(search, narrow, self.only)
         passages: list[list[Evidence]] = [[] for _ in requests]
         if "passage" in kinds and PASSAGES in self.index.spaces:
             passages = self._passages(requests, examples, vectors, left, clock)
         return [
-            Found((*(e if "example" in kinds else ()), *p), out.warnings, out.counts)
-            for e, p, out in zip(examples, passages, left, strict=True)
+            Found((*(e if "example" in kinds else ()), *p), (*out.warnings, *warnings), out.counts)
+            for e, p, out, warnings in zip(examples, passages, left, told, strict=True)
         ]
 
     def load(self, kinds: set[str]) -> None:
@@ -120,12 +144,16 @@ class Retriever:
         return [vectors[end - len(several) : end] for several, end in zip(images, ends, strict=True)]
 
     def _examples(
-        self, requests: Sequence[Request], vectors: Sequence[Vectors | None], left: Sequence[Left]
+        self,
+        requests: Sequence[Request],
+        vectors: Sequence[Vectors | None],
+        left: Sequence[Left],
+        only: Sequence[Filter],
     ) -> list[list[Evidence]]:
         pool = self._selection.pool(self.k)
         queries = [
-            Query(IMAGES, vector, pool, out.ids, out.sha256, out.articles, only=self.only)
-            for several, out in zip(vectors, left, strict=True)
+            Query(IMAGES, vector, pool, out.ids, out.sha256, out.articles, only=passing)
+            for several, out, passing in zip(vectors, left, only, strict=True)
             for vector in (() if several is None else several)
         ]
         owners = [owner for owner, several in enumerate(vectors) for _ in (() if several is None else several)]
@@ -154,15 +182,14 @@ class Retriever:
             vectors = self._embed_once([text for _, _, text in asked]) if asked else ()
         pool = self._selection.pool(self.k)
         queries = [
-            Query(PASSAGES, vector, pool, exclude_articles=left[owner].articles, text=text, only=self.only)
+            self._passage_query(PASSAGES, vector, pool, left[owner], text)
             for vector, (owner, _, text) in zip(vectors, asked, strict=True)
         ]
         named = [(owner, why) for owner, why, _ in asked]
         if "image" in self._selection.passages_by and BY_IMAGE in self.index.spaces:
             for owner, several in enumerate(images):
                 for vector in () if several is None else several:
-                    articles = left[owner].articles
-                    queries.append(Query(BY_IMAGE, vector, pool, exclude_articles=articles, only=self.only))
+                    queries.append(self._passage_query(BY_IMAGE, vector, pool, left[owner]))
                     named.append((owner, "image"))
         with clock.measure("retrieve"):
             hits = [(why, found) for (_, why), found in zip(named, self.index.search(queries), strict=True)]
@@ -172,6 +199,9 @@ class Retriever:
                 self._selection.choose(fuse(several, pool), self.k, held, _subject(request, near))
                 for request, near, several in zip(requests, examples, lists, strict=True)
             ]
+
+    def _passage_query(self, space: str, vector: NDArray[np.float32], pool: int, left: Left, text: str = "") -> Query:
+        return Query(space, vector, pool, left.ids, exclude_articles=left.articles, text=text, only=self.only)
 
     def _texts(self, request: Request, near: Sequence[Evidence]) -> Iterator[tuple[PassagesBy, str]]:
         """What passages are searched for by, and why: captions and concepts of the nearest images, the question."""

@@ -13,7 +13,7 @@ from imaging import LoadedImage
 from indexer.types import Evidence, Example, Passage
 from rag.attribution import LicenseUse, licenses_used
 from rag.errors import RequestError
-from rag.prompts import Exchange, FittedPrompt, Task
+from rag.prompts import EvidenceOrder, Exchange, FittedPrompt, Task
 from rag.secrets import without_secrets
 from vlm.config import ModelConfig
 from vlm.types import Engine, GenerationParams
@@ -110,7 +110,8 @@ class Confidence:
 class LeftOut:
     """How many records of the index were kept out of the evidence, by why; each counts for one reason.
 
-    A copy counts as what it was found by, and what shares its article as `same_article`, with the request's own.
+    A copy counts as what it was found by, and what shares its article as `same_article`, with the request's own;
+    `instructions` are texts that speak to the model that reads them.
     """
 
     own_id: int = 0
@@ -118,6 +119,7 @@ class LeftOut:
     same_article: int = 0
     look_alike: int = 0
     near_vector: int = 0
+    instructions: int = 0
 
 
 @dataclass(frozen=True)
@@ -162,13 +164,15 @@ class Run:
 class Speaker:
     """An engine and how it is to be used: text-token budget of its prompts, decoding, how it says "I cannot tell".
 
-    `config` is what the engine was opened with, None where it was not opened from a configuration.
+    `evidence_order` is where its prompts have the most similar example; `config` is what the engine was opened with,
+    None where it was not opened from a configuration.
     """
 
     engine: Engine
     prompt_tokens: int
     params: GenerationParams
     abstentions: tuple[str, ...] = ()
+    evidence_order: EvidenceOrder = "best_last"
     config: ModelConfig | None = None
 
 
@@ -246,6 +250,7 @@ class Description:
             "image": self.images[0].name,
             "image_sha256": self.images[0].sha256,
             "images": [_image_json(i) for i in self.images],
+            "acquisition": [i.acquisition.said() for i in self.images],
             **self._said(),
             "sentences": [asdict(s) | {"supported": bool(s.citations)} for s in self.checks.sentences],
             "evidence": [evidence_json(e) for e in self.evidence],

@@ -90,6 +90,8 @@ class ModelConfig(StrictModel):
     """Name of the prompt template that suits this model for captions."""
     choice_prompt: str = "choice"
     """The same for a question with the answers to choose from."""
+    evidence_order: Literal["best_first", "best_last"] = "best_last"
+    """Where prompts have the example most like the image: first, or last and nearest to the instruction."""
     abstention: tuple[str, ...] = ()
     """Sentences by which this model says that it cannot tell."""
     larger_model: str | None = None

@@ -37,7 +37,17 @@ def test_the_right_of_the_patient_is_on_the_left_and_the_front_above(
     assert (shown.pixels[:15, :10] == 255).all()
     assert shown.pixels[15:].max() == shown.pixels[:, 10:].max() == 0
     assert shown.acquisition.spacing_mm == (3.0, 2.0)
+    assert shown.acquisition.plane == "axial"
     assert shown.notes[0] == "axial slice 3 of 8"
+
+
+def test_a_volume_that_lies_askew_is_oblique_and_one_without_orientation_says_nothing() -> None:
+    askew = np.diag([2.0, 3.0, 4.0, 1.0])
+    turn = np.deg2rad(44)
+    askew[1:3, 1:3] = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * 3
+    for affine, plane in ((askew, "oblique"), (None, None)):
+        made = nibabel.Nifti1Image(np.arange(960, dtype=np.int16).reshape(10, 12, 8), affine)
+        assert decode(bytes(made.to_bytes()), "x.nii").acquisition.plane == plane
 
 
 def test_the_middle_slice_is_shown_where_none_is_named() -> None:

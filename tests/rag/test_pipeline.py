@@ -20,7 +20,7 @@ from rag.langchain_adapter import Describer, EvidenceRetriever
 from rag.retrieve import IMAGES, PASSAGES
 from rag.show import as_text
 from rag.starter import starter_folder
-from rag.types import STAGES, Description, Failure, Request, Speaker
+from rag.types import STAGES, Description, Failure, Request
 from tests.rag.conftest import CountingEmbedder, CountingEngine
 from tests.vlm import tiny
 
@@ -277,7 +277,6 @@ def test_of_a_blank_image_nothing_is_claimed(pipeline: Pipeline, tmp_path: Path)
 def test_the_speakers_words_for_cannot_tell_are_an_abstention(pipeline: Pipeline, demo: Path) -> None:
     request = Request("x", (str(demo / "smear.png"),))
     (plain,) = described(pipeline, request)
-    engine, params = pipeline.speaker.engine, pipeline.speaker.params
-    speaker = Speaker(engine, pipeline.speaker.prompt_tokens, params, abstentions=(f" {plain.text.upper()} ",))
+    speaker = replace(pipeline.speaker, abstentions=(f" {plain.text.upper()} ",))
     (abstained,) = described(Pipeline(pipeline.settings, speaker, pipeline.templates, pipeline.retriever), request)
     assert (plain.abstained, abstained.abstained) == (False, True)
