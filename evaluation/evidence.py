@@ -125,7 +125,7 @@ class Chooser:
         left = [case for case in cases if case.id in chosen]
         swapped = partners(left, self._seed)
         for case in left:
-            near = [e for e in pools[swapped[case.id].id] if case.article is None or e.record.article != case.article]
+            near = [e for e in pools[swapped[case.id].id] if not _is_of(e, case, chosen[case.id].sha256)]
             chosen[case.id] = replace(chosen[case.id], other=tuple(near[: self._most]))
         return Planned(chosen, swapped, failed, self._pool.version)
 
@@ -177,6 +177,8 @@ def partners(cases: Sequence[Case], seed: int) -> dict[str, Case]:
 
     Raises SetError where one article has more than half of the images.
     """
+    if not cases:
+        return {}
     drawn = random.Random(seed).sample(list(cases), len(cases))
     places = {group: place for place, group in enumerate(dict.fromkeys(case.group for case in drawn))}
     order = sorted(drawn, key=lambda case: places[case.group])
@@ -196,6 +198,13 @@ def _finder(settings: Settings, k: int) -> EvidenceFinder:
     if finder is None:
         raise EvaluationError("the prompt shows no evidence, or retrieval is off: there is nothing to take away")
     return finder
+
+
+def _is_of(evidence: Evidence, case: Case, sha256: str) -> bool:
+    """Whether evidence that was found for another image is this image itself, or of its article."""
+    record = evidence.record
+    same_file = isinstance(record, Example) and record.image_sha256 == sha256
+    return same_file or evidence.id == case.id or (case.article is not None and record.article == case.article)
 
 
 def _closest(pool: Sequence[Evidence], reference: str) -> tuple[Evidence, ...]:

@@ -24,6 +24,7 @@ from rag.config import Settings
 
 PREDICTIONS = "predictions"
 MAX_K = 10
+NEAREST_CAPTION = "nearest caption"
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,10 @@ class Results:
         """Figures and how they were made; no text of the data or of a model."""
         return {
             "recipe": dict(self.recipe),
-            "arms": [{**asdict(arm), **asdict(row)} for arm, row in self.arms.items()],
-            "foils": [asdict(row) for row in self.foils],
-            "differences": [asdict(row) for row in self.differences],
-            "follows": [{"arm": arm.name, **asdict(found)} for arm, found in self.follows.items()],
+            "arms": [{**asdict(arm), **row.to_json()} for arm, row in self.arms.items()],
+            "foils": [row.to_json() for row in self.foils],
+            "differences": [row.to_json() for row in self.differences],
+            "follows": [{"arm": arm.name, **found.to_json()} for arm, found in self.follows.items()],
             "failures": len(self.failures),
         }
 
@@ -126,6 +127,7 @@ class _Judged:
         self._texts = {arm: [one.text for one in several] for arm, several in said.items()}
         self.judge = Judge(images)
         self.measures = {arm: self._measure(arm, said[arm]) for arm in said}
+        self._captions = {name: self.judge.measure(texts) for name, texts in self._foil_texts().items()}
 
     def _measure(self, arm: Arm, said: Sequence[Said]) -> dict[str, Numbers]:
         main = self._texts[self._plan.main]
@@ -149,19 +151,25 @@ class _Judged:
             first, last = ([plan.arm("nearest", k, order) for k in plan.ks if k > 1] for order in plan.orders)
             rows += [self._difference(*pair) for pair in zip(last, first, strict=True)]
         changed = (plan.arm("swapped"), plan.arm("nearest", picture="swapped"), plan.arm("nearest", picture="blank"))
-        return rows + [self._difference(plan.main, arm) for arm in changed]
+        rows += [self._difference(plan.main, arm) for arm in changed]
+        return [*rows, self._compared(plan.main.name, NEAREST_CAPTION)]
 
     def foils(self) -> list[Row]:
-        """Texts that nobody wrote for the images: captions of the index as they stand, and the best one for all."""
+        """The figures of texts that nobody wrote for the images."""
+        return [self.judge.row(name, measures) for name, measures in self._captions.items()]
+
+    def _foil_texts(self) -> dict[str, list[str]]:
+        """Captions of the index as they stand: the one that is best for all, the nearest and the oracle's."""
         chosen = [self._planned.chosen[case.id] for case in self._images.cases]
-        nearest = [
-            next((e.text for e in c.nearest[min(c.nearest)].evidence if e.kind == "example"), "") for c in chosen
-        ]
+        first = [c.nearest[min(c.nearest)].evidence for c in chosen]
+        nearest = [next((e.text for e in evidence if e.kind == "example"), "") for evidence in first]
         oracle = [c.oracle[0].text if c.oracle else "" for c in chosen]
         mean = rouge.table(nearest, [case.caption for case in self._images.cases]).mean(axis=1)
-        constant = [nearest[int(mean.argmax())]] * len(nearest)
-        captions = {"constant caption": constant, "nearest caption": nearest, "oracle caption": oracle}
-        return [self.judge.row(name, self.judge.measure(texts)) for name, texts in captions.items()]
+        return {
+            "constant caption": [nearest[int(mean.argmax())]] * len(nearest),
+            NEAREST_CAPTION: nearest,
+            "oracle caption": oracle,
+        }
 
     def follows(self, arm: Arm) -> Follows:
         own = [case.truth for case in self._images.cases]
@@ -170,11 +178,14 @@ class _Judged:
         return follows(self._images, self._texts[arm], shown, evidence)
 
     def _difference(self, first: Arm, second: Arm) -> Row:
-        kept = {scores.CONTENT, *self._images.lists, scores.GAIN}
-        one, other = (
-            {name: values for name, values in self.measures[arm].items() if name in kept} for arm in (first, second)
-        )
-        return self.judge.difference(f"{first.name} - {second.name}", one, other)
+        return self._compared(first.name, second.name)
+
+    def _compared(self, first: str, second: str) -> Row:
+        """Of arms or foils, by name."""
+        named = {**{arm.name: measures for arm, measures in self.measures.items()}, **self._captions}
+        kept = (scores.CONTENT, *self._images.lists, scores.GAIN)
+        one, other = ({key: named[name][key] for key in kept} for name in (first, second))
+        return self.judge.difference(f"{first} - {second}", one, other)
 
 
 def _set(images: EvaluationSet) -> dict[str, Any]:

@@ -7,7 +7,8 @@ Of every text a row of numbers, one a measure, NaN where there is nothing to jud
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,20 @@ class Row:
     name: str
     figures: Figures
     by_modality: Mapping[str, Figures] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        alone = {name: figures_json(figures) for name, figures in self.by_modality.items()}
+        return {"name": self.name, "figures": figures_json(self.figures), "by_modality": alone}
+
+
+def figures_json(figures: Mapping[str, Estimate | None]) -> dict[str, dict[str, float]]:
+    """Each figure's value, ends and p, to five digits."""
+    return {
+        name: {key: float(f"{value:.5g}") for key, value in asdict(one).items() if value is not None}
+        for name, one in figures.items()
+        if one is not None
+    }
 
 
 class Judge:
@@ -95,6 +110,10 @@ class Follows:
     n: int
     image: Estimate | None
     evidence: Estimate | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {"n": self.n, **figures_json({"image": self.image, "evidence": self.evidence})}
 
 
 def follows(

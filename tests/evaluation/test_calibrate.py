@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Archive, Seer, speaking
+from made_archive import Archive, Seer, speaking
 
 from configs import load
 from evaluation.calibrate import Calibrated, calibrate, write

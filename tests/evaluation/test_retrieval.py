@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Archive, Engine
+from made_archive import Archive, Engine
 
 from evaluation import scores
 from evaluation.arms import Arm, Plan
@@ -16,6 +16,7 @@ from evaluation.evidence import Chooser, partners
 from evaluation.retrieval import Results, evaluate_retrieval, write
 from evaluation.sets import EvaluationSet, read_set
 from evaluation.show import retrieval_text
+from indexer import Example, open_index
 from rag.config import Settings, resolve
 
 
@@ -76,6 +77,9 @@ def test_what_looks_at_the_image_is_told_from_it(settings: Settings, images: Eva
 @pytest.mark.usefixtures("parrot")
 def test_no_arm_is_shown_its_own_article(archive: Archive, settings: Settings) -> None:
     known = read_set(str(archive.records), ["split=train"], ["article=case"])  # the very images of the index
+    own = {
+        example.id: example.image_sha256 for example in open_index(archive.index).examples([c.id for c in known.cases])
+    }
     planned = Chooser(settings, (1, 3), {"example"}, seed=0).plan(known.cases, chunk=5)
     plan = Plan((1, 3), ("best_first",), 3, "best_first")
     shown = 0
@@ -83,6 +87,7 @@ def test_no_arm_is_shown_its_own_article(archive: Archive, settings: Settings) -
         for arm in plan.arms():
             found = planned.chosen[case.id].found(arm).evidence
             assert case.article not in {e.record.article for e in found}
+            assert own[case.id] not in {e.record.image_sha256 for e in found if isinstance(e.record, Example)}
             assert len(found) == arm.k
             shown += len(found)
     assert shown > 24 * 10
@@ -155,6 +160,13 @@ def test_an_image_that_cannot_be_read_is_no_end(settings: Settings, archive: Arc
     results = ablation(settings, read_set(str(tmp_path), fields=["article=case"]), tmp_path / "out")
     assert len(results.images.cases) == 9
     assert [reason for reason in results.failures if "no such file" in reason]
+
+
+@pytest.mark.usefixtures("parrot")
+def test_a_set_without_an_image_is_refused(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "records.jsonl").write_text('{"id": "a", "image": "gone.png", "caption": "CT"}')
+    with pytest.raises(EvaluationError, match=r"no image can be read\. .*gone\.png: no such file"):
+        ablation(settings, read_set(str(tmp_path)), tmp_path / "out")
 
 
 @pytest.mark.usefixtures("parrot")

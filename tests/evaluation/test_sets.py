@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Archive
+from made_archive import Archive
 
 from configs import ConfigError
 from evaluation.errors import SetError
