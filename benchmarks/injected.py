@@ -116,7 +116,10 @@ def descriptions(folder: Path, texts: Sequence[str], most_alone: int) -> dict[st
 
     def compared(index: Path) -> dict[str, int]:
         other = Pipeline(
-            settings, pipeline.speaker, pipeline.templates, Retriever(open_index(index), settings.retrieval.k)
+            settings,
+            pipeline.speaker,
+            pipeline.templates,
+            Retriever(open_index(index), settings.retrieval.k, settings.retrieval.guard),
         )
         with_it = other.prepare(requests)
         with patch("rag.distrust.instruction_in", return_value=None):

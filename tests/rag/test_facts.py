@@ -18,6 +18,7 @@ from indexer.types import Evidence, Filter
 from pocket.render import render
 from rag import Pipeline
 from rag.acquisition import facts_line, narrowed, search_narrowed
+from rag.config import resolve
 from rag.prompts import PromptInputs, PromptTemplate, list_templates
 from rag.retrieve import Retriever
 from rag.types import Description, Request, Stopwatch
@@ -154,7 +155,7 @@ def test_narrowing_reaches_the_search(
     of_two_modalities: Index, modality: str | None, ids: set[str], warned: bool
 ) -> None:
     image = replace(taken(modality=modality), picture=Image.fromarray(render("tissue", 930_009).pixels))
-    retriever = Retriever(of_two_modalities, 4, narrow=("modality",))
+    retriever = Retriever(of_two_modalities, 4, resolve().retrieval.guard, narrow=("modality",))
     (found,) = retriever.retrieve([Request("q", (image,))], [(image,)], {"example"}, Stopwatch())
     assert {e.id for e in found.evidence} == ids
     assert any("not narrowed" in warning for warning in found.warnings) == warned
