@@ -188,7 +188,14 @@ def test_the_record_says_what_was_left_out_and_no_evidence_is_of_it(index: Index
         return described.to_json()  # type: ignore[union-attr]
 
     kept = record()
-    assert kept["left_out"] == {"own_id": 0, "same_file": 0, "same_article": 2, "look_alike": 1, "near_vector": 0}
+    assert kept["left_out"] == {
+        "own_id": 0,
+        "same_file": 0,
+        "same_article": 2,
+        "look_alike": 1,
+        "near_vector": 0,
+        "instructions": 0,
+    }
     assert {e["id"] for e in kept["evidence"]}.isdisjoint({"s42", "s43", "t1"})  # type: ignore[attr-defined]
     free = record("retrieval.guard.enabled=false")
     assert "s43" in {e["id"] for e in free["evidence"]}  # type: ignore[attr-defined]
