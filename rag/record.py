@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from rag.check import split_sentences
 from rag.checking import check_warnings, checker_of, reliance_of
 from rag.config import Settings
 from rag.errors import AnswerError
@@ -22,6 +23,7 @@ from rag.types import (
     Failure,
     PreparedRequest,
     Run,
+    Sentence,
     Speaker,
     Stopwatch,
     Tokens,
@@ -65,12 +67,13 @@ class Recorder:
                     return Failure(request, f"{request.id}: {error}{_cut_short(generation)}")
             told = self._cannot_tell(generation.text, fields)
             checks, confidence = Checks(), None
-            if request.schema is None and choice is None:
+            if told and fields is None:
+                checks = Checks(tuple(Sentence(text, (), 0.0) for text in split_sentences(generation.text)))
+            elif request.schema is None and choice is None:
                 checks = self._checker.check(generation.text, item.prompt.evidence)
-                if not told:
-                    confidence = self._reliance.confidence(
-                        generation.text, item.prompt.evidence, checks, generation.mean_logprob
-                    )
+                confidence = self._reliance.confidence(
+                    generation.text, item.prompt.evidence, checks, generation.mean_logprob
+                )
         engine = self._speaker.engine
         why = self._why_abstained(told, confidence)
         withheld = bool(why) and not told

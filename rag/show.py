@@ -47,7 +47,7 @@ def _said(description: Description) -> str:
         return "\n".join(f"{probability:6.1%}  {label}" for label, probability in ranked)
     if description.withheld is not None:
         return _wrap(f"No description: {description.abstained_because}. The evidence alone:")
-    shown = bool(description.evidence)
+    shown = bool(description.evidence) and not description.abstained
     said = " ".join(_with_citations(sentence, shown) for sentence in description.checks.sentences)
     return _wrap(said or "(the model wrote nothing)")
 
