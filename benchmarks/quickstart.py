@@ -15,7 +15,8 @@ the engine has memory kept (`imaging.memory`) is a setting of the whole process,
 Images are rendered ones that pocket was never trained on, in memory already. Ratios are medians over the rounds of one
 round's rates. `snippet, dtype as stored` is what a snippet gives that names no dtype: fp16 as in the file, which this
 CPU has no arithmetic for; told of four images, compared with nothing. On a machine with other work, take `--threads 1`
-and read what is `by_cpu`: seconds of CPU of the process, which waiting for a core does not lengthen.
+and read what is `by_cpu`: seconds of CPU of the process, which waiting for a core does not lengthen; it is written to a
+file of its own.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def main() -> None:
     }  # fmt: skip
     for key, told in results.items():
         print(key, told)
-    print(save("quickstart", results))
+    print(save("quickstart" if args.threads == os.cpu_count() else f"quickstart_{args.threads}_thread", results))
 
 
 class Worker:
