@@ -22,6 +22,7 @@ from vlm.cost.bench import Plan, bench
 from vlm.cost.tables import gpu_lines
 
 MODELS = ("smolvlm-500m", "qwen2-vl-2b", "paligemma-3b-mix-224", "qwen2.5-vl-7b")
+QUANTISATIONS = ("none", "int8", "nf4")
 WITHIN_POINTS = 3.0
 """How far memory after load in NF4 may be from the arithmetic."""
 FIRST_LAYERS = {"num_hidden_layers": 1, "depth": 1, "vocab_size": 4096, "fullatt_block_indexes": [0]}
@@ -37,7 +38,7 @@ def main() -> None:
     for name in given.models:
         model = name if on_gpu else str(_cut(name, given.out / name))
         plan = Plan(
-            model, given.out / name, ("none", "int8", "nf4"), tuple(given.batches), given.prompt_tokens,
+            model, given.out / name, tuple(given.quant), tuple(given.batches), given.prompt_tokens,
             given.new_tokens, given.runs, random_weights=True,
         )  # fmt: skip
         results = bench(plan, print)
@@ -93,6 +94,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--models", nargs="+", default=MODELS, choices=MODELS)
+    parser.add_argument("--quant", nargs="+", default=QUANTISATIONS, choices=QUANTISATIONS)
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 16])
     parser.add_argument("--prompt-tokens", type=int, default=256)
     parser.add_argument("--new-tokens", type=int, default=64)

@@ -125,4 +125,4 @@ def _models() -> Iterator[Finding]:
         elif config.path is not None:
             yield Finding(name, "broken", f"{config.path} is missing", "git checkout -- pocket")
         else:
-            yield Finding(name, "missing", size, f"python cli.py models pull {config.name}")
+            yield Finding(name, "missing", size, config.get_command)

@@ -1,8 +1,13 @@
 """What every room's tests share."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Read by torch and faiss when they are imported, here and in the processes that tests start. The models are tiny: a
+# second thread has nothing to do but wait for the first, and where the machine is busy that costs three times the work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 

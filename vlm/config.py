@@ -63,8 +63,8 @@ SERVER = "server"
 
 
 class ModelConfig(StrictModel):
-    """One model. It has `path`, or `hub_id` with a `revision`; where it has both, `path` is taken. One of family
-    `server` has `server` instead."""
+    """One model. It has `path`, or `hub_id` with a `revision`; where it has both, `path` is taken. Of a `hub_id` alone
+    nothing is fetched: whoever uses it gives a `path`. One of family `server` has `server` instead."""
 
     name: str
     family: str
@@ -121,7 +121,7 @@ class ModelConfig(StrictModel):
         if self.server is not None:
             if self.path is not None or self.hub_id is not None or self.quantisation != "none":
                 raise ValueError("a model of a server has no path, hub_id or quantisation of its own")
-        elif self.path is None and (self.hub_id is None or self.revision is None):
+        elif self.path is None and self.hub_id is None:
             raise ValueError("give path, or hub_id and revision")
         elif self.parameters is None:
             raise ValueError("parameters: how many weights it has")
@@ -148,7 +148,16 @@ class ModelConfig(StrictModel):
         """Where the model comes from, for messages: a server, a folder, or `hub id@revision`."""
         if self.server is not None:
             return self.server.url
-        return str(self.path) if self.path is not None else f"{self.hub_id}@{self.revision}"
+        if self.path is not None:
+            return str(self.path)
+        return f"{self.hub_id}@{self.revision or '(no revision pinned)'}"
+
+    @property
+    def get_command(self) -> str:
+        """The command that fetches this model; where no revision is pinned, how to use files that are there already."""
+        if self.revision is None:
+            return f"--model {self.name} --set model.path=FOLDER"
+        return f"python cli.py models pull {self.name}"
 
     @property
     def notice(self) -> str | None:

@@ -22,7 +22,7 @@ from vlm.errors import ModelUnusable, OutOfMemory, UnsupportedQuantisation, one_
 from vlm.families.control_tokens import ControlTokens
 from vlm.precision import auto_class, compute_dtype, kept_linears, without_weights
 from vlm.quiet import quiet
-from vlm.vision import compute_in_bf16, lay_channels_last
+from vlm.vision import compute_in_bf16, fold_norms, lay_channels_last
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ def load(config: ModelConfig, folder: Path, adapter: Path | None) -> Loaded:
         model.generation_config = GenerationConfig(eos_token_id=list(stop_ids), pad_token_id=tokenizer.pad_token_id)
         if config.how.vision_tower is not None:
             tower = model.get_submodule(config.how.vision_tower)
+            fold_norms(tower)
             lay_channels_last(tower)
             if config.vision_dtype == "bf16":
                 compute_in_bf16(tower, model.dtype, device, config.name)

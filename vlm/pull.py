@@ -36,4 +36,7 @@ def plan(name: str) -> PlannedPull:
         raise ModelNotFound(
             f"model {config.name} is a server's and has no files. Take a model of python cli.py models list"
         )
-    return PlannedPull(config, on_disk(config) is not None)
+    here = on_disk(config) is not None
+    if config.revision is None and not here:
+        find_files(config)  # says why there is nothing to fetch
+    return PlannedPull(config, here)

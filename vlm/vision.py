@@ -1,12 +1,15 @@
-"""How a vision tower computes: its layout in memory, and a precision of its own. Imports torch."""
+"""How a vision tower computes: norms folded away, its layout in memory, a precision of its own. Imports torch."""
 
 from __future__ import annotations
 
 import logging
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.functional import conv2d
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,32 @@ def lay_channels_last(tower: nn.Module) -> None:
         tower.register_forward_pre_hook(_channels_last, with_kwargs=True)
 
 
+def fold_norms(tower: nn.Module) -> int:
+    """Multiplies the batch norms of an EfficientNet of timm's into the convolutions before them; returns how many.
+
+    The same features up to rounding, with a pass less over each map. The state dict keeps its names and says the same
+    model: a folded norm is left with its shift, which the convolution adds. Other towers are left as they are. For
+    inference alone: a folded norm follows no batch any more.
+    """
+    if getattr(getattr(tower, "config", None), "model_type", None) != "timm_wrapper":
+        return 0
+    from timm.layers.norm_act import BatchNormAct2d
+    from timm.models._efficientnet_blocks import DepthwiseSeparableConv, InvertedResidual
+    from timm.models.efficientnet import EfficientNet
+
+    # In these three, and not in all modules, a norm that stands behind a convolution is applied to what that gives.
+    owners = [m for m in tower.modules() if isinstance(m, (EfficientNet, DepthwiseSeparableConv, InvertedResidual))]
+    pairs = [
+        (conv, norm)
+        for owner in owners
+        for conv, norm in pairwise(owner.children())
+        if type(conv) is nn.Conv2d and type(norm) is BatchNormAct2d
+    ]
+    for conv, norm in pairs:
+        _fold(conv, norm)
+    return len(pairs)
+
+
 def compute_in_bf16(tower: nn.Module, dtype: torch.dtype, device: torch.device, name: str) -> None:
     """Makes `tower` compute in bfloat16; its weights stay as they are, and what comes out of it is of `dtype`.
 
@@ -38,6 +67,28 @@ def compute_in_bf16(tower: nn.Module, dtype: torch.dtype, device: torch.device, 
         return
     tower.forward = torch.autocast(device.type, torch.bfloat16)(tower.forward)
     tower.register_forward_hook(_Restored(dtype))
+
+
+@torch.no_grad()
+def _fold(conv: nn.Conv2d, norm: Any) -> None:
+    """`norm` is timm's: a batch norm, then an activation."""
+    mean, variance = norm.running_mean, norm.running_var
+    weight, shift = fuse_conv_bn_weights(
+        conv.weight.float(), conv.bias, mean.float(), variance.float(), norm.eps, norm.weight.float(), norm.bias.float()
+    )
+    conv.weight.copy_(weight)
+    norm.bias.copy_(shift)
+    norm.weight.fill_(1.0)
+    mean.zero_()
+    variance.fill_(1.0 - norm.eps)
+    if conv.bias is not None:
+        conv.bias.zero_()
+
+    def shifted(input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - the name in the method it stands in for
+        return conv2d(input, conv.weight, norm.bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+
+    conv.forward = shifted  # type: ignore[method-assign]
+    norm.forward = norm.act.forward
 
 
 def _channels_last(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], Any]:

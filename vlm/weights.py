@@ -21,7 +21,7 @@ _SAMPLES = 64
 def find_files(config: ModelConfig) -> Path:
     """The folder with the model's files, downloaded at its pinned revision where it is not on this machine yet.
 
-    Raises ModelNotFound, and HubUnreachable within seconds where there is no network.
+    Raises ModelNotFound, also where no revision is pinned, and HubUnreachable within seconds where there is no network.
     """
     if config.path is not None:
         missing = _missing(config.path)
@@ -31,6 +31,12 @@ def find_files(config: ModelConfig) -> Path:
                 f"folder with --set model.path=FOLDER"
             )
         return config.path
+    if config.revision is None:
+        raise ModelNotFound(
+            f"model {config.name}: no revision of {config.hub_id} is pinned, so nothing of it is fetched. Fetch it "
+            f"yourself (hf download {config.hub_id} --local-dir FOLDER), look at what came, and name the folder: "
+            f"--set model.path=FOLDER"
+        )
     cached = on_disk(config)
     return cached if cached is not None else _download(config)
 
@@ -41,6 +47,8 @@ def on_disk(config: ModelConfig) -> Path | None:
         return None
     if config.path is not None:
         return None if _missing(config.path) else config.path
+    if config.revision is None:
+        return None
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 

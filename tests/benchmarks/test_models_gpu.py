@@ -14,14 +14,16 @@ def test_without_a_gpu_the_same_script_runs_and_says_not_measured(tmp_path: Path
     done = subprocess.run(
         [
             sys.executable, "benchmarks/models_gpu.py", "--out", str(tmp_path), "--models", "paligemma-3b-mix-224",
-            "--batches", "1", "--prompt-tokens", "8", "--new-tokens", "2", "--runs", "1",
+            "--quant", "nf4", "--batches", "1", "--prompt-tokens", "8", "--new-tokens", "2", "--runs", "1",
         ],
-        cwd=ROOT.parent, capture_output=True, text=True, timeout=300,
+        cwd=ROOT.parent, capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "gpu.md").read_text()
     assert "## paligemma-3b-mix-224\n\nGPU: not measured." in page
     results = json.loads((tmp_path / "paligemma-3b-mix-224" / "bench.json").read_text())
-    assert [row["quantisation"] for row in results["measured"]] == ["none", "int8", "nf4"]
-    assert all(row["held_mib"] == row["reckoned_mib"] and row["speed"] for row in results["measured"])
+    (row,) = results["measured"]
+    assert row["quantisation"] == "nf4"
+    assert row["held_mib"] == row["reckoned_mib"]
+    assert "error" not in row["speed"][0]
     assert not list(tmp_path.rglob("*.safetensors"))

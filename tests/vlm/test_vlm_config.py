@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from configs import ROOT, ConfigError, names
 from vlm import (
     HubUnreachable,
     ModelConfig,
+    ModelEntry,
     ModelNotFound,
     UnknownModel,
     list_models,
@@ -22,6 +24,8 @@ from vlm import (
     open_engine,
     weights,
 )
+from vlm.cost.tables import models_table
+from vlm.pull import plan
 from vlm.weights import find_files
 
 OWN = """
@@ -32,6 +36,9 @@ caption_prompt: zero_shot
 license: MIT
 parameters: 1000
 """
+
+UNPINNED = ["blip-base", "blip-roco", "llava-med"]
+"""Models of which no pinned revision was to be found."""
 
 
 @pytest.fixture
@@ -47,7 +54,10 @@ def no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_shipped_models_read(name: str) -> None:
     config = load_model_config(name)
     assert config.name == name
-    assert config.hub_id is None or len(config.revision or "") == 40, "a revision is a commit, not a branch"
+    if name in UNPINNED:
+        assert config.revision is None
+    else:
+        assert config.hub_id is None or len(config.revision or "") == 40, "a revision is a commit, not a branch"
     assert not config.trust_remote_code
     assert (ROOT / "prompts" / f"{config.caption_prompt}.yaml").is_file()
     assert config.larger_model is None or load_model_config(config.larger_model)
@@ -199,6 +209,27 @@ def test_what_the_hub_refuses(
             find_files(load_model_config("paligemma-3b-mix-224"))
         server.shutdown()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", UNPINNED)
+def test_without_a_pinned_revision_nothing_is_fetched(
+    name: str, folder_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*_: object, **__: object) -> None:
+        raise AssertionError("the hub was asked")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", asked)
+    config = load_model_config(name)
+    message = rf"no revision of {config.hub_id} is pinned, so nothing .*hf download .* --set model\.path=FOLDER"
+    with pytest.raises(ModelNotFound, match=message):
+        find_files(config)
+    with pytest.raises(ModelNotFound, match=message):
+        plan(name)
+    assert models_table([ModelEntry(config, on_this_machine=False)]).endswith(
+        f"{config.license}  --model {name} --set model.path=FOLDER"
+    )
+    folder = folder_of({"llava-med": "llava_med"}.get(name, "blip"))
+    assert open_engine(load_model_config(name, path=folder)).count_tokens(["A smear."]) != [0]
 
 
 @pytest.mark.usefixtures("no_hub")

@@ -19,8 +19,10 @@ from tests.vlm import tiny
 from tests.vlm.conftest import asked, picture
 from tests.vlm.test_vlm_engine import SHORT, Configs, run
 from tests.vlm.tiny_parts import FEW
-from vlm import BenchError, open_engine
-from vlm.cost.bench import Plan, bench
+from vlm import BenchError, load_model_config, open_engine
+from vlm.config import Quantisation
+from vlm.cost.bench import IMAGE_SIDE, Plan, bench
+from vlm.cost.measure import measure
 from vlm.cost.memory import count_parameters, shape_of
 from vlm.cost.untrained import write_untrained
 
@@ -72,8 +74,8 @@ def test_from_the_command_to_the_table(config_file: Path, tmp_path: Path) -> Non
     out = tmp_path / "out"
     done = subprocess.run(
         [
-            sys.executable, "cli.py", "models", "bench", "--model", str(config_file), "--quant", "none,int8,nf4",
-            "--batch", "1,3", "--prompt-tokens", "12", "--new-tokens", "5", "--runs", "2", "--random-weights",
+            sys.executable, "cli.py", "models", "bench", "--model", str(config_file), "--quant", "nf4",
+            "--batch", "2", "--prompt-tokens", "12", "--new-tokens", "5", "--runs", "2", "--random-weights",
             "--out", str(out), "--json",
         ],
         cwd=ROOT.parent, capture_output=True, text=True,
@@ -81,8 +83,35 @@ def test_from_the_command_to_the_table(config_file: Path, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
     assert results == json.loads((out / "bench.json").read_text())
-    assert [row["quantisation"] for row in results["measured"]] == ["none", "int8", "nf4"]
-    for row in results["measured"]:
+    (row,) = results["measured"]
+    assert row["quantisation"] == "nf4"
+    assert row["held_mib"] == row["reckoned_mib"]
+    assert [batch["batch"] for batch in row["speed"]] == [2]
+    page = (out / "bench.md").read_text()
+    assert "GPU: not measured." in page
+    assert str(out / "untrained") not in page
+    assert (out / "bench.png").read_bytes()[:4] == b"\x89PNG"
+    assert not list(out.glob("untrained-*"))
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measures here what else gets a process of its own, seconds of imports each: the same function, asked the same."""
+
+    def measured(plan: Plan, quantisation: Quantisation, batch: int, folder: Path) -> dict[str, Any]:
+        config = load_model_config(plan.model, path=folder, quantisation=quantisation)
+        return measure(config, batch, plan.prompt_tokens, plan.new_tokens, plan.runs, IMAGE_SIDE)
+
+    monkeypatch.setattr("vlm.cost.bench._measured", measured)
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_every_quantisation_is_measured_at_every_batch(config_file: Path, tmp_path: Path) -> None:
+    quantisations: tuple[Quantisation, ...] = ("none", "int8", "nf4")
+    plan = Plan(str(config_file), tmp_path / "out", quantisations, (1, 3), 12, 5, 2, random_weights=True)
+    rows = bench(plan, lambda _: None)["measured"]
+    assert [row["quantisation"] for row in rows] == list(quantisations)
+    for row in rows:
         assert row["held_mib"] == row["reckoned_mib"]
         assert row["device"] == "cpu"
         assert [batch["batch"] for batch in row["speed"]] == [1, 3]
@@ -91,11 +120,6 @@ def test_from_the_command_to_the_table(config_file: Path, tmp_path: Path) -> Non
             assert batch["prompt_tokens"] >= 12
             assert 0 < batch["p50_s"] <= batch["p95_s"]
             assert batch["tokens_per_s"] == pytest.approx(5 * batch["batch"] / batch["p50_s"], rel=0.01)
-    page = (out / "bench.md").read_text()
-    assert "GPU: not measured." in page
-    assert str(out / "untrained") not in page
-    assert (out / "bench.png").read_bytes()[:4] == b"\x89PNG"
-    assert not list(out.glob("untrained-*"))
 
 
 def test_what_fails_is_a_row_and_the_rest_goes_on(config_file: Path, tmp_path: Path) -> None:
@@ -109,6 +133,7 @@ def test_what_fails_is_a_row_and_the_rest_goes_on(config_file: Path, tmp_path: P
     assert told[-1] == "bench.png was not drawn: nothing was measured"
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_without_matplotlib_the_rest_is_written(
     config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,6 +70,19 @@ def test_no_one_and_three_example_images_and_no_image_in_one_run(kind: str, conf
     assert other[0].mean_logprob != answers[0].mean_logprob, "every image must count"
 
 
+@pytest.mark.parametrize("kind", ["paligemma", "paligemma2"])
+def test_captions_stand_in_for_example_images_where_one_image_is_all_that_is_read(
+    kind: str, config_of: Configs
+) -> None:
+    captions = [f"Example {n}: a smear with {n} white cells.\n" for n in (1, 2, 3)]
+    several = [prompt("".join(captions[:count]) + "Describe.", picture(1)) for count in (0, 1, 3)]
+    together = run(open_engine(config_of(kind), batch_size=3), several)
+    assert words(together) == words(run(open_engine(config_of(kind), batch_size=1), several))
+    sizes = [answer.prompt_tokens for answer in together]
+    assert sizes == sorted(set(sizes)), "captions take room, none is dropped"
+    assert len({answer.mean_logprob for answer in together}) == 3, "every caption must count"
+
+
 @pytest.mark.parametrize("kind", IMAGE_KINDS)
 def test_the_image_changes_the_answer(kind: str, config_of: Configs) -> None:
     one, other = run(open_engine(config_of(kind)), [prompt("Describe.", picture(1)), prompt("Describe.", picture(2))])

@@ -16,7 +16,7 @@ from vlm import FAMILIES, GenerationParams, Message, ModelUnusable, Prompt, Prom
 
 CHAT_KINDS = tiny.MANY_IMAGES
 IMAGE_TOKEN = {
-    **dict.fromkeys(("smolvlm", "idefics3", "paligemma", "paligemma2", "fastvlm", "llava"), "<image>"),
+    **dict.fromkeys(("smolvlm", "idefics3", "paligemma", "paligemma2", "fastvlm", "llava", "llava_med"), "<image>"),
     **dict.fromkeys(("qwen2_vl", "qwen2_5_vl", "qwen3_vl"), "<|image_pad|>"),
     "gemma3": "<image_soft_token>",
     "mllama": "<|image|>",
@@ -96,7 +96,7 @@ def test_paligemma_takes_exactly_one_image(images: int, config_of: Configs) -> N
     # four to a token; Qwen3-VL: 4 x 6 of 16 pixels. Llama: one to look from. The others always have as many.
     [
         ("smolvlm", 20), ("idefics3", 20), ("qwen2_vl", 8), ("qwen2_5_vl", 8), ("qwen3_vl", 6), ("paligemma", 16),
-        ("fastvlm", 49), ("llava", 16), ("gemma3", 4), ("mllama", 1),
+        ("fastvlm", 49), ("llava", 16), ("llava_med", 16), ("gemma3", 4), ("mllama", 1),
     ],
 )  # fmt: skip
 def test_tokens_of_an_image(kind: str, tokens: int, config_of: Configs) -> None:

@@ -87,7 +87,7 @@ def test_an_answer_is_brought_to_its_end_in_time(name: str, temperature: float, 
     engine = open_engine(config_of("smolvlm"))
     question = with_schema(prompt("Read."), SCHEMAS[name])
     whole = []
-    for room in range(8, 200, 12):
+    for room in range(8, 160, 12):
         (answer,) = run(engine, [question], GenerationParams(room, temperature, seed=room))
         assert answer.new_tokens <= room
         try:
@@ -98,7 +98,7 @@ def test_an_answer_is_brought_to_its_end_in_time(name: str, temperature: float, 
             continue
         jsonschema.validate(value, SCHEMAS[name])
         whole.append(room)
-    assert len(whole) > 8
+    assert len(whole) > 6
 
 
 def test_a_cut_answer_says_so_and_one_that_ends_itself_does_not(config_of: Configs) -> None:

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForImageTextToText
 
 from tests.vlm.conftest import picture, prompt
 from tests.vlm.test_vlm_engine import Configs, run
@@ -60,6 +63,43 @@ def test_it_stays_near_float32(config_of: Configs) -> None:
     exact, half = features(), features(vision_dtype="bf16")
     assert not torch.equal(exact, half)
     assert float((exact - half).norm() / exact.norm()) < 0.1
+
+
+def moved_norms(folder: Path) -> None:
+    """Gives the batch norms of a saved model statistics and scales that they would have from training."""
+    tensors = load_file(folder / "model.safetensors")
+    torch.manual_seed(5)
+    for name, tensor in tensors.items():
+        norm = re.search(r"\.bn\d\.(\w+)$", name)
+        if norm and tensor.is_floating_point():
+            low, high = {"running_mean": (-0.2, 0.2), "bias": (0.0, 1.0)}.get(norm[1], (0.5, 1.5))
+            tensor.uniform_(low, high)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_folded_norms_say_the_same_loaded_or_saved_and_loaded(config_of: Configs, tmp_path: Path) -> None:
+    folder = tmp_path / "trained"
+    shutil.copytree(str(config_of("fastvlm").path), folder)
+    moved_norms(folder)
+    plain = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
+    folded = open_engine(config_of("fastvlm", path=folder)).load().model
+    norms = [module for module in folded.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert len(norms) == 49
+    assert all(bool((norm.weight == 1).all() and (norm.running_mean == 0).all()) for norm in norms)
+    folded.save_pretrained(tmp_path / "again")
+    again = AutoModelForImageTextToText.from_pretrained(tmp_path / "again", dtype=torch.float32).eval()
+    pixels = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        exact, *others = (m.model.vision_tower(pixels).last_hidden_state for m in (plain, folded, again))
+    assert float(exact.std()) > 0.01
+    for features in others:
+        assert torch.allclose(features, exact, rtol=1e-3, atol=1e-4 * float(exact.abs().max()))
+
+
+def test_norms_of_other_towers_are_left_alone(config_of: Configs) -> None:
+    config = config_of("smolvlm")
+    tower = open_engine(config).load().model.get_submodule(config.how.vision_tower)
+    assert vision.fold_norms(tower) == 0
 
 
 @pytest.mark.parametrize(("kind", "last"), [("fastvlm", True), ("smolvlm", False)])

@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from tests.vlm.tiny_google import make_gemma3, make_paligemma, make_paligemma2
-from tests.vlm.tiny_llama import make_llama, make_llava, make_mllama
+from tests.vlm.tiny_llama import make_llama, make_llava, make_llava_med, make_mllama
 from tests.vlm.tiny_parts import made, save, text
 from tests.vlm.tiny_qwen import make_qwen2_5_vl, make_qwen2_vl, make_qwen3, make_qwen3_vl
 from vlm.cost.vocabulary import image_ids, make_tokenizer, text_ids
@@ -89,7 +89,7 @@ def make_fastvlm(folder: Path, seed: int = 0) -> Path:
 
 IMAGE_KINDS = [
     "smolvlm", "idefics3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "paligemma", "paligemma2", "fastvlm", "llava",
-    "gemma3", "mllama", "blip",
+    "llava_med", "gemma3", "mllama", "blip",
 ]  # fmt: skip
 TEXT_KINDS = ["llama", "qwen3"]
 ALL_KINDS = [*IMAGE_KINDS, *TEXT_KINDS]
@@ -99,7 +99,7 @@ ADAPTED = {"mllama": 3 * 7, "blip": 2 * 10}
 """Linear layers of the language model that LoRA adapts, where they are not two layers of q, k, v, o, gate, up, down."""
 HEAD = {"blip": "text_decoder.cls.predictions.decoder"}
 """What gives the scores of tokens, where it is not lm_head."""
-FAMILY_OF = {"idefics3": "smolvlm", "paligemma2": "paligemma"}
+FAMILY_OF = {"idefics3": "smolvlm", "paligemma2": "paligemma", "llava_med": "llava"}
 """The family of a tiny model, where it is not named as its maker."""
 
 MAKERS: dict[str, Callable[..., Path]] = {
@@ -112,6 +112,7 @@ MAKERS: dict[str, Callable[..., Path]] = {
     "paligemma2": make_paligemma2,
     "fastvlm": make_fastvlm,
     "llava": make_llava,
+    "llava_med": make_llava_med,
     "gemma3": make_gemma3,
     "mllama": make_mllama,
     "blip": make_blip,

@@ -18,17 +18,22 @@ from tests.vlm.tiny_parts import made, save, text
 from vlm.cost.vocabulary import image_ids, make_tokenizer, text_ids
 
 
-def make_llava(folder: Path, seed: int = 0) -> Path:
+def make_llava(folder: Path, seed: int = 0, language: str = "llama") -> Path:
     """LLaVA-1.5: CLIP's patches without its class token, images before texts as its template has them."""
     tokenizer = make_tokenizer("llava")
     vision = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 2}
     config = LlavaConfig(
         vision_config={**vision, "model_type": "clip_vision_model", "image_size": 56, "patch_size": 14},
-        text_config=text(tokenizer, model_type="llama"),
+        text_config=text(tokenizer, model_type=language),
         image_seq_length=16,
         **image_ids("llava", tokenizer),
     )
     return save(folder, made(seed, LlavaForConditionalGeneration, config), tokenizer)
+
+
+def make_llava_med(folder: Path, seed: int = 0) -> Path:
+    """LLaVA-Med as it is converted: the same around a Mistral."""
+    return make_llava(folder, seed, "mistral")
 
 
 def make_mllama(folder: Path, seed: int = 0) -> Path:

@@ -21,13 +21,8 @@ def entry_json(entry: ModelEntry) -> dict[str, Any]:
         "license": config.license,
         "on_this_machine": entry.on_this_machine,
         "source": config.source,
-        "get": None if entry.on_this_machine or config.server is not None else get_command(config.name),
+        "get": None if entry.on_this_machine or config.server is not None else config.get_command,
     }
-
-
-def get_command(name: str) -> str:
-    """The command that fetches a model."""
-    return f"python cli.py models pull {name}"
 
 
 def models_table(entries: Sequence[ModelEntry]) -> str:
@@ -36,13 +31,7 @@ def models_table(entries: Sequence[ModelEntry]) -> str:
     for entry in entries:
         config = entry.config
         size = "-" if config.parameters is None else f"{config.parameters / 1e6:,.0f} M"
-        here = (
-            "its server's"
-            if config.server is not None
-            else "yes"
-            if entry.on_this_machine
-            else get_command(config.name)
-        )
+        here = "its server's" if config.server is not None else "yes" if entry.on_this_machine else config.get_command
         rows.append((config.name, config.family, size, config.license, here))
     return _aligned(rows)
 
