@@ -3,10 +3,11 @@
     python cli.py index build configs/indexes/medpix.yaml
     python benchmarks/evidence_cost.py --data ../shared/data
 
-All dev images of `medpix` go through the one path in batches of 16, with retrieval over the train split, `--rounds` times; what
-was read of texts is forgotten between rounds, so that each is as the first. Seconds in the guard (looking for copies, counting what
-is left out), in the search for texts that speak to the model, in the checks of what was written (citations, conflicts, copies)
-and in the confidence are taken inside that very run, and told as shares of the rest of it. Two cores, one process.
+All dev images of `medpix` go through the one path in batches of 16, with retrieval over the train split, `--rounds`
+times; what was read of texts is forgotten between rounds, so that each is as the first. Seconds in the guard (looking
+for copies, counting what is left out), in the search for texts that speak to the model, in the checks of what was
+written (citations, conflicts, copies) and in the confidence are taken inside that very run, and told as shares of the
+rest of it. Two cores, one process.
 """
 
 from __future__ import annotations
