@@ -26,7 +26,7 @@ from evaluation.sets import Case, EvaluationSet
 from rag import Pipeline, open_pipeline
 from rag.confidence import Calibration
 from rag.config import Settings
-from rag.types import Description
+from rag.types import Confidence, Description, Failure
 
 REPORTED = 0.8
 """The coverage whose risk is reported."""
@@ -90,9 +90,10 @@ def calibrate(
     no coverage has so low a risk, and what opening the pipeline raises.
     """
     pipeline = open_pipeline(settings, [case.request() for case in images.cases], tell)
-    judged, failures = _judged(pipeline, images, CHUNK_BATCHES * settings.batch_size)
+    judged, abstained, failures = _judged(pipeline, images, CHUNK_BATCHES * settings.batch_size)
     if not judged:
-        raise CalibrationError(f"set {images.name}: nothing could be described. {next(iter(failures), '')}")
+        why = next(iter(failures), f"of {len(abstained)} images the model says that it cannot tell")
+        raise CalibrationError(f"set {images.name}: nothing could be described: {why}")
     signals, right = [one.signals for one in judged], [one.right for one in judged]
     groups = [one.case.group for one in judged]
     fitted = fit(signals, right, groups)
@@ -104,7 +105,8 @@ def calibrate(
         weights={name: round(weight, 6) for name, weight in fitted.model.weights.items()},
         bias=round(fitted.model.bias, 6),
         threshold=round(threshold_for(fitted.model.scores(signals), kept), 6),
-        made_from=_about(pipeline, images, judged) | {"coverage": round(kept, 4), "aurc": round(curve.aurc, 4)},
+        made_from=_about(pipeline, images, judged)
+        | {"abstained": len(abstained), "coverage": round(kept, 4), "aurc": round(curve.aurc, 4)},
     )
     at, fall = risk_at(fitted.held_out, right, groups, REPORTED)
     made = {**recipe(), "settings": settings.model_dump(mode="json"), "asked": {"coverage": coverage, "risk": risk}}
@@ -126,8 +128,13 @@ def write(found: Calibrated, file: Path) -> list[Path]:
     return [file, page, figures]
 
 
-def _judged(pipeline: Pipeline, images: EvaluationSet, chunk: int) -> tuple[list[Judged], list[str]]:
-    """What is known of each description, in the set's order; and why the others have none."""
+def _judged(pipeline: Pipeline, images: EvaluationSet, chunk: int) -> tuple[list[Judged], list[str], list[str]]:
+    """What is known of each description, in the set's order; the ids of what the model says that it cannot tell; why
+    others have none.
+
+    What the model cannot tell is no description and has no confidence: it neither is right nor wrong.
+    """
+    abstained: list[str] = []
     cases = {case.id: case for case in images.cases if any(value is not None for value in case.truth.values())}
     found: dict[str, Judged] = {}
     failures = list(images.failures)
@@ -135,19 +142,18 @@ def _judged(pipeline: Pipeline, images: EvaluationSet, chunk: int) -> tuple[list
     with tqdm(total=len(requests), desc="describe", leave=False, disable=None) as bar:
         for start in range(0, len(requests), chunk):
             for outcome in pipeline.run(requests[start : start + chunk]):
-                if isinstance(outcome, Description):
-                    found[outcome.request.id] = _judge(images, cases[outcome.request.id], outcome)
-                else:
+                if isinstance(outcome, Failure):
                     failures.append(outcome.reason)
+                elif outcome.confidence is not None:
+                    found[outcome.request.id] = _judge(images, cases[outcome.request.id], outcome, outcome.confidence)
+                else:
+                    abstained.append(outcome.request.id)
                 bar.update()
-    return [found[id_] for id_ in cases if id_ in found], failures
+    return [found[id_] for id_ in cases if id_ in found], abstained, failures
 
 
-def _judge(images: EvaluationSet, case: Case, description: Description) -> Judged:
-    confidence = description.confidence
-    if confidence is None:
-        raise CalibrationError(f"descriptions by {description.model} have no confidence: nothing can be calibrated")
-    said = images.content.said(description.text)
+def _judge(images: EvaluationSet, case: Case, description: Description, confidence: Confidence) -> Judged:
+    said = images.content.said(description.text if description.withheld is None else description.withheld)
     right = all(said[name] == value for name, value in case.truth.items() if value is not None)
     return Judged(case, confidence.signals, confidence.score, right)
 

@@ -123,5 +123,5 @@ def test_descriptions_without_confidence_are_refused(
     settings: Settings, images: EvaluationSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, BarePipeline)
-    with pytest.raises(CalibrationError, match="no confidence"):
+    with pytest.raises(CalibrationError, match="of 40 images the model says that it cannot tell"):
         made(settings, images)
