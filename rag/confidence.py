@@ -8,6 +8,7 @@ The signals, each 0 to 1:
     consensus     how far the examples say the same of these among themselves
     support       mean support of the description's sentences
     likelihood    the model's geometric mean probability of a token it wrote
+    surety        the model's probability of the token it was least sure of
     consistency   1 / (1 + conflicts found)
 
 What is not known (no evidence, a server that tells no probabilities) is 0.5. Uncalibrated, the score is the mean of
@@ -30,8 +31,9 @@ from rag.check.conflicts import modalities
 from rag.check.lexicon import Kind, lexicon
 from rag.check.reading import Reading, read
 from rag.types import Checks, Confidence
+from vlm.types import Generation
 
-SIGNALS = ("nearness", "agreement", "consensus", "support", "likelihood", "consistency")
+SIGNALS = ("nearness", "agreement", "consensus", "support", "likelihood", "surety", "consistency")
 _UNCALIBRATED = ("agreement", "consensus", "likelihood")
 _UNKNOWN = 0.5
 _KINDS: tuple[Kind, ...] = ("plane", "cell", "stain")
@@ -65,11 +67,9 @@ class Reliance:
     below: float = 0.0
     calibration: Calibration | None = None
 
-    def confidence(
-        self, text: str, evidence: Sequence[Evidence], checks: Checks, mean_logprob: float | None
-    ) -> Confidence:
-        """The confidence in a text; `mean_logprob` is the model's, in nats a token."""
-        found = signals(text, evidence, checks, mean_logprob)
+    def confidence(self, generation: Generation, evidence: Sequence[Evidence], checks: Checks) -> Confidence:
+        """The confidence in what was generated from this evidence."""
+        found = signals(generation, evidence, checks)
         if self.calibration is not None:
             return Confidence(self.calibration.score(found), found)
         return Confidence(sum(found[name] for name in _UNCALIBRATED) / len(_UNCALIBRATED), found)
@@ -80,17 +80,18 @@ class Reliance:
         return self.below if self.calibration is None else self.calibration.threshold
 
 
-def signals(text: str, evidence: Sequence[Evidence], checks: Checks, mean_logprob: float | None) -> dict[str, float]:
+def signals(generation: Generation, evidence: Sequence[Evidence], checks: Checks) -> dict[str, float]:
     """The signals of a description, by name."""
     examples = sorted((item for item in evidence if item.kind == "example"), key=lambda item: item.rank)
-    said, shown = _slots(read(text)), [_slots(read(item.text)) for item in examples]
+    said, shown = _slots(read(generation.text)), [_slots(read(item.text)) for item in examples]
     supports = [sentence.support for sentence in checks.sentences]
     return {
         "nearness": max(0.0, min(1.0, examples[0].score)) if examples else _UNKNOWN,
         "agreement": _mean(_agreements(said, shown)),
         "consensus": _mean(_consensus(shown)),
         "support": _mean(supports if evidence else []),
-        "likelihood": _UNKNOWN if mean_logprob is None else exp(min(0.0, mean_logprob)),
+        "likelihood": _probability(generation.mean_logprob),
+        "surety": _probability(generation.min_logprob),
         "consistency": 1 / (1 + len(checks.conflicts)),
     }
 
@@ -122,6 +123,10 @@ def _consensus(shown: Sequence[Mapping[str, frozenset[str]]]) -> Iterator[float]
                 for name in names:
                     votes[name] += weight  # type: ignore[assignment]  # weights are no whole numbers
             yield max(votes.values()) / sum(weight for weight, _ in weighed)
+
+
+def _probability(logprob: float | None) -> float:
+    return _UNKNOWN if logprob is None else exp(min(0.0, logprob))
 
 
 def _mean(values: Iterator[float] | Sequence[float]) -> float:

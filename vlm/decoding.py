@@ -24,7 +24,7 @@ from vlm.types import GenerationParams
 
 
 class LogprobMeter(LogitsProcessor):
-    """Sums the model's log-probability of each chosen token, keeping one step's scores and not all of them.
+    """Takes the model's log-probability of each chosen token, keeping one step's scores and not all of them.
 
     Must come first, to see the scores as the model gave them. After the last step call `finish`.
     """
@@ -33,6 +33,7 @@ class LogprobMeter(LogitsProcessor):
         self._stop_ids = torch.tensor(stop_ids, device=device, dtype=torch.long)
         self._logprobs: torch.Tensor | None = None  # (rows, vocabulary), of the step just scored
         self._sum = torch.zeros(rows, device=device, dtype=torch.float64)
+        self._least = torch.zeros(rows, device=device, dtype=torch.float64)
         self._count = torch.zeros(rows, device=device, dtype=torch.long)
         self._ended = torch.zeros(rows, device=device, dtype=torch.bool)
 
@@ -50,7 +51,9 @@ class LogprobMeter(LogitsProcessor):
         if self._logprobs is None:  # before the first step there is only the prompt
             return
         chosen = self._logprobs.gather(1, tokens[:, None]).squeeze(1)
-        self._sum += torch.where(self._ended, 0.0, chosen.double())
+        counted = torch.where(self._ended, 0.0, chosen.double())
+        self._sum += counted
+        self._least = torch.minimum(self._least, counted)
         self._count += ~self._ended
         self._ended |= torch.isin(tokens, self._stop_ids)
 
@@ -68,6 +71,11 @@ class LogprobMeter(LogitsProcessor):
     def mean_logprobs(self) -> list[float]:
         """Mean log-probability of each answer's tokens, in nats."""
         return [float(m) for m in self._sum / self._count.clamp(min=1)]
+
+    @property
+    def min_logprobs(self) -> list[float]:
+        """Log-probability of the least likely of each answer's tokens, in nats."""
+        return [float(m) for m in self._least]
 
 
 class GumbelNoise(LogitsProcessor):

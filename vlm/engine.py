@@ -215,13 +215,15 @@ class TransformersEngine:
                 stop=_why(ended, new_tokens >= params.max_new_tokens, guide),
                 seconds=seconds,
                 mean_logprob=mean,
+                min_logprob=least,
             )
-            for text, prompt_tokens, new_tokens, ended, mean, guide in zip(
+            for text, prompt_tokens, new_tokens, ended, mean, least, guide in zip(
                 texts,
                 inputs["attention_mask"].sum(dim=1),
                 meter.new_tokens,
                 meter.ended,
                 meter.mean_logprobs,
+                meter.min_logprobs,
                 guides,
                 strict=True,
             )

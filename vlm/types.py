@@ -57,9 +57,10 @@ class GenerationParams:
 
 @dataclass(frozen=True)
 class Generation:
-    """One answer. `seconds` is its share of the batch's time; the log-probability is the mean per token, in nats.
+    """One answer. `seconds` is its share of the batch's time; log-probabilities, in nats, are the mean of its tokens'
+    and that of the least likely one.
 
-    It and the counts of tokens are None where a server does not say.
+    These and the counts of tokens are None where a server does not say.
     """
 
     text: str
@@ -68,6 +69,7 @@ class Generation:
     stop: StopReason
     seconds: float
     mean_logprob: float | None
+    min_logprob: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from configs import ConfigError
 from indexer.types import Evidence, Example
 from rag.check import Checker
 from rag.confidence import SIGNALS, Calibration, Reliance, signals
+from vlm.types import Generation
 
 
 def examples(*captions: str) -> list[Evidence]:
@@ -17,9 +18,14 @@ def examples(*captions: str) -> list[Evidence]:
     ]
 
 
+def said(text: str, logprob: float | None = -0.1) -> Generation:
+    least = None if logprob is None else 3 * logprob
+    return Generation(text, 10, 5, "end", 0.1, mean_logprob=logprob, min_logprob=least)
+
+
 def measured(text: str, *captions: str, logprob: float | None = -0.1) -> dict[str, float]:
     evidence = examples(*captions)
-    return signals(text, evidence, Checker(0.6).check(text, evidence), logprob)
+    return signals(said(text, logprob), evidence, Checker(0.6).check(text, evidence))
 
 
 def test_evidence_that_says_the_same_makes_sure() -> None:
@@ -41,7 +47,10 @@ def test_the_nearest_example_weighs_most() -> None:
 
 def test_what_is_not_known_is_a_half() -> None:
     unknown = measured("A picture.", logprob=None)
-    assert {unknown[name] for name in ("nearness", "agreement", "consensus", "support", "likelihood")} == {0.5}
+    assert {unknown[name] for name in SIGNALS if name != "consistency"} == {0.5}
+    known = measured("A picture.")
+    assert known["likelihood"] == pytest.approx(0.9048, abs=1e-4)
+    assert known["surety"] == pytest.approx(0.7408, abs=1e-4)
 
 
 def test_a_conflict_lowers_consistency() -> None:
@@ -56,7 +65,7 @@ def test_a_calibration_scores_by_its_weights(tmp_path: Path) -> None:
     evidence = examples("Axial CT of the abdomen.")
     checks = Checker(0.6).check("Axial CT of the abdomen.", evidence)
     assert reliance.threshold == 0.6
-    assert reliance.confidence("Axial CT of the abdomen.", evidence, checks, None).score == pytest.approx(
+    assert reliance.confidence(said("Axial CT of the abdomen."), evidence, checks).score == pytest.approx(
         0.7311, abs=1e-4
     )
     file.write_text("{weights: {}, bias: 0, treshold: 0.5, made_from: {}}")

@@ -122,6 +122,7 @@ def test_mean_logprob_is_the_models_own(kind: str, config_of: Configs) -> None:
         steps.append(float(torch.log_softmax(logits, -1)[token]))
         ids = torch.cat([ids, torch.tensor([[token]])], dim=1)
     assert answer.mean_logprob == pytest.approx(sum(steps) / len(steps), abs=1e-3)
+    assert answer.min_logprob == pytest.approx(min(steps), abs=1e-3)
 
 
 def test_stop_reason_and_new_tokens(config_of: Configs) -> None:
