@@ -1,8 +1,8 @@
 """Is one picture a copy of another: rescaled, recompressed, cropped, framed, labelled, relit, mirrored?
 
 Pixels decide, in steps, each for what the one before lets through: a rough placement (`imaging.placement`); that
-aligned at low resolution, and then at a higher one; the agreement of fine detail, block by block (`imaging.alignment`). Two scans of the same plane agree
-in outline and not in detail.
+aligned at low resolution, and then at a higher one; the agreement of fine detail, block by block
+(`imaging.alignment`). Two scans of the same plane agree in outline and not in detail.
 """
 
 from __future__ import annotations
