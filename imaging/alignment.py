@@ -15,7 +15,6 @@ _DAMPING = np.array([0, 0.3, 0.3, 0.3, 0, 0])
 _POINTS = 1500
 _STILL, _LOST = 3e-4, 0.5
 """A step so small is the last one; one so large leads nowhere."""
-_BLOCK = 12
 _COVERED = 0.6
 _TEXTURE = 3.0
 """Mean square of a block's gradient along its edges, in squared grey levels a pixel: one of less counts as empty."""
@@ -79,7 +78,9 @@ class Judge:
     crossings and texture, which are a picture's own.
     """
 
-    def __init__(self, values: Floats) -> None:
+    def __init__(self, values: Floats, block: int) -> None:
+        """`block` is the side of a block in pixels."""
+        self._block = block
         self._detail = detail(values, _RADIUS)
         self._at = np.stack([*grid(*values.shape), np.ones(values.size, np.float32)])
 
@@ -95,15 +96,15 @@ class Judge:
         by, bx = np.gradient(theirs)
         aw, bw = ax * within, bx * within
         av, bv = ay * within, by * within
-        sums = _blocks(np.stack([within, aw * ax, av * ay, aw * ay, bw * bx, bv * by, bw * by, aw * bx, av * by,
-                                 aw * by + av * bx]))  # fmt: skip
+        products = [within, aw * ax, av * ay, aw * ay, bw * bx, bv * by, bw * by, aw * bx, av * by, aw * by + av * bx]
+        sums = _blocks(np.stack(products), self._block)
         count, a_xx, a_yy, a_xy, b_xx, b_yy, b_xy, ab_xx, ab_yy, ab_xy = sums
         weaker = 0.5 * np.arctan2(2 * (a_xy + b_xy), a_xx + b_xx - a_yy - b_yy) + np.pi / 2
         cos, sin = np.cos(weaker), np.sin(weaker)
         own = a_xx * cos**2 + a_yy * sin**2 + 2 * a_xy * cos * sin
         others = b_xx * cos**2 + b_yy * sin**2 + 2 * b_xy * cos * sin
         both = ab_xx * cos**2 + ab_yy * sin**2 + ab_xy * cos * sin
-        used = (count > _COVERED * _BLOCK**2) & (np.maximum(own, others) > _TEXTURE * count)
+        used = (count > _COVERED * self._block**2) & (np.maximum(own, others) > _TEXTURE * count)
         if used.sum() < _LEAST_BLOCKS:
             return 0.0
         faint = (_FAINT * _TEXTURE * count) ** 2
@@ -147,11 +148,11 @@ def _eroded(inside: Floats) -> Floats:
     return within
 
 
-def _blocks(values: Floats) -> Floats:
-    """Sums of `(..., h, w)` over squares of _BLOCK pixels; what does not fit is left out at both edges alike."""
+def _blocks(values: Floats, block: int) -> Floats:
+    """Sums of `(..., h, w)` over squares of `block` pixels; what does not fit is left out at both edges alike."""
     height, width = values.shape[-2:]
-    rows, columns = height // _BLOCK, width // _BLOCK
-    top, left = (height - rows * _BLOCK) // 2, (width - columns * _BLOCK) // 2
-    cut = values[..., top : top + rows * _BLOCK, left : left + columns * _BLOCK]
-    sums: Floats = cut.reshape(*values.shape[:-2], rows, _BLOCK, columns, _BLOCK).sum(axis=(-3, -1))
+    rows, columns = height // block, width // block
+    top, left = (height - rows * block) // 2, (width - columns * block) // 2
+    cut = values[..., top : top + rows * block, left : left + columns * block]
+    sums: Floats = cut.reshape(*values.shape[:-2], rows, block, columns, block).sum(axis=(-3, -1))
     return sums

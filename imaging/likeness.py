@@ -1,8 +1,8 @@
 """Is one picture a copy of another: rescaled, recompressed, cropped, framed, labelled, relit, mirrored?
 
-Pixels decide, in three steps, each for what the one before lets through: a rough placement (`imaging.placement`), an
-exact one, and the agreement of fine detail, block by block (`imaging.alignment`). Two scans of the same plane agree
-in outline and not in detail.
+Pixels decide, in steps, each for what the one before lets through: a rough placement (`imaging.placement`); that
+aligned at low resolution, and then at a higher one; the agreement of fine detail, block by block
+(`imaging.alignment`). Two scans of the same plane agree in outline and not in detail.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from imaging.alignment import Aligner, Judge
 from imaging.contrast import Floats, detail, fitted, grey, local_contrast
 from imaging.placement import SIDE, Placement, Template
 
-COPY = 0.48
-"""From this likeness on a picture is taken for a copy."""
-PLACED = 0.52
+COPY = 0.45
+"""From this likeness on a picture is taken for a copy: between strangers' highest, 0.39, and copies' lowest, 0.54."""
+PLACED = 0.5
 """Pictures that agree less than this in their best rough placement are looked at no further."""
+PROMISING = 0.45
+"""Nor are those that agree less than this where they are aligned at low resolution; copies agree by 0.69 or more."""
 
 _ROUGH, _EXACT, _TEMPLATE = 64, 128, 64
 _PLACES = 3
@@ -54,17 +56,21 @@ class Sought:
     def _closest(self, thumbnail: bytes, places: Sequence[Placement]) -> float:
         """The likeness in the best of these places, or in the first that shows a copy."""
         other = _decoded(thumbnail, _EXACT)
-        rough = local_contrast(grey(other, *fitted(other.size, _ROUGH)), _RADIUS)
-        values = grey(other, *fitted(other.size, _EXACT))
-        exact, fine = local_contrast(values, _RADIUS), detail(values, _RADIUS)
-        best = 0.0
+        rough = grey(other, *fitted(other.size, _ROUGH))
+        contrast, outline = local_contrast(rough, _RADIUS), detail(rough, _RADIUS)
+        likeness = 0.0
         for place in places:
-            matrix = self._rough.align(rough, place.matrix, 8)
-            matrix = self._exact.align(exact, matrix, 4)
-            best = max(best, self._judge.agreement(fine, matrix))
-            if best >= COPY:
+            matrix = self._rough.align(contrast, place.matrix, 8)
+            if self._rough_judge.agreement(outline, matrix) >= PROMISING:
+                likeness = max(likeness, self._exact_likeness(other, matrix))
+            if likeness >= COPY:
                 break
-        return best
+        return likeness
+
+    def _exact_likeness(self, other: Image.Image, matrix: Floats) -> float:
+        values = grey(other, *fitted(other.size, _EXACT))
+        matrix = self._exact.align(local_contrast(values, _RADIUS), matrix, 4)
+        return self._judge.agreement(detail(values, _RADIUS), matrix)
 
     @cached_property
     def _template(self) -> Template:
@@ -75,12 +81,16 @@ class Sought:
         return Aligner(self._values(_ROUGH), 0.5)
 
     @cached_property
+    def _rough_judge(self) -> Judge:
+        return Judge(self._values(_ROUGH), 8)
+
+    @cached_property
     def _exact(self) -> Aligner:
         return Aligner(self._values(_EXACT), 0.35)
 
     @cached_property
     def _judge(self) -> Judge:
-        return Judge(self._values(_EXACT))
+        return Judge(self._values(_EXACT), 12)
 
     def _values(self, side: int) -> Floats:
         return grey(self._picture, *fitted(self._picture.size, side))

@@ -21,10 +21,12 @@ SCALES = np.exp(np.arange(-5, 6) * 0.06)
 """How much larger the sought picture is laid than the other is; each picture's longest side counts as 1."""
 RADIUS = 2
 _REACH = 5
+"""Pixels that the middles may lie apart, in each direction."""
 _FAINT = 0.05
+"""Local contrast that is added to every window's, so that empty ones agree with nothing."""
 _ROWS = 48
-_SAME_SHAPE = 0.05
-_SQUARE = 0.02
+_SAME_SHAPE, _SQUARE = 0.05, 0.02
+"""Differences of the logarithm of width over height."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,31 @@ class Placement:
     matrix: Floats
 
 
+@dataclass(frozen=True, eq=False)
+class _Canvas:
+    """The middle of a picture at low resolution, and where it lies in it.
+
+    `owner` is the picture's place among those asked about, `size` its own width and height, `shape` the height and
+    width that it has here, `first` the row and column of the canvas's first pixel.
+    """
+
+    values: Floats
+    owner: int
+    size: tuple[int, int]
+    shape: tuple[int, int]
+    first: tuple[int, int]
+
+
+@dataclass(frozen=True, order=True)
+class _Peak:
+    """The best shift of one template (a scale, mirrored or not) on one canvas."""
+
+    score: float
+    canvas: int
+    template: int
+    shift: int
+
+
 class Template:
     """The middle of a picture at all scales, as it is and mirrored: what is laid on others."""
 
@@ -45,63 +72,63 @@ class Template:
         """`values` is the picture's local contrast, `(h, w)`."""
         height, width = values.shape
         unit = SIDE / max(height, width)
-        self.shape = (height, width)
-        self.half = tuple(max(4, round(float(SCALES[0]) * side * unit / 2)) for side in values.shape)
+        self._shape = (height, width)
+        self._half = tuple(max(4, round(float(SCALES[0]) * side * unit / 2)) for side in values.shape)
         down, across = (
-            _resampling(side, max(height, width), half) for side, half in zip(values.shape, self.half, strict=True)
+            _resampling(side, max(height, width), half) for side, half in zip(values.shape, self._half, strict=True)
         )
         once = np.matmul(np.matmul(down, values), across.transpose(0, 2, 1))  # (scales, 2 * half, 2 * half)
         both = np.concatenate([once, once[:, :, ::-1]])
-        self.quarters = [_units(quarter) for quarter in _quarters(both)]
+        self._quarters = [_units(quarter) for quarter in _quarters(both)]
 
     def places(self, others: Sequence[Image.Image], floor: float, most: int) -> list[list[Placement]]:
         """For each picture (mode L) the `most` best places of a score of `floor` or more, the best first.
 
         No two are of nearly the same scale.
         """
-        canvases, owners, frames = [], [], []
-        for owner, other in enumerate(others):
-            for size in self._sizes(other):
-                values = grey(other, *fitted(size, SIDE))
-                canvas, corner = self._canvas(values)
-                canvases.append(canvas)
-                owners.append(owner)
-                frames.append((corner, values.shape, other.size))
-        if not canvases:
-            return []
-        scores = self._scores(local_contrast(np.stack(canvases), RADIUS)[:, RADIUS:-RADIUS, RADIUS:-RADIUS])
-        found: list[list[tuple[float, int, int, int]]] = [[] for _ in others]
-        shifts = scores.argmax(axis=2)
-        best = np.take_along_axis(scores, shifts[:, :, None], axis=2)[:, :, 0]
-        for place, owner in enumerate(owners):
-            good = np.flatnonzero(best[place] >= floor).tolist()
-            found[owner] += [(float(best[place, k]), place, k, int(shifts[place, k])) for k in good]
-        return [[self._placement(one, frames) for one in _apart(several, most)] for several in found]
+        canvases = [self._canvas(n, other, size) for n, other in enumerate(others) for size in self._sizes(other)]
+        peaks: list[list[_Peak]] = [[] for _ in others]
+        for peak in self._peaks(canvases, floor):
+            peaks[canvases[peak.canvas].owner].append(peak)
+        return [[self._placement(one, canvases[one.canvas]) for one in _apart(several, most)] for several in peaks]
 
     def _sizes(self, other: Image.Image) -> list[tuple[int, int]]:
         """The other picture's own size and, where one of the two may have been made square, the size of this shape."""
-        height, width = self.shape
+        height, width = self._shape
         mine, theirs = np.log(width / height), np.log(other.width / other.height)
         if abs(mine - theirs) < _SAME_SHAPE or min(abs(mine), abs(theirs)) > _SQUARE:
             return [other.size]
         return [other.size, (1000 * width // height, 1000)]
 
-    def _canvas(self, values: Floats) -> tuple[Floats, tuple[int, int]]:
-        """The middle of a picture, as large as this template can reach, and where its first pixel lies there."""
-        need = [2 * (half + _REACH + RADIUS) for half in self.half]
-        lack = [max(0, n - side) for n, side in zip(need, values.shape, strict=True)]
-        if any(lack):
-            values = np.pad(values, [(short - short // 2, short // 2) for short in lack], mode="edge")
+    def _canvas(self, owner: int, other: Image.Image, size: tuple[int, int]) -> _Canvas:
+        """As much of the middle of a picture, brought to the shape of `size`, as this template can reach."""
+        width, height = fitted(size, SIDE)
+        values = grey(other, width, height)
+        need = [2 * (half + _REACH + RADIUS) for half in self._half]
+        before = [max(0, n - side + 1) // 2 for n, side in zip(need, values.shape, strict=True)]
+        after = [max(0, n - side) // 2 for n, side in zip(need, values.shape, strict=True)]
+        if any(before):
+            values = np.pad(values, list(zip(before, after, strict=True)), mode="edge")
         top, left = ((side - n) // 2 for side, n in zip(values.shape, need, strict=True))
-        corner = (top - (lack[0] - lack[0] // 2), left - (lack[1] - lack[1] // 2))
-        return values[top : top + need[0], left : left + need[1]], corner
+        middle = values[top : top + need[0], left : left + need[1]]
+        return _Canvas(middle, owner, other.size, (height, width), (top - before[0], left - before[1]))
+
+    def _peaks(self, canvases: Sequence[_Canvas], floor: float) -> list[_Peak]:
+        """Of each template on each canvas the best shift, where it scores `floor` or more."""
+        if not canvases:
+            return []
+        contrast = local_contrast(np.stack([canvas.values for canvas in canvases]), RADIUS)
+        scores = self._scores(contrast[:, RADIUS:-RADIUS, RADIUS:-RADIUS])
+        shifts = scores.argmax(axis=2)
+        best = np.take_along_axis(scores, shifts[:, :, None], axis=2)[:, :, 0]
+        return [_Peak(float(best[c, t]), int(c), int(t), int(shifts[c, t])) for c, t in np.argwhere(best >= floor)]
 
     def _scores(self, canvases: Floats) -> Floats:
         """`(canvases, templates, shifts)`: the mean correlation of the three best quarters."""
-        height, width = (2 * half for half in self.half)
+        height, width = (2 * half for half in self._half)
         windows = np.lib.stride_tricks.sliding_window_view(canvases, (height, width), axis=(1, 2))
         agreeing = []
-        for quarter, laid in zip(_quarters(windows), self.quarters, strict=True):
+        for quarter, laid in zip(_quarters(windows), self._quarters, strict=True):
             flat = quarter.reshape(-1, laid.shape[1])
             norm = np.sqrt(np.einsum("np,np->n", flat, flat) + _FAINT**2 * flat.shape[1])
             agreeing.append(_products(flat, laid) / norm[:, None])
@@ -110,33 +137,30 @@ class Template:
         scores: Floats = best.reshape(len(canvases), -1, best.shape[1]).transpose(0, 2, 1)
         return scores
 
-    def _placement(
-        self,
-        found: tuple[float, int, int, int],
-        frames: Sequence[tuple[tuple[int, int], tuple[int, int], tuple[int, int]]],
-    ) -> Placement:
-        score, place, k, shift = found
-        corner, shape, size = frames[place]
-        down, across = divmod(shift, 2 * _REACH + 1)
-        middle = [
+    def _placement(self, peak: _Peak, canvas: _Canvas) -> Placement:
+        """The map that a peak stands for."""
+        y, x = (
             first + RADIUS + moved + half - 0.5 - (side - 1) / 2
-            for first, moved, half, side in zip(corner, (down, across), self.half, shape, strict=True)
-        ]
-        unit_y, unit_x = (
-            whole / max(size) / side for whole, side in zip(size[::-1], shape, strict=True)
-        )  # of the other's longest side, a pixel
-        scale = SIDE * float(SCALES[k % len(SCALES)])
-        mirror = -1 if k >= len(SCALES) else 1
-        matrix = [[mirror * scale * unit_x, 0, middle[1] * unit_x], [0, scale * unit_y, middle[0] * unit_y]]
-        return Placement(score, np.array(matrix, np.float32))
+            for first, moved, half, side in zip(
+                canvas.first, divmod(peak.shift, 2 * _REACH + 1), self._half, canvas.shape, strict=True
+            )
+        )
+        # A pixel of the canvas in units of the other picture's longest side; not square where its shape was changed.
+        across, down = (
+            whole / max(canvas.size) / side for whole, side in zip(canvas.size, canvas.shape[::-1], strict=True)
+        )
+        scale = SIDE * float(SCALES[peak.template % len(SCALES)])
+        mirror = -1 if peak.template >= len(SCALES) else 1
+        matrix = [[mirror * scale * across, 0, x * across], [0, scale * down, y * down]]
+        return Placement(peak.score, np.array(matrix, np.float32))
 
 
-def _apart(found: list[tuple[float, int, int, int]], most: int) -> list[tuple[float, int, int, int]]:
-    kept: list[tuple[float, int, int, int]] = []
-    for one in sorted(found, reverse=True):
-        near = (k for _, place, k, _ in kept if place == one[1])
-        if all(abs(k - one[2]) > 1 for k in near):
-            kept.append(one)
+def _apart(peaks: Sequence[_Peak], most: int) -> list[_Peak]:
+    """The best, leaving out those on the same canvas by the scale next to a better one's."""
+    kept: list[_Peak] = []
+    for peak in sorted(peaks, reverse=True):
+        if all(other.canvas != peak.canvas or abs(other.template - peak.template) > 1 for other in kept):
+            kept.append(peak)
         if len(kept) == most:
             break
     return kept
