@@ -20,7 +20,7 @@ Kind = Literal[
 """What a concept is; `word` is any word that no list has."""
 
 _TOKEN = re.compile(
-    r"x(?=\d)|[a-z]+(?:&[a-z]+)?\d*|\d+(?:[.,]\d+)*|[^\W\d_]+|[.,;:!?()\[\]%&+/'\u00b0-]", re.IGNORECASE
+    r"x(?=\d)|[234]d\b|[a-z]+(?:&[a-z]+)?\d*|\d+(?:[.,]\d+)*|[^\W\d_]+|[.,;:!?()\[\]%&+/'\u00b0-]", re.IGNORECASE
 )
 _TYPED = {"\u2013": "-", "\u2014": "-", "\u2212": "-", "\u00d7": "x", "\u2019": "'", "\u00b5": "u", "\u03bc": "u"}
 _PLAIN = str.maketrans(_TYPED)
@@ -138,7 +138,7 @@ def tokens_of(text: str) -> list[Token]:
 
 def words_of(phrase: str) -> tuple[str, ...]:
     """A phrase as its tokens' words, signs left out."""
-    return tuple(token.word for token in tokens_of(phrase) if not token.is_sign)
+    return tuple(_normal(m[0]) for m in _TOKEN.finditer(phrase.translate(_PLAIN)) if m[0] not in _SIGNS)
 
 
 @cache
