@@ -24,7 +24,7 @@ Point = Callable[[Others], Stance | None]
 """What a text says of one point of a sentence; None where it is silent."""
 
 _THINGS: tuple[Kind, ...] = ("anatomy", "finding", "cell", "stain", "word")
-_SHOWN: tuple[Kind, ...] = ("finding", "cell", "word")
+_SHOWN: tuple[Kind, ...] = ("finding", "cell", "stain", "word")
 _SOMEONE_ELSE = re.compile(
     r"\b(?:another|different|unrelated|other) (?:\w+ ){0,2}(?:patient|case|child|man|woman|subject|person|animal|"
     r"individual|victim|biopsy|specimen|sample|study)\b",
@@ -34,8 +34,9 @@ _SOMEONE_ELSE = re.compile(
 _LEANS = re.compile(r"^(?:it|this|that|they|at|from|with) ", re.IGNORECASE)
 """A sentence that begins so goes on about what the one before was about."""
 _EVERYWHERE = frozenset(
-    "bone muscle vessel artery vein wall segment lobe pole joint nerve duct cortex lumen skin".split()
-)
+    "bone muscle vessel artery vein wall segment lobe pole joint nerve duct cortex lumen skin fat mucosa submucosa "
+    "serosa capsule parenchyma stroma epithelium gland cartilage capillary follicle lobule orifice organ".split()
+) | {"soft tissue"}
 """Structures that there are in many places."""
 _WAYS = frozenset({"angiography"})
 """Modalities that are a way to use another one."""
@@ -63,7 +64,7 @@ _NOT_SHOWN = _said_by(
 )
 """A sentence with these speaks of an image that is not this one."""
 """A sentence with these speaks of another thing, time or image than the sentence before."""
-RELATED = 0.15
+RELATED = 0.05
 """How much a text must be about the same things (see `relatedness`) before a difference counts."""
 
 
@@ -71,12 +72,8 @@ RELATED_WHOLE = 0.15
 """The same for a modality or plane, which are of the whole picture and not of one thing in it."""
 _AGREEING = 0.95
 """A text that agrees outweighs one that differs if it is about the same things to this share of the other's degree."""
-_ALIKE = 0.25
+_ALIKE = 0.15
 """How much two sides or numbers must be of the same thing."""
-
-
-_OTHER_FINDING = 0.5
-"""What is left of that where both name findings, and not the same."""
 
 
 @dataclass(frozen=True)
@@ -210,11 +207,9 @@ def _alike(one: Side | Amount, other: Side | Amount) -> float:
         return 0.0
     weights = {name: 1.0 + (name in one.near) + (name in other.near) for name in mine | theirs}
     shared = {name for name in mine if name in _wide(theirs)} | {name for name in theirs if name in _wide(mine)}
-    score = sum(weights[name] for name in shared) / sqrt(
+    return sum(weights[name] for name in shared) / sqrt(
         sum(weights[name] for name in mine | shared) * sum(weights[name] for name in theirs | shared)
     )
-    findings = [_of_kind(names, ("finding",)) for names in (mine, theirs)]
-    return score * _OTHER_FINDING if all(findings) and not _meet(*findings) else score
 
 
 def _named_by(near: frozenset[str], names: frozenset[str]) -> bool:
@@ -236,8 +231,9 @@ def _number(mine: Amount, said: Statement, whole: Reading, within: bool, others:
         leaning = unit and any(_LEANS.search(each.text) for each in (said, *others))
         theirs = [each for each in theirs if leaning or _alike(mine, each) >= _ALIKE]
     else:
-        theirs = [each for each in theirs if not any(each.quantity.agrees(own) for own in beside)]
-        only = unit and len(theirs) == 1 and len(beside) == 1
+        own = [each for each in beside if not any(each.agrees(other.quantity) for other in theirs)]
+        theirs = [each for each in theirs if not any(each.quantity.agrees(other) for other in beside)]
+        only = unit and len(theirs) == 1 and len(own) == 1
         theirs = [each for each in theirs if only or _of_one_thing(mine, each)]
     return "differs" if theirs else None
 

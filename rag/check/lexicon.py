@@ -20,12 +20,15 @@ Kind = Literal[
 """What a concept is; `word` is any word that no list has."""
 
 _TOKEN = re.compile(
-    r"x(?=\d)|[a-z]+(?:&[a-z]+)?\d*|\d+(?:[.,]\d+)*|[^\W\d_]+|[.,;:!?()\[\]%&+/'\u00b0-]", re.IGNORECASE
+    r"x(?=\d)|[234]d\b|[a-z]+(?:&[a-z]+)?\d*|\d+(?:[.,]\d+)*|[^\W\d_]+|[.,;:!?()\[\]%&+/'\u00b0-]", re.IGNORECASE
 )
 _TYPED = {"\u2013": "-", "\u2014": "-", "\u2212": "-", "\u00d7": "x", "\u2019": "'", "\u00b5": "u", "\u03bc": "u"}
 _PLAIN = str.maketrans(_TYPED)
 """Dashes, the sign of times, apostrophes and micro signs as they are typed; one for one, so that places stay."""
 _SIGNS = frozenset(".,;:!?()[]%&+/'-\u00b0")
+_INFLECTED: tuple[Kind, ...] = ("finding", "cell", "quality", "anatomy")
+_SHORT = 5
+"""A word of so many letters has no stem that tells it from others."""
 _MOST_WORDS = 6
 """Tokens of the longest phrase looked for."""
 
@@ -114,6 +117,15 @@ class Lexicon:
         """The kind of a concept by its name; `word` for what no list has."""
         return self._kinds.get(name, "word")
 
+    @cached_property
+    def by_stem(self) -> dict[str, Concept]:
+        """Concepts by the stem of a word that means them, where it means one alone: "extravasates" is extravasation."""
+        found: dict[str, set[Concept]] = {}
+        for phrase, concept in self.concepts.items():
+            if len(phrase) == 1 and len(phrase[0]) > _SHORT and concept.kind in _INFLECTED:
+                found.setdefault(stem(phrase[0]), set()).add(concept)
+        return {short: meant.pop() for short, meant in found.items() if len(meant) == 1}
+
     def concept_at(self, words: list[str], place: int) -> tuple[Concept, int] | None:
         """The concept of the longest known phrase that begins at `place`, and its length in words."""
         for length in range(min(_MOST_WORDS, len(words) - place), 0, -1):
@@ -138,7 +150,7 @@ def tokens_of(text: str) -> list[Token]:
 
 def words_of(phrase: str) -> tuple[str, ...]:
     """A phrase as its tokens' words, signs left out."""
-    return tuple(token.word for token in tokens_of(phrase) if not token.is_sign)
+    return tuple(_normal(m[0]) for m in _TOKEN.finditer(phrase.translate(_PLAIN)) if m[0] not in _SIGNS)
 
 
 @cache

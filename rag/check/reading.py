@@ -172,7 +172,7 @@ def _unbroken(tokens: list[Token], places: list[int]) -> bool:
 def _word(word: str, words: Lexicon) -> Concept | None:
     if word in words.empty or word in words.denying or counts(word) or measures(word) or len(word) < 2:
         return None
-    return Concept(stem(word), "word")
+    return words.by_stem.get(stem(word)) or Concept(stem(word), "word")
 
 
 class _Around:
@@ -198,10 +198,10 @@ class _Around:
     def denied(self, place: int, marks: Sequence[int]) -> bool:
         """Whether what is said there is that something is not there, or that nothing is out of the ordinary."""
         here = self._closest(place, marks)
-        if any(term.denied or term.name == "normal" for term in here):
-            return True
-        clause = [term for term in self._terms if term.clause == self._clauses[place]]
-        return any(term.name == "normal" for term in clause) and not any(term.kind == "finding" for term in here)
+        if any(term.kind == "finding" and not term.denied for term in here):
+            return False
+        ahead = [term for term in self._terms if term.clause == self._clauses[place] and term.place < place]
+        return any(term.denied or term.name == "normal" for term in here) or any(t.name == "normal" for t in ahead)
 
     def _closest(self, place: int, marks: Sequence[int]) -> list[Term]:
         clause = self._clauses[place]

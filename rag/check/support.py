@@ -7,7 +7,7 @@ another word in the place of one in an otherwise like sentence.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
 from rag.check.conflicts import modalities
@@ -100,7 +100,7 @@ def _denial_missing(said: Statement, text: Reading) -> bool:
 def _kinds_differ(said: Statement, text: Reading) -> bool:
     for kind in _EXCLUSIVE:
         mine, theirs = said.names(kind), text.names(kind)
-        if mine and theirs and not mine & theirs:
+        if mine and theirs and not _wide(mine) & theirs and not mine & _wide(theirs):
             return True
     mine, theirs = modalities([said]), modalities(text.statements)
     together = lexicon().together
@@ -136,6 +136,6 @@ def _other_words(mine: Sequence[Term], theirs: Sequence[Term]) -> bool:
     return False
 
 
-def _wide(names: Sequence[str]) -> set[str]:
+def _wide(names: Iterable[str]) -> set[str]:
     words = lexicon()
-    return set(names) | {wider for name in names for wider in words.ancestors(name)}
+    return {*names, *(wider for name in names for wider in words.ancestors(name))}
