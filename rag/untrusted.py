@@ -71,8 +71,10 @@ _APART = re.compile(r"(?<!\w)(?:[^\W\d_][ \t._*·|/-]{1,3}){4,}[^\W\d_](?!\w)")
 _LETTER_GAP = re.compile(r"^\w\s")
 _ENCODED = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
 _SPELT = re.compile(r"[\w@$]+")
+_STANDS_FOR = re.compile(r"[013457@$]")
 _DIGITS = str.maketrans("013457@$", "oieastas")
 _END = re.compile(r"(?<=[\w)\]\"'][\w)\]\"'])[.!?]+(?=\s|$)|[。！？\n]+")
+_BREAKS = re.compile(r"[\r\v\f\x85\u2028\u2029]")
 _SPACES = re.compile(r"[^\S\n]+")
 
 
@@ -117,7 +119,8 @@ def _views(text: str) -> Iterator[str]:
     for read in (bare, _joined(bare), unquote(bare) if "%20" in bare else bare, *_decoded(bare)):
         plain = _folded(read)
         unmarked = _TAG.sub("", _COMMENT.sub(". ", plain))
-        for view in (plain, unmarked, plain.translate(_LOOK_ALIKES), _spelt(plain)):
+        alike = plain if plain.isascii() else plain.translate(_LOOK_ALIKES)
+        for view in (plain, unmarked, alike, _spelt(plain)):
             if view not in seen:
                 seen.add(view)
                 yield view
@@ -125,10 +128,12 @@ def _views(text: str) -> Iterator[str]:
 
 def _folded(text: str) -> str:
     """Small letters without accents, look-alikes of other scripts made Latin in words that have both, spaces single."""
+    if text.isascii():
+        return _SPACES.sub(" ", _BREAKS.sub("\n", text.lower()))
     plain = unicodedata.normalize("NFKC", text).casefold().translate(_QUOTES)
     plain = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", plain)))
     plain = _WORD.sub(_put_right, plain)
-    return _SPACES.sub(" ", re.sub(r"[\r\v\f\x85\u2028\u2029]", "\n", plain))
+    return _SPACES.sub(" ", _BREAKS.sub("\n", plain))
 
 
 def _put_right(word: re.Match[str]) -> str:
@@ -138,6 +143,8 @@ def _put_right(word: re.Match[str]) -> str:
 
 def _spelt(text: str) -> str:
     """Digits that stand for letters in a word made letters: "1gn0re"."""
+    if not _STANDS_FOR.search(text):
+        return text
     return _SPELT.sub(lambda match: match[0].translate(_DIGITS) if _LATIN.search(match[0]) else match[0], text)
 
 

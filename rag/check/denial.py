@@ -7,7 +7,7 @@ fracture.
 
 from __future__ import annotations
 
-from rag.check.lexicon import Lexicon, Token
+from rag.check.lexicon import Cues, Lexicon, Token
 
 Span = tuple[int, int]
 """The numbers of a phrase's first token and of the one behind its last."""
@@ -51,11 +51,11 @@ def _ends_a_clause(tokens: list[Token], place: int, length: int) -> bool:
     return (place > 0 and tokens[place - 1].word in _COPULAS) or after in _STOPS | _ENDS | {",", "and", "or"}
 
 
-def _longest(tokens: list[Token], place: int, cues: frozenset[tuple[str, ...]]) -> int:
+def _longest(tokens: list[Token], place: int, cues: Cues) -> int:
     """How many tokens the longest cue that begins at a place has; 0 for none."""
-    for length in range(min(5, len(tokens) - place), 0, -1):
-        if tuple(token.word for token in tokens[place : place + length]) in cues:
-            return length
+    for cue in cues.get(tokens[place].word, ()):
+        if tuple(token.word for token in tokens[place : place + len(cue)]) == cue:
+            return len(cue)
     return 0
 
 

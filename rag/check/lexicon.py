@@ -6,7 +6,7 @@ Texts are cut into tokens here, the one way for the lists and for what is held a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Literal
@@ -26,11 +26,11 @@ _TYPED = {"\u2013": "-", "\u2014": "-", "\u2212": "-", "\u00d7": "x", "\u2019": 
 _PLAIN = str.maketrans(_TYPED)
 """Dashes, the sign of times, apostrophes and micro signs as they are typed; one for one, so that places stay."""
 _SIGNS = frozenset(".,;:!?()[]%&+/'-\u00b0")
+Cues = dict[str, tuple[tuple[str, ...], ...]]
+"""Cues of denial by their first word, the longest first."""
 _INFLECTED: tuple[Kind, ...] = ("finding", "cell", "quality", "anatomy")
 _SHORT = 5
 """A word of so many letters has no stem that tells it from others."""
-_MOST_WORDS = 6
-"""Tokens of the longest phrase looked for."""
 
 
 class WordsConfig(StrictModel):
@@ -98,16 +98,16 @@ class Lexicon:
     opposites: dict[str, frozenset[str]]
     stands_for: dict[str, tuple[str, ...]]
     empty: frozenset[str]
-    denies_following: frozenset[tuple[str, ...]]
-    denies_preceding: frozenset[tuple[str, ...]]
-    no_denial: frozenset[tuple[str, ...]]
+    denies_following: Cues
+    denies_preceding: Cues
+    no_denial: Cues
     partly: frozenset[str]
 
     @cached_property
     def denying(self) -> frozenset[str]:
         """Words of the cues of denial, which name nothing."""
-        cues = self.denies_following | self.denies_preceding | self.no_denial
-        return frozenset(word for cue in cues for word in cue)
+        lists = (self.denies_following, self.denies_preceding, self.no_denial)
+        return frozenset(word for cues in lists for several in cues.values() for cue in several for word in cue)
 
     @cached_property
     def _kinds(self) -> dict[str, Kind]:
@@ -126,9 +126,17 @@ class Lexicon:
                 found.setdefault(stem(phrase[0]), set()).add(concept)
         return {short: meant.pop() for short, meant in found.items() if len(meant) == 1}
 
+    @cached_property
+    def _most_words(self) -> dict[str, int]:
+        """How many words the longest phrase that begins with a word has."""
+        most: dict[str, int] = {}
+        for phrase in self.concepts:
+            most[phrase[0]] = max(most.get(phrase[0], 0), len(phrase))
+        return most
+
     def concept_at(self, words: list[str], place: int) -> tuple[Concept, int] | None:
         """The concept of the longest known phrase that begins at `place`, and its length in words."""
-        for length in range(min(_MOST_WORDS, len(words) - place), 0, -1):
+        for length in range(min(self._most_words.get(words[place], 0), len(words) - place), 0, -1):
             found = self.concepts.get(tuple(words[place : place + length]))
             if found is not None:
                 return found, length
@@ -177,11 +185,18 @@ def lexicon() -> Lexicon:
         opposites={name: frozenset(others) for name, others in pairs.items()},
         stands_for={short: words_of(phrase) for short, phrase in config.stands_for.items()},
         empty=frozenset(_normal(word) for word in config.empty.split()),
-        denies_following=frozenset(words_of(cue) for cue in config.denies_following),
-        denies_preceding=frozenset(words_of(cue) for cue in _not_seen(config)),
-        no_denial=frozenset(words_of(cue) for cue in config.no_denial),
+        denies_following=_cues(config.denies_following),
+        denies_preceding=_cues(_not_seen(config)),
+        no_denial=_cues(config.no_denial),
         partly=frozenset(_normal(word) for word in config.partly),
     )
+
+
+def _cues(phrases: Iterable[str]) -> Cues:
+    cues: dict[str, list[tuple[str, ...]]] = {}
+    for cue in sorted({words_of(phrase) for phrase in phrases}, key=lambda words: (-len(words), words)):
+        cues.setdefault(cue[0], []).append(cue)
+    return {first: tuple(several) for first, several in cues.items()}
 
 
 def _not_seen(config: WordsConfig) -> Iterator[str]:
@@ -192,6 +207,7 @@ def _not_seen(config: WordsConfig) -> Iterator[str]:
             yield f"{way} {seen}"
 
 
+@cache
 def stem(word: str) -> str:
     """A word without the ending that makes it a plural, an adjective or a participle; for words that no list has."""
     for ending in _ENDINGS:
