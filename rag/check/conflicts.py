@@ -159,6 +159,7 @@ def _points(said: Statement, whole: Reading, within: bool = False) -> Iterator[t
         for term in said.terms
         if term.kind in _SHOWN or term.name == "normal"
     )
+    yield from (("negation", partial(_order, place, said)) for place in said.terms if place.kind == "anatomy")
     yield from (("number", partial(_number, amount, said, whole, within)) for amount in said.amounts)
     if modalities([said]):
         yield "modality", partial(_modality, said)
@@ -256,6 +257,36 @@ def _denial(mine: Term, said: Statement, others: Others) -> Stance | None:
     return "differs" if any(_places_meet(mine, said, each, other) for each, other in alike) else None
 
 
+def _order(place: Term, said: Statement, others: Others) -> Stance | None:
+    """Whether a structure is in order, where the sentence says that it is or that something is found there."""
+    mine = _state(place, said)
+    if mine is None:
+        return None
+    alike = [
+        (term, other) for other in others for term in other.terms if term.kind == "anatomy" and term.name == place.name
+    ]
+    theirs = {
+        state
+        for term, other in alike
+        if (state := _state(term, other)) is not None and _sides_meet(place, said, term, other)
+    }
+    if not theirs:
+        return None
+    return "agrees" if mine in theirs else "differs"
+
+
+def _state(place: Term, statement: Statement) -> Literal["normal", "found"] | None:
+    """What a clause says of a structure; None where it says neither or both, or names another structure as well."""
+    clause = [term for term in statement.terms if term.clause == place.clause]
+    if {term.name for term in clause if term.kind == "anatomy"} - {place.name} - _EVERYWHERE:
+        return None
+    normal = any(term.name == "normal" and not term.denied for term in clause)
+    found = any(term.kind == "finding" and not term.denied for term in clause)
+    if normal == found:
+        return None
+    return "normal" if normal else "found"
+
+
 def _in_order(term: Term, statement: Statement) -> bool:
     """Whether a term is said to be as it should be: "the signal of the cord is normal" affirms no change of it."""
     return not term.denied and any(t.name == "normal" and t.clause == term.clause for t in statement.terms)
@@ -287,6 +318,11 @@ def _places_meet(one: Term, said: Statement, other: Term, statement: Statement) 
     )
     if any(lexicon().opposites.get(name, frozenset()) & other_way for name in one_way - other_way):
         return False
+    return _sides_meet(one, said, other, statement)
+
+
+def _sides_meet(one: Term, said: Statement, other: Term, statement: Statement) -> bool:
+    """Whether two things may be on the same side, by what is said of theirs."""
     left = {side.name for side in said.sides if one.name in side.near | side.about}
     right = {side.name for side in statement.sides if other.name in side.near | side.about}
     return not left or not right or "both" in left | right or bool(left & right)

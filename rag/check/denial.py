@@ -23,6 +23,7 @@ _ABSORBED = frozenset("evidence sign any a an the of or for suggestion indicatio
 _NEW_SUBJECT = frozenset("the a an normal there this left right both".split())
 _AGAINST = frozenset("but while whereas although though however".split())
 _STOPS = frozenset(".;:()[]!?")
+_SHOWING = frozenset("show shows showed has have contain contains demonstrate demonstrates".split())
 _MOST = 14
 """Tokens that a cue reaches at most."""
 
@@ -72,6 +73,7 @@ def _behind(tokens: list[Token], start: int, words: Lexicon) -> list[Span]:
     if start < len(tokens) and tokens[start].word in words.partly:
         return []
     listed = _listed(tokens, start)
+    neither = start > 0 and tokens[start - 1].word == "neither"
     spans: list[Span] = []
     begin = end = start
     while end < min(len(tokens), start + _MOST):
@@ -79,6 +81,10 @@ def _behind(tokens: list[Token], start: int, words: Lexicon) -> list[Span]:
         if word == "to" and end + 1 < len(tokens) and tokens[end + 1].word in ("suggest", "indicate"):
             spans.append((begin, end))
             begin = end = end + 2
+            continue
+        if neither and word in _SHOWING:  # "neither lung shows a pneumothorax"
+            begin = end = end + 1
+            neither = False
             continue
         if word in _ENDS or word in _STOPS:
             break

@@ -18,7 +18,7 @@ _UNITS: dict[str, tuple[str, float]] = {
     "yr": ("days", 365.25), "hour": ("days", 1 / 24), "minute": ("days", 1 / 1440), "h": ("days", 1 / 24),
     "x": ("times", 1.0), "fold": ("times", 1.0), "degree": ("degrees", 1.0), "\u00b0": ("degrees", 1.0),
     "tesla": ("tesla", 1.0), "t": ("tesla", 1.0), "mmhg": ("mmHg", 1.0), "mg": ("g", 1e-3), "g": ("g", 1.0),
-    "kg": ("g", 1e3), "bpm": ("bpm", 1.0),
+    "kg": ("g", 1e3), "bpm": ("bpm", 1.0), "o'clock": ("o'clock", 1.0),
 }  # fmt: skip
 """Unit to the one that its dimension is given in, and the factor."""
 _WORDS = {
