@@ -58,7 +58,7 @@ class Citer:
             entailed = self._entailment.entailed(text, [held[place].text for place in open_])
             return "entailment", _placed(scores, open_, entailed)
         if self._meaning is not None:
-            alike = self._meaning.support(text, [reading.text for reading in held], open_)
+            alike = self._meaning.support(text, [reading.text for reading in held], scores, open_)
             return "meaning", _placed(scores, open_, alike)
         return "terms", scores
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def write_cross_encoder(folder: Path, labels: Sequence[str]) -> Path:
-    """A BERT with a head of these labels."""
+def write_cross_encoder(folder: Path, labels: Sequence[str], bias: Sequence[float] = ()) -> Path:
+    """A BERT with a head of these labels, which leans to some by `bias`."""
     import torch
     from tokenizers import BertWordPieceTokenizer
     from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
@@ -20,5 +20,8 @@ def write_cross_encoder(folder: Path, labels: Sequence[str]) -> Path:
     torch.manual_seed(0)
     shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     config = BertConfig(vocab_size=120, max_position_embeddings=48, id2label=dict(enumerate(labels)), **shape)
-    BertForSequenceClassification(config).save_pretrained(folder)
+    model = BertForSequenceClassification(config)
+    if bias:
+        model.classifier.bias.data = torch.tensor(bias)
+    model.save_pretrained(folder)
     return folder

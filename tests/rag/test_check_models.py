@@ -57,7 +57,7 @@ def test_terms_that_decide_ask_no_model() -> None:
 
 
 def test_entailment_takes_the_place_of_meaning(tmp_path: Path) -> None:
-    folder = write_cross_encoder(tmp_path / "nli", ["entailment", "neutral", "contradiction"])
+    folder = write_cross_encoder(tmp_path / "nli", ["entailment", "neutral", "contradiction"], bias=[1.0, 0.0, 0.0])
     model = CrossEncoder(str(folder), "check.nli")
     scores = model.probabilities([("kidney stone", "left kidney"), ("liver", "cyst")])
     assert scores.shape == (2, 3)
@@ -65,10 +65,10 @@ def test_entailment_takes_the_place_of_meaning(tmp_path: Path) -> None:
     entailed = Entailment(model).entailed("left kidney", ["kidney stone", "liver"])
     fresh = model.probabilities([("kidney stone", "left kidney"), ("liver", "left kidney")])
     assert entailed == [float(row[0]) if row[0] > row[2] else 0.0 for row in fresh]
-    best = max(Entailment(model).entailed("left gullet", ["stone left", "cyst left"]))
-    checker = Checker(best - 1e-6, entailment=Entailment(model))
-    (sentence,) = checker.check("left gullet", numbered("stone left", "cyst left")).sentences
-    assert sentence.basis == "entailment"
+    said, texts = "left gullet", ("stone", "cyst")
+    best = max(entailed := Entailment(model).entailed(said, texts))
+    (sentence,) = Checker(best - 1e-6, entailment=Entailment(model)).check(said, numbered(*texts)).sentences
+    assert (sentence.basis, sentence.citations[0]) == ("entailment", 1 + entailed.index(best))
 
 
 def test_a_model_without_the_labels_is_refused(tmp_path: Path) -> None:
