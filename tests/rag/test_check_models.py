@@ -65,7 +65,7 @@ def test_entailment_takes_the_place_of_meaning(tmp_path: Path) -> None:
     entailed = Entailment(model).entailed("left kidney", ["kidney stone", "liver"])
     fresh = model.probabilities([("kidney stone", "left kidney"), ("liver", "left kidney")])
     assert entailed == [float(row[0]) if row[0] > row[2] else 0.0 for row in fresh]
-    said, texts = "left gullet", ("stone", "cyst")
+    said, texts = "an unlisted thing", ("stone", "cyst")
     best = max(entailed := Entailment(model).entailed(said, texts))
     (sentence,) = Checker(best - 1e-6, entailment=Entailment(model)).check(said, numbered(*texts)).sentences
     assert (sentence.basis, sentence.citations[0]) == ("entailment", 1 + entailed.index(best))
