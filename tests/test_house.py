@@ -11,7 +11,17 @@ import pytest
 import installed
 
 ROOT = Path(__file__).parents[1]
-FLOORS = [["imaging"], ["vlm", "indexer"], ["rag"], ["batch"], ["evaluation"], ["finetune"], ["service"], ["cli"]]
+FLOORS = [
+    ["imaging"],
+    ["vlm", "indexer"],
+    ["rag"],
+    ["batch"],
+    ["evaluation"],
+    ["finetune"],
+    ["service"],
+    ["commands"],
+    ["cli"],
+]
 ROOMS = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 GROUND = {"configs", "pocket"}
 AT_RUN_TIME = ("__init__.py", "starter.py", "facts.py", "render*.py")
