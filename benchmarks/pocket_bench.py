@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.pocket_house import House
 from benchmarks.pocket_sets import read, sample
 from benchmarks.pocket_table import Bar, Row
-from evaluation.intervals import Estimate, estimate
+from evaluation.statistics.intervals import Estimate, estimate
 from indexer import Vectors
 from rag.types import Request
 

@@ -19,7 +19,7 @@ from benchmarks.pocket_microscopy import WHITE_CELL, smear_crops, smear_index
 from benchmarks.pocket_radiology import closed_dev, medpix_index, radiology_index
 from benchmarks.pocket_sets import read
 from benchmarks.pocket_table import Bar, Row
-from evaluation.intervals import Estimate
+from evaluation.statistics.intervals import Estimate
 from pocket.starter import write_starter
 from rag.types import Description, Request
 

@@ -15,7 +15,7 @@ from benchmarks import pocket_words as words
 from benchmarks.pocket_bench import Bench, Part, Said, figure, only, reading, same
 from benchmarks.pocket_table import Bar, Row
 from evaluation import rouge
-from evaluation.intervals import Estimate, estimate
+from evaluation.statistics.intervals import Estimate, estimate
 from pocket import scenes
 
 ORGAN = "Which part of the body does this image show?"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks.reliability import Bin
-from evaluation.intervals import Estimate
+from evaluation.statistics.intervals import Estimate
 
 START, END = "<!-- the table of benchmarks/pocket.py -->", "<!-- end of the table -->"
 _HEAD = ("set", "figure", "n", "without", "with", "bar (without; with)", "met", "foils", "note")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.intervals import Estimate, Numbers, draws
+from evaluation.statistics.intervals import Estimate, Numbers, draws
 
 BINS = 10
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from machine import save
 
-from evaluation.retrieval import describe, judge, write
+from evaluation.ablation.retrieval import describe, judge, write
 from evaluation.sets import EvaluationSet, read_set
 from rag.config import resolve
 

@@ -50,7 +50,8 @@ def evaluate_retrieval(ks: tuple[int, ...], out: Path | None, as_json: bool, **o
     python cli.py evaluate retrieval --index data/indexes/medpix --set medpix
     python cli.py evaluate retrieval --index data/indexes/rocov2 --set ../rocov2/valid --field article=pmcid --ks 1,5
     """
-    from evaluation import retrieval, show
+    from evaluation import show
+    from evaluation.ablation import retrieval
 
     images = _evaluation_set(options)
     folder = out or Path("runs") / f"retrieval-{images.name}"
@@ -78,7 +79,8 @@ def evaluate_calibrate(coverage: float | None, risk: float | None, out: Path, as
     """
     if coverage is not None and risk is not None:
         raise click.UsageError("give --coverage or --risk, not both")
-    from evaluation import calibrate, show
+    from evaluation import show
+    from evaluation.calibration import calibrate
 
     images = _evaluation_set(options)
     found = calibrate.calibrate(settings(options), images, to_stderr, coverage or calibrate.REPORTED, risk)

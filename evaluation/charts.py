@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from evaluation.intervals import Estimate, Numbers
+from evaluation.statistics.intervals import Estimate, Numbers
 
 WIDTH, LABEL, LINE, MARGIN = 760, 290, 22, 30
 """Of a chart of intervals in pixels: all of it, what the names take on the left, a row's height, above and below."""

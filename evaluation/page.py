@@ -11,10 +11,11 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from evaluation import charts, scores
-from evaluation.arms import Arm
-from evaluation.calibrate import REPORTED, Calibrated
-from evaluation.retrieval import Results
+from evaluation import charts
+from evaluation.ablation import scores
+from evaluation.ablation.arms import Arm
+from evaluation.ablation.retrieval import Results
+from evaluation.calibration.calibrate import REPORTED, Calibrated
 from evaluation.show import TITLES
 from imaging import load, thumbnail
 

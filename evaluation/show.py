@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evaluation import scores
-from evaluation.calibrate import REPORTED, Calibrated
-from evaluation.intervals import Estimate
-from evaluation.retrieval import Results
-from evaluation.scores import Row
+from evaluation.ablation import scores
+from evaluation.ablation.retrieval import Results
+from evaluation.ablation.scores import Row
+from evaluation.calibration.calibrate import REPORTED, Calibrated
+from evaluation.statistics.intervals import Estimate
 
 TITLES = {
     scores.CONTENT: "content", scores.ROUGE: "ROUGE-1", scores.GAIN: "above shuffled", scores.ABSTAINED: "abstained",

@@ -8,7 +8,7 @@ import pytest
 from benchmarks import foils, pocket_sets
 from benchmarks.pocket_table import END, START, Bar, Row, fill, markdown
 from benchmarks.reliability import calibration_error
-from evaluation.intervals import estimate
+from evaluation.statistics.intervals import estimate
 
 
 def test_calibration_error_by_hand() -> None:

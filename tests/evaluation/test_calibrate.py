@@ -12,7 +12,7 @@ import yaml
 from made_archive import Archive, Seer, speaking
 
 from configs import load
-from evaluation.calibrate import Calibrated, calibrate, write
+from evaluation.calibration.calibrate import Calibrated, calibrate, write
 from evaluation.errors import CalibrationError
 from evaluation.sets import EvaluationSet, read_set
 from evaluation.show import calibration_text
@@ -59,7 +59,7 @@ def use(monkeypatch: pytest.MonkeyPatch, kind: type[Pipeline]) -> None:
         inner = open_pipeline(*given)  # type: ignore[arg-type]
         return kind(inner.settings, inner.speaker, inner.templates, inner.retriever)
 
-    monkeypatch.setattr("evaluation.calibrate.open_pipeline", opened)
+    monkeypatch.setattr("evaluation.calibration.calibrate.open_pipeline", opened)
     speaking(monkeypatch, Unsure())
 
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from evaluation.intervals import draws, estimate
+from evaluation.statistics.intervals import draws, estimate
 
 
 def test_a_class_mean_weighs_classes_alike() -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from made_archive import Archive, Engine
 
-from evaluation import scores
-from evaluation.arms import Arm, Plan
+from evaluation.ablation import scores
+from evaluation.ablation.arms import Arm, Plan
+from evaluation.ablation.evidence import Chooser, partners
+from evaluation.ablation.retrieval import Results, evaluate_retrieval, write
 from evaluation.errors import EvaluationError, SetError
-from evaluation.evidence import Chooser, partners
-from evaluation.retrieval import Results, evaluate_retrieval, write
 from evaluation.sets import EvaluationSet, read_set
 from evaluation.show import retrieval_text
 from indexer import Example, open_index

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from evaluation.calibration.selective import fit, ideal, risk_at, risk_coverage, threshold_for
 from evaluation.errors import CalibrationError
-from evaluation.selective import fit, ideal, risk_at, risk_coverage, threshold_for
 
 RIGHT = [True, True, False, True, False]
 SCORES = [0.9, 0.8, 0.7, 0.6, 0.5]

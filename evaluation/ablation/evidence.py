@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from tqdm import tqdm
 
-from evaluation.arms import Arm
+from evaluation.ablation.arms import Arm
 from evaluation.errors import EvaluationError, SetError
 from evaluation.rouge import rouge1, words
 from evaluation.sets import Case

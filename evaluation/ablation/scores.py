@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from evaluation import rouge
-from evaluation.intervals import Estimate, Numbers, estimate
 from evaluation.sets import EvaluationSet
+from evaluation.statistics.intervals import Estimate, Numbers, estimate
 
 CONTENT, ROUGE, GAIN, ABSTAINED, SAME = "content", "rouge1", "rouge1_above_shuffled", "abstained", "same_text"
 """Measures beside the content of each list: the mean over an image's lists; ROUGE-1 with its own reference, and this

@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from evaluation import rouge, scores
-from evaluation.arms import Arm, Plan
+from evaluation import rouge
+from evaluation.ablation import scores
+from evaluation.ablation.arms import Arm, Plan
+from evaluation.ablation.evidence import Chooser, Planned
+from evaluation.ablation.predictions import ORDERS, Describer, Said
+from evaluation.ablation.scores import Follows, Judge, Row, follows
 from evaluation.errors import EvaluationError
-from evaluation.evidence import Chooser, Planned
-from evaluation.intervals import DRAWS, LEVEL, Numbers
-from evaluation.predictions import ORDERS, Describer, Said
 from evaluation.recipe import recipe
-from evaluation.scores import Follows, Judge, Row, follows
 from evaluation.sets import EvaluationSet
+from evaluation.statistics.intervals import DRAWS, LEVEL, Numbers
 from indexer.manifest import hash_json
 from rag.config import Settings
 

@@ -19,8 +19,8 @@ from typing import Any, cast
 from PIL import Image
 from tqdm import tqdm
 
-from evaluation.arms import Arm, Order
-from evaluation.evidence import Planned
+from evaluation.ablation.arms import Arm, Order
+from evaluation.ablation.evidence import Planned
 from evaluation.sets import Case
 from imaging import LoadedImage, decode
 from indexer.manifest import hash_json

@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
 from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 
 from evaluation.errors import CalibrationError
-from evaluation.intervals import LEVEL, Estimate, Numbers, draws
+from evaluation.statistics.intervals import LEVEL, Estimate, Numbers, draws
 
 Truth = NDArray[np.bool_]
 FOLDS = 5

@@ -17,12 +17,12 @@ import numpy as np
 import yaml
 from tqdm import tqdm
 
+from evaluation.ablation.predictions import CHUNK_BATCHES
+from evaluation.calibration.selective import Curve, fit, ideal, risk_at, risk_coverage, threshold_for
 from evaluation.errors import CalibrationError
-from evaluation.intervals import Estimate, Numbers
-from evaluation.predictions import CHUNK_BATCHES
 from evaluation.recipe import recipe
-from evaluation.selective import Curve, fit, ideal, risk_at, risk_coverage, threshold_for
 from evaluation.sets import Case, EvaluationSet
+from evaluation.statistics.intervals import Estimate, Numbers
 from rag import Pipeline, open_pipeline
 from rag.confidence import Calibration
 from rag.config import Settings

@@ -1,0 +1,1 @@
+"""When to abstain: how the signals of a description tell whether it is right."""
