@@ -13,3 +13,7 @@ class SetError(EvaluationError):
 
 class CalibrationError(EvaluationError):
     """Descriptions from which no calibration can be made."""
+
+
+class RunError(EvaluationError):
+    """A folder that holds no run, one that cannot be read, or one of another configuration."""

@@ -1,0 +1,192 @@
+"""A run: what was said of the images of a set under one configuration, in a folder that says how it was made.
+
+`run.json` holds the recipe, `descriptions.jsonl` the records as `caption --json` prints them, `failures.jsonl` why
+others have none, `images.jsonl` what a person said of each image and where it lies, so that a run can be scored, rated
+and shown without the set it came from. Run it again and it goes on; under another configuration it refuses.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from evaluation.errors import RunError
+from evaluation.recipe import recipe
+from evaluation.sets import Case, EvaluationSet
+from indexer.manifest import hash_json
+from rag.config import Settings
+from rag.opening import open_pipeline
+from rag.pipeline import Pipeline
+from rag.types import Description, Failure
+
+RUN, DESCRIPTIONS, FAILURES, IMAGES = "run.json", "descriptions.jsonl", "failures.jsonl", "images.jsonl"
+CHUNK_BATCHES = 4
+"""Batches of the engine that are prepared together."""
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that was read from its folder.
+
+    `key` is a hash of what decides what is said: settings, model, index, prompt, images. `made` is `run.json`; `cases`
+    are the images in the set's order; `records` are descriptions by id, `failures` the reason by id. An image is in one
+    of the two, in neither where the run was stopped before it.
+    """
+
+    folder: Path
+    key: str
+    made: Mapping[str, Any]
+    cases: tuple[Case, ...]
+    records: Mapping[str, Mapping[str, Any]]
+    failures: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def complete(self) -> bool:
+        """Whether every image was tried."""
+        return all(case.id in self.records or case.id in self.failures for case in self.cases)
+
+    def text(self, id_: str) -> str:
+        """The caption or answer of an image; empty where it has none."""
+        return text_of(self.records[id_]) if id_ in self.records else ""
+
+
+def text_of(record: Mapping[str, Any]) -> str:
+    """What a record says: its caption or answer."""
+    return str(record.get("caption", record.get("answer", "")))
+
+
+def describe_set(
+    settings: Settings, images: EvaluationSet, folder: Path, tell: Tell, pipeline: Pipeline | None = None
+) -> Run:
+    """Describes what the folder has no description of yet; failures are tried again. A batch is kept once it is done.
+
+    `pipeline` is one for these settings that is open already, so that runs share models. Raises RunError where the
+    folder holds a run of another configuration, and what opening the pipeline raises.
+    """
+    pipeline = pipeline or open_pipeline(settings, [case.request() for case in images.cases], tell)
+    key = run_key(pipeline, images)
+    before = read_run(folder) if (folder / RUN).is_file() else None
+    if before is not None and before.key != key:
+        raise RunError(f"{folder} holds a run of {_differences(before.made, pipeline, images)}. Give another folder")
+    if before is None:
+        _begin(folder, pipeline, images, key)
+    done = set() if before is None else set(before.records)
+    _describe([case for case in images.cases if case.id not in done], pipeline, folder)
+    return read_run(folder)
+
+
+def run_key(pipeline: Pipeline, images: EvaluationSet) -> str:
+    """Hash of what decides what is said of a set."""
+    return hash_json({**_inputs(pipeline), "set": _set_hash(images)})[:16]
+
+
+def read_run(folder: Path) -> Run:
+    """A run of `describe_set`. Raises RunError where the folder holds none, or one that cannot be read."""
+    if not (folder / RUN).is_file():
+        raise RunError(f"{folder} holds no run: it has no {RUN}. Make one: python cli.py evaluate run --out {folder}")
+    try:
+        made = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        key = str(made["key"])
+        cases = tuple(Case(**row) for row in _rows(folder / IMAGES))
+        records = {row["id"]: row for row in _rows(folder / DESCRIPTIONS)}
+        failures = {row["id"]: row["reason"] for row in _rows(folder / FAILURES)}
+    except (ValueError, TypeError, KeyError) as error:
+        raise RunError(f"{folder} cannot be read as a run: {error}") from error
+    return Run(folder, key, made, cases, records, {id_: why for id_, why in failures.items() if id_ not in records})
+
+
+def _begin(folder: Path, pipeline: Pipeline, images: EvaluationSet, key: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {
+        "name": images.name,
+        "hash": _set_hash(images),
+        "images": len(images.cases),
+        "articles": len({case.group for case in images.cases}),
+        "content": f"{images.content.name}@{images.content.hash[:8]}",
+        "truth": images.truth_from,
+        "unusable": list(images.failures),
+    }
+    _write_lines(folder / IMAGES, [asdict(case) for case in images.cases])
+    made = {"key": key, **recipe(), "set": about, **_inputs(pipeline)}
+    # Last: a folder with this file has all that a run begins with.
+    (folder / RUN).write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _describe(cases: Sequence[Case], pipeline: Pipeline, folder: Path) -> None:
+    chunk = CHUNK_BATCHES * pipeline.settings.batch_size
+    (folder / FAILURES).unlink(missing_ok=True)
+    with (
+        (folder / DESCRIPTIONS).open("a", encoding="utf-8") as records,
+        (folder / FAILURES).open("w", encoding="utf-8") as failures,
+        tqdm(total=len(cases), desc=folder.name, leave=False, disable=None) as bar,
+    ):
+        for start in range(0, len(cases), chunk):
+            for outcome in pipeline.run([case.request() for case in cases[start : start + chunk]]):
+                match outcome:
+                    case Description():
+                        records.write(json.dumps(outcome.to_json(), ensure_ascii=False) + "\n")
+                    case Failure():
+                        line = {"id": outcome.request.id, "reason": outcome.reason}
+                        failures.write(json.dumps(line, ensure_ascii=False) + "\n")
+                bar.update()
+            records.flush()
+            failures.flush()
+
+
+def _inputs(pipeline: Pipeline) -> dict[str, Any]:
+    """What decides what a pipeline says of an image."""
+    speaker, settings = pipeline.speaker, pipeline.settings.model_dump(mode="json")
+    return {
+        "settings": settings,
+        "model": f"{speaker.engine.model}@{speaker.engine.fingerprint[:8]}",
+        "adapter": speaker.engine.adapter,
+        "prompt": {task: template.version for task, template in pipeline.templates.items()},
+        "index": f"{settings['retrieval']['index']}@{pipeline.retriever.version}" if pipeline.retriever else None,
+        "params": asdict(speaker.params),
+    }
+
+
+def _set_hash(images: EvaluationSet) -> str:
+    return hash_json([[case.id, case.image, case.caption, case.article] for case in images.cases])[:16]
+
+
+def _differences(made: Mapping[str, Any], pipeline: Pipeline, images: EvaluationSet) -> str:
+    """The inputs that differ, each as it was there and as it is now."""
+    was = _flat({**{name: made.get(name) for name in _inputs(pipeline)}, "set": made["set"]["hash"]})
+    now = _flat({**_inputs(pipeline), "set": _set_hash(images)})
+    keys = [key for key in was | now if was.get(key) != now.get(key)]
+    return "another configuration: " + "; ".join(f"{key} was {was.get(key)}, is {now.get(key)}" for key in keys[:3])
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{before}{name}.") if isinstance(value, Mapping) else {f"{before}{name}": value}
+    return flat
+
+
+def _write_lines(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+def _rows(file: Path) -> Iterator[dict[str, Any]]:
+    """The whole lines of a file. A last line that a stopped run left unfinished is taken off it."""
+    if not file.is_file():
+        return
+    text = file.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        file.write_text(whole, encoding="utf-8")
+    yield from (json.loads(line) for line in whole.split("\n") if line)
