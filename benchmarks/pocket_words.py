@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import string
 
-from evaluation.content import Content, patterns, said
+from rag.content import Content, patterns, said
 
 RADIOLOGY, MICROSCOPY = Content.load("radiology"), Content.load("microscopy")
 MODALITIES = {kind: RADIOLOGY.of("modality")[kind] for kind in ("CT", "MR")}

@@ -15,13 +15,13 @@ import yaml
 from pydantic import Field
 
 import configs
-from evaluation.content import Content
 from evaluation.errors import SetError
 from indexer.config.files import FolderConfig, FolderFields
 from indexer.sources.folder import FolderSource
 from indexer.sources.rows import Row
 from indexer.sources.table import Table, text_of
 from indexer.types import SourceFailure, SourceImage
+from rag.content import Content
 from rag.types import Request
 
 

@@ -53,7 +53,7 @@ def calibration_text(found: Calibrated) -> str:
             f"{made['images']} descriptions of {made['articles']} articles, {made['right']} right; set {made['set']}, "
             f"index {made['index']}, {made['model']}",
             f"risk {found.curve.risk[-1]:.3f} with all kept, {_ends(found.risk)} at {REPORTED:.0%} coverage: "
-            f"{_ends(found.fall)} of the errors' rate taken away",
+            f"{_ends(found.fall)} of the errors' rate taken away; {_ends(found.fall_before)} by the score before",
             f"AURC {found.curve.aurc:.3f}; ideal {found.best.aurc:.3f}, random {found.curve.risk[-1]:.3f}",
             f"threshold {found.calibration.threshold:.3f} keeps {found.coverage:.0%}; use it with "
             "--set check.calibration=FILE",

@@ -11,8 +11,10 @@ from rag.check.entailment import Entailment
 from rag.check.meaning import Meaning
 from rag.confidence import Calibration, Reliance
 from rag.config import CheckSettings
+from rag.content import Content
 from rag.cross_encoder import CrossEncoder
 from rag.errors import CheckError
+from rag.neighbourhood import Electorate
 from rag.types import Checks, Conflict
 
 _QUOTED = 120
@@ -32,7 +34,12 @@ def checker_of(settings: CheckSettings) -> Checker:
 def reliance_of(settings: CheckSettings) -> Reliance:
     """How confidence is reckoned, and when a description is withheld. Raises ConfigError."""
     path = settings.calibration
-    return Reliance(settings.abstain_below, None if path is None else Calibration.read(path))
+    return Reliance(electorate_of(settings), settings.abstain_below, None if path is None else Calibration.read(path))
+
+
+def electorate_of(settings: CheckSettings) -> Electorate:
+    """Who votes on what a description says. Raises ConfigError and ContentError."""
+    return Electorate(Content.of_all(settings.content))
 
 
 def check_warnings(checks: Checks, settings: CheckSettings) -> Iterator[str]:

@@ -126,15 +126,17 @@ class GenerationSettings(StrictModel):
 class CheckSettings(StrictModel):
     """When evidence counts as supporting a sentence (share of its terms held), and when it is weak (cosine).
 
-    `text_embedder` and `nli` see support that terms miss. A description of a confidence under `abstain_below`, or under
-    the threshold of a `calibration`, is withheld. So many words in a row (`copied_run`), or such a share of the words,
-    taken from one caption are said. When the labels of a question are unlikely answers (probability of all together),
-    and when extracted fields are (mean log-probability a token, in nats).
+    `content` names the word lists that descriptions and neighbours are read by for confidence. `text_embedder` and
+    `nli` see support that terms miss. A description of a confidence under `abstain_below`, or under the threshold of a
+    `calibration`, is withheld. So many words in a row (`copied_run`), or such a share of the words, taken from one
+    caption are said. When the labels of a question are unlikely answers (probability of all together), and when
+    extracted fields are (mean log-probability a token, in nats).
     """
 
     support: Share
     text_embedder: str | None
     nli: str | None
+    content: tuple[str, ...]
     abstain_below: Share
     calibration: Path | None
     copied_run: Annotated[int, Field(ge=3)]

@@ -19,3 +19,7 @@ class AnswerError(RagError):
 
 class CheckError(RagError):
     """A check, or a model that it asks, that cannot be used."""
+
+
+class ContentError(RagError):
+    """Word lists that do not have what is asked of them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from indexer import open_index
+from rag.checking import electorate_of
 from rag.config import Settings
 from rag.errors import RequestError, TemplateError
 from rag.pipeline import Pipeline
@@ -105,4 +106,6 @@ def _retriever(settings: Settings, tell: Tell) -> Retriever:
     asked = settings.retrieval
     index = open_index(index_folder(asked.index, tell))
     only = asked.only.filter()
-    return Retriever(index, asked.k, asked.guard, only, asked.selection(), tuple(asked.narrow))
+    return Retriever(
+        index, asked.k, asked.guard, only, asked.selection(), tuple(asked.narrow), electorate_of(settings.check)
+    )

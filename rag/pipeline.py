@@ -151,7 +151,7 @@ class Pipeline:
             )
         if fitted.forgotten:
             warnings.append(f"the first {fitted.forgotten} exchanges did not fit into {budget} prompt tokens")
-        return PreparedRequest(request, images, fitted, tuple(warnings), found.left_out)
+        return PreparedRequest(request, images, fitted, tuple(warnings), found.left_out, found.votes)
 
 
 @contextmanager

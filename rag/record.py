@@ -71,7 +71,7 @@ class Recorder:
                 checks = Checks(tuple(Sentence(text, (), 0.0) for text in split_sentences(generation.text)))
             elif request.schema is None and choice is None:
                 checks = self._checker.check(generation.text, item.prompt.evidence)
-                confidence = self._reliance.confidence(generation, item.prompt.evidence, checks)
+                confidence = self._reliance.confidence(generation, item.prompt.evidence, checks, item.votes)
         engine = self._speaker.engine
         why = self._why_abstained(told, confidence)
         withheld = bool(why) and not told

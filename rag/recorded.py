@@ -82,6 +82,12 @@ class RecordedRun(_Recorded):
     together: int
 
 
+class RecordedConfidence(_Recorded):
+    """What the image's neighbours said."""
+
+    votes: dict[str, dict[str, float]]
+
+
 class Record(_Recorded):
     """What replaying needs of a Description's JSON."""
 
@@ -98,6 +104,7 @@ class Record(_Recorded):
     fields: Any = None
     label_probabilities: dict[str, float] = {}
     evidence: tuple[RecordedEvidence, ...]
+    confidence: RecordedConfidence | None
     model: str
     adapter: str | None
     prompt: str
@@ -155,7 +162,8 @@ class RecordedFinder:
         self.version = (record.index or "").rpartition("@")[2]
         # As a search gives them; which stands where in the prompt is the template's affair.
         ordered = sorted(record.evidence, key=lambda e: (e.kind, e.rank))
-        self._found = Found(tuple(e.evidence(thumbnails.get(e.id, b"")) for e in ordered))
+        votes = None if record.confidence is None else record.confidence.votes
+        self._found = Found(tuple(e.evidence(thumbnails.get(e.id, b"")) for e in ordered), votes=votes)
 
     def retrieve(
         self,

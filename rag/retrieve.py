@@ -25,6 +25,7 @@ from rag.acquisition import Fact, Narrowed, narrowed, search_narrowed
 from rag.config import GuardSettings
 from rag.distrust import trusted
 from rag.guard import Guard, Left
+from rag.neighbourhood import NEIGHBOURS, Electorate, Votes
 from rag.selection import PassagesBy, Selection, fuse
 from rag.types import LeftOut, Request, Stopwatch
 
@@ -41,11 +42,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Found:
-    """The evidence for one request, examples before passages, each kind by rank; and what to tell the reader."""
+    """The evidence for one request, examples before passages, each kind by rank; and what to tell the reader.
+
+    `votes` are those of the image's neighbours, more of them than are evidence; None where they were not asked.
+    """
 
     evidence: tuple[Evidence, ...]
     warnings: tuple[str, ...] = ()
     left_out: LeftOut = field(default_factory=LeftOut)
+    votes: Votes | None = None
 
 
 class EvidenceFinder(Protocol):
@@ -79,6 +84,7 @@ class Retriever:
         only: Filter = NO_FILTER,
         selection: Selection = LIKENESS_ALONE,
         narrow: Sequence[Fact] = (),
+        electorate: Electorate | None = None,
     ) -> None:
         self.index = index
         self._selection = selection
@@ -86,6 +92,7 @@ class Retriever:
         self.only = only
         self.narrow = narrow
         self._guard = Guard(index, guard)
+        self._electorate = electorate
 
     @property
     def version(self) -> str:
@@ -117,14 +124,19 @@ class Retriever:
         """Examples by image, and passages."""
         requests, vectors, narrow = [r for r, _, _ in asked], [v for _, v, _ in asked], [n for _, _, n in asked]
         with clock.measure("retrieve"):
-            search = partial(self._examples, requests, vectors, left)
-            examples, told = search_narrowed(search, narrow, self.only)
+            nearest, told = search_narrowed(partial(self._nearest, vectors, left), narrow, self.only)
+            votes = [None if self._electorate is None else self._electorate.votes(found) for found in nearest]
+            held = partial(self.index.vectors, IMAGES)
+            examples = [
+                self._selection.choose(found, self.k, held, request.question)
+                for request, found in zip(requests, nearest, strict=True)
+            ]
         passages: list[list[Evidence]] = [[] for _ in requests]
         if "passage" in kinds and PASSAGES in self.index.spaces:
             passages = self._passages(requests, examples, vectors, left, clock)
         return [
-            Found((*(e if "example" in kinds else ()), *p), (*out.warnings, *warnings), out.counts)
-            for e, p, out, warnings in zip(examples, passages, left, told, strict=True)
+            Found((*(e if "example" in kinds else ()), *p), (*out.warnings, *warnings), out.counts, voted)
+            for e, p, out, warnings, voted in zip(examples, passages, left, told, votes, strict=True)
         ]
 
     def load(self, kinds: set[str]) -> None:
@@ -143,14 +155,13 @@ class Retriever:
         ends = np.cumsum([len(several) for several in images])
         return [vectors[end - len(several) : end] for several, end in zip(images, ends, strict=True)]
 
-    def _examples(
-        self,
-        requests: Sequence[Request],
-        vectors: Sequence[Vectors | None],
-        left: Sequence[Left],
-        only: Sequence[Filter],
+    def _nearest(
+        self, vectors: Sequence[Vectors | None], left: Sequence[Left], only: Sequence[Filter]
     ) -> list[list[Evidence]]:
+        """For each request the examples nearest to its images, as many as are chosen from and as vote."""
         pool = self._selection.pool(self.k)
+        if self._electorate is not None:
+            pool = max(pool, NEIGHBOURS)
         queries = [
             Query(IMAGES, vector, pool, out.ids, out.sha256, out.articles, only=passing)
             for several, out, passing in zip(vectors, left, only, strict=True)
@@ -158,12 +169,7 @@ class Retriever:
         ]
         owners = [owner for owner, several in enumerate(vectors) for _ in (() if several is None else several)]
         lists = _by_owner(self.index.search(queries), owners, len(vectors))
-        fused = [fuse([("image", found) for found in several], pool) for several in lists]
-        held = partial(self.index.vectors, IMAGES)
-        return [
-            self._selection.choose(found, self.k, held, request.question)
-            for request, found in zip(requests, fused, strict=True)
-        ]
+        return [fuse([("image", found) for found in several], pool) for several in lists]
 
     def _passages(
         self,

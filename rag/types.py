@@ -13,6 +13,7 @@ from imaging import LoadedImage
 from indexer.types import Evidence, Example, Passage
 from rag.attribution import LicenseUse, licenses_used
 from rag.errors import RequestError
+from rag.neighbourhood import Votes
 from rag.prompts import EvidenceOrder, Exchange, FittedPrompt, Task
 from rag.secrets import without_secrets
 from vlm.config import ModelConfig
@@ -100,10 +101,12 @@ class Checks:
 
 @dataclass(frozen=True)
 class Confidence:
-    """How far a description can be relied on, 0 to 1, and the signals that say so (see `rag.confidence`)."""
+    """How far a description can be relied on, 0 to 1, the signals that say so (see `rag.confidence`), and the votes of
+    the image's neighbours."""
 
     score: float
     signals: dict[str, float]
+    votes: Votes
 
 
 @dataclass(frozen=True)
@@ -185,6 +188,7 @@ class PreparedRequest:
     prompt: FittedPrompt
     warnings: tuple[str, ...]
     left_out: LeftOut = LeftOut()
+    votes: Votes | None = None
 
 
 @dataclass(frozen=True)
@@ -295,7 +299,8 @@ class Description:
 
 def _rounded(confidence: Confidence) -> dict[str, Any]:
     signals = {name: round(value, 4) for name, value in confidence.signals.items()}
-    return {"score": round(confidence.score, 4), "signals": signals}
+    votes = {name: {value: round(share, 4) for value, share in of.items()} for name, of in confidence.votes.items()}
+    return {"score": round(confidence.score, 4), "signals": signals, "votes": votes}
 
 
 def _image_json(image: LoadedImage) -> dict[str, str]:

@@ -47,8 +47,8 @@ class Calibrated:
     """A calibration, and how well confidence tells right from wrong on what it was made from.
 
     `curve` is of cross-fitted scores, `risk` at REPORTED coverage and `fall` the share of the errors' rate that this
-    takes away; `alone` are the AURCs of each signal by itself and of the score before. `failures` are images that have
-    no description.
+    takes away, `fall_before` that of the score that the descriptions had; `alone` are the AURCs of each signal by
+    itself and of the score before. `failures` are images that have no description.
     """
 
     calibration: Calibration
@@ -57,6 +57,7 @@ class Calibrated:
     best: Curve
     risk: Estimate
     fall: Estimate
+    fall_before: Estimate
     coverage: float
     alone: Mapping[str, float]
     failures: tuple[str, ...]
@@ -73,6 +74,7 @@ class Calibrated:
             "coverage": self.coverage,
             f"risk_at_{REPORTED}": asdict(self.risk),
             f"errors_taken_away_at_{REPORTED}": asdict(self.fall),
+            f"errors_taken_away_at_{REPORTED}_before": asdict(self.fall_before),
             "failures": len(self.failures),
         }
 
@@ -109,9 +111,10 @@ def calibrate(
         | {"abstained": len(abstained), "coverage": round(kept, 4), "aurc": round(curve.aurc, 4)},
     )
     at, fall = risk_at(fitted.held_out, right, groups, REPORTED)
+    _, before = risk_at([one.score for one in judged], right, groups, REPORTED)
     made = {**recipe(), "settings": settings.model_dump(mode="json"), "asked": {"coverage": coverage, "risk": risk}}
     alone = _alone(judged, right)
-    return Calibrated(calibration, made, curve, ideal(right), at, fall, kept, alone, tuple(failures))
+    return Calibrated(calibration, made, curve, ideal(right), at, fall, before, kept, alone, tuple(failures))
 
 
 def write(found: Calibrated, file: Path) -> list[Path]:

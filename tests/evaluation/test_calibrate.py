@@ -42,7 +42,8 @@ class SurePipeline(Pipeline):
 
     def sure(self, place: int, said: Description) -> Confidence | None:
         noise = place % 5 / 5
-        return Confidence(noise, {"plane": (0.3 if "Sagittal" in said.text else 0.7) + place % 4 / 8, "noise": noise})
+        plane = (0.3 if "Sagittal" in said.text else 0.7) + place % 4 / 8
+        return Confidence(noise, {"plane": plane, "noise": noise}, votes={})
 
 
 class BarePipeline(SurePipeline):
@@ -96,6 +97,7 @@ def test_a_calibration_says_what_it_was_made_from(settings: Settings, images: Ev
     assert found.curve.risk[-1] == pytest.approx(13 / 40)
     assert found.risk.value < 13 / 40
     assert found.alone["plane"] < found.alone["noise"]
+    assert found.fall.value > found.fall_before.value  # the score before is noise
 
 
 @pytest.mark.usefixtures("unsure")

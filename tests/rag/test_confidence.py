@@ -1,5 +1,8 @@
 """Confidence follows agreement; under the threshold a description is withheld and the evidence shown alone."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from math import e, exp
 from pathlib import Path
 
 import pytest
@@ -7,7 +10,9 @@ import pytest
 from configs import ConfigError
 from indexer.types import Evidence, Example
 from rag.check import Checker
-from rag.confidence import SIGNALS, Calibration, Reliance, signals
+from rag.confidence import SIGNALS, Calibration, Reliance
+from rag.content import Content
+from rag.neighbourhood import NEIGHBOURS, Electorate
 from vlm.types import Generation
 
 
@@ -23,9 +28,13 @@ def said(text: str, logprob: float | None = -0.1) -> Generation:
     return Generation(text, 10, 5, "end", 0.1, mean_logprob=logprob, min_logprob=least)
 
 
-def measured(text: str, *captions: str, logprob: float | None = -0.1) -> dict[str, float]:
+ELECTORATE = Electorate(Content.of_all(["radiology", "microscopy"]))
+RELIANCE = Reliance(ELECTORATE)
+
+
+def measured(text: str, *captions: str, logprob: float | None = -0.1) -> Mapping[str, float]:
     evidence = examples(*captions)
-    return signals(said(text, logprob), evidence, Checker(0.6).check(text, evidence))
+    return RELIANCE.confidence(said(text, logprob), evidence, Checker(0.6).check(text, evidence)).signals
 
 
 def test_evidence_that_says_the_same_makes_sure() -> None:
@@ -39,10 +48,37 @@ def test_evidence_that_says_the_same_makes_sure() -> None:
     assert set(agreeing) == set(SIGNALS)
 
 
-def test_the_nearest_example_weighs_most() -> None:
+def test_the_nearest_neighbour_weighs_most() -> None:
+    """The second is less alike by 0.1, and so weighs 1/e of the first."""
     first, second = "CT of the abdomen.", "MRI of the abdomen."
-    assert measured("CT of the abdomen.", first, second)["agreement"] == pytest.approx((1 / 1.5 + 1) / 2)
-    assert measured("CT of the abdomen.", second, first)["agreement"] == pytest.approx((0.5 / 1.5 + 1) / 2)
+    votes = ELECTORATE.votes(examples(first, second))
+    assert votes["modality"] == pytest.approx({"CT": e / (e + 1), "MR": 1 / (e + 1)})
+    assert list(votes["modality"]) == ["CT", "MR"]
+    assert votes["location"] == {"Abdomen": 1.0}
+    assert measured("CT of the abdomen.", first, second)["agreement"] == pytest.approx(e / (e + 1))
+    assert measured("CT of the abdomen.", second, first)["agreement"] == pytest.approx(1 / (e + 1))
+
+
+def test_every_disagreement_counts() -> None:
+    kind, part = measured("CT of the knee.", "CT of the chest."), measured("MRI of the chest.", "CT of the chest.")
+    assert kind["agreement"] == part["agreement"] == 0.0
+    assert measured("CT of the chest.", "CT of the chest.", "A chart.")["agreement"] == 1.0
+
+
+def test_neighbours_that_were_not_shown_vote() -> None:
+    text, evidence = "CT of the chest.", examples("CT of the chest.")
+    votes = {"modality": {"CT": 0.6, "MR": 0.4}, "location": {"Thorax": 0.5, "Head": 0.5}}
+    confidence = RELIANCE.confidence(said(text), evidence, Checker(0.6).check(text, evidence), votes)
+    assert confidence.signals["agreement"] == pytest.approx(0.3)
+    assert confidence.signals["consensus"] == pytest.approx(0.55)
+    assert confidence.votes == votes
+    assert confidence.score == pytest.approx(0.3 * exp(-0.1))
+
+
+def test_no_more_than_twenty_vote() -> None:
+    many = ["CT of the chest."] * NEIGHBOURS + ["MRI of the head."] * 30
+    evidence = [replace(one, score=0.5) for one in examples(*many)]
+    assert ELECTORATE.votes(evidence)["modality"] == {"CT": 1.0}
 
 
 def test_what_is_not_known_is_a_half() -> None:
@@ -61,7 +97,7 @@ def test_a_conflict_lowers_consistency() -> None:
 def test_a_calibration_scores_by_its_weights(tmp_path: Path) -> None:
     file = tmp_path / "calibration.yaml"
     file.write_text("{weights: {agreement: 2.0}, bias: -1.0, threshold: 0.6, made_from: {set: here, n: 10}}")
-    reliance = Reliance(below=0.1, calibration=Calibration.read(file))
+    reliance = Reliance(ELECTORATE, below=0.1, calibration=Calibration.read(file))
     evidence = examples("Axial CT of the abdomen.")
     checks = Checker(0.6).check("Axial CT of the abdomen.", evidence)
     assert reliance.threshold == 0.6

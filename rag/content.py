@@ -7,15 +7,15 @@ says nothing, which counts as wrong.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field, field_validator
 
 import configs
-from evaluation.errors import SetError
 from indexer.manifest import hash_json
+from rag.errors import ContentError
 
 Lists = dict[str, dict[str, str]]
 
@@ -57,10 +57,22 @@ class Content:
             path.stem, hash_json(config.model_dump()), {key: patterns(values) for key, values in config.lists.items()}
         )
 
+    @classmethod
+    def of_all(cls, names: Sequence[str]) -> Content:
+        """The lists of several files as one. Raises ConfigError, and ContentError where two have a list of one name."""
+        several = [cls.load(name) for name in names]
+        lists: dict[str, Mapping[str, re.Pattern[str]]] = {}
+        for one in several:
+            twice = lists.keys() & one.lists.keys()
+            if twice:
+                raise ContentError(f"content {', '.join(names)}: two have a list {min(twice)!r}. Take one of them")
+            lists |= one.lists
+        return cls("+".join(one.name for one in several), hash_json([one.hash for one in several]), lists)
+
     def of(self, name: str) -> Mapping[str, re.Pattern[str]]:
-        """One list. Raises SetError, which names those there are."""
+        """One list. Raises ContentError, which names those there are."""
         if name not in self.lists:
-            raise SetError(f"content {self.name} has no list {name!r}. It has: {', '.join(self.lists)}")
+            raise ContentError(f"content {self.name} has no list {name!r}. It has: {', '.join(self.lists)}")
         return self.lists[name]
 
     def said(self, text: str) -> dict[str, str | None]:

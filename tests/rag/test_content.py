@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from configs import ConfigError, names
-from evaluation.content import Content
-from evaluation.errors import SetError
+from rag.content import Content
+from rag.errors import ContentError
 
 
 def write(folder: Path, text: str) -> str:
@@ -60,5 +60,5 @@ def test_a_word_that_is_no_expression_is_named(tmp_path: Path) -> None:
 
 
 def test_an_unknown_list_names_those_there_are() -> None:
-    with pytest.raises(SetError, match=r"radiology has no list .organ.\. It has: modality, plane, location"):
+    with pytest.raises(ContentError, match=r"radiology has no list .organ.\. It has: modality, plane, location"):
         Content.load("radiology").of("organ")
