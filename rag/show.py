@@ -6,6 +6,7 @@ import json
 import shutil
 import textwrap
 from collections.abc import Sequence
+from unicodedata import category
 
 from indexer import IndexInfo
 from indexer.types import Evidence
@@ -35,7 +36,7 @@ def as_text(description: Description) -> str:
     warnings = [*description.warnings, *([heed] if heed else [])]
     lines += [_wrap(f"! {warning}", indent=2) for warning in warnings]
     lines.append(_wrap(_cost(description)))
-    return "\n".join(lines) + "\n"
+    return printable("\n".join(lines) + "\n")
 
 
 def _said(description: Description) -> str:
@@ -68,7 +69,12 @@ def evidence_table(evidence: Sequence[Evidence]) -> str:
         if item.copies:
             also = ", ".join(f"{copy.source} ({copy.id})" for copy in item.copies)
             rows.append(_body(f"also in {also}"))
-    return "\n".join(rows)
+    return printable("\n".join(rows))
+
+
+def printable(text: str) -> str:
+    """The text without what steers a terminal, shown as `?`, or the direction of letters: captions are not ours."""
+    return "".join("?" if category(c) == "Cc" and c != "\n" else c for c in text if category(c) != "Cf")
 
 
 def _license(use: LicenseUse) -> str:
@@ -92,7 +98,7 @@ def replay_text(replay: Replay) -> str:
         for name, said in texts.items():
             if said is not None:
                 lines.append(_wrap(f"  {name}: {said.failure or said.text}", indent=4))
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def index_text(info: IndexInfo) -> str:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from rag.prompts import EvidenceOrder
+
 EvidenceKind = Literal["none", "random", "nearest", "oracle", "swapped"]
 """No evidence; examples drawn at random; what retrieval finds; of its 50 nearest those whose captions are closest to
 the reference; what it finds for an image of another article. The query's own article is in none of them."""
 
 Picture = Literal["own", "blank", "swapped"]
 """The image itself; a grey one; an image of another article, the evidence staying that of the image itself."""
-
-Order = Literal["best_first", "best_last"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Arm:
 
     evidence: EvidenceKind
     k: int = 0
-    order: Order | None = None
+    order: EvidenceOrder | None = None
     picture: Picture = "own"
 
     @property
@@ -43,12 +43,12 @@ class Plan:
     """The arms of an ablation. `main_k` and `main_order` are those of the arms with another image or evidence."""
 
     ks: tuple[int, ...]
-    orders: tuple[Order, ...]
+    orders: tuple[EvidenceOrder, ...]
     main_k: int
-    main_order: Order
+    main_order: EvidenceOrder
 
     def arm(
-        self, evidence: EvidenceKind, k: int | None = None, order: Order | None = None, picture: Picture = "own"
+        self, evidence: EvidenceKind, k: int | None = None, order: EvidenceOrder | None = None, picture: Picture = "own"
     ) -> Arm:
         """An arm of this plan, with the main k and order where none are given."""
         if evidence == "none":

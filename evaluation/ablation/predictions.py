@@ -14,27 +14,26 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
 from PIL import Image
 from tqdm import tqdm
 
-from evaluation.ablation.arms import Arm, Order
+from evaluation.ablation.arms import Arm
 from evaluation.ablation.evidence import Planned
 from evaluation.sets import Case
 from imaging import LoadedImage, decode
 from indexer.manifest import hash_json
 from rag import Pipeline, open_pipeline
-from rag.config import PromptSettings, Settings
+from rag.config import Settings
+from rag.prompts import EvidenceOrder
 from rag.types import Description, Failure, Request
 
 GREY = 128
 CHUNK_BATCHES = 4
 """Batches of the engine that are prepared together."""
 
-ORDERS: tuple[Order, ...] = ("best_first", "best_last") if "evidence_order" in PromptSettings.model_fields else (
-    "best_first",
-)  # fmt: skip
+ORDERS: tuple[EvidenceOrder, ...] = ("best_first", "best_last")
 """The orders that a prompt can show its examples in."""
 
 
@@ -63,10 +62,9 @@ class Describer:
         return CHUNK_BATCHES * self.settings.batch_size
 
     @property
-    def order(self) -> Order:
+    def order(self) -> EvidenceOrder:
         """The order that the settings and the model ask for."""
-        asked = getattr(self.settings.prompt, "evidence_order", None)
-        return cast(Order, asked or getattr(self.pipeline.speaker, "evidence_order", "best_first"))
+        return self.pipeline.speaker.evidence_order
 
     def said(self, arm: Arm, cases: Sequence[Case], planned: Planned) -> list[Said]:
         """What is said of each case in an arm, in their order; read from the arm's file as far as it goes."""
@@ -94,7 +92,7 @@ class Describer:
     def _pipeline(self, arm: Arm, planned: Planned) -> Pipeline:
         """The pipeline of an arm: the models of this one, the arm's order and its evidence."""
         settings = self.settings
-        if arm.order is not None and len(ORDERS) > 1:
+        if arm.order is not None:
             prompt = settings.prompt.model_copy(update={"evidence_order": arm.order})
             settings = settings.model_copy(update={"prompt": prompt})
         opened = open_pipeline(settings, [Request("any", ())])
