@@ -27,7 +27,7 @@ from pathlib import Path
 
 from configs import StrictModel, load
 from indexer.types import Evidence
-from rag.check.conflicts import modalities
+from rag.check.pictures import modalities
 from rag.check.lexicon import Kind, lexicon
 from rag.check.reading import Reading, read
 from rag.types import Checks, Confidence

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
-from rag.check.conflicts import modalities
 from rag.check.lexicon import Kind, lexicon
+from rag.check.pictures import modalities
 from rag.check.reading import Reading, Statement, Term
 
 _WEIGHTS: dict[Kind, float] = {

@@ -1,0 +1,39 @@
+"""By which words a sentence says that it is of someone else, of another thing, time or image."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Disagreement = Literal["side", "negation", "number", "modality", "plane"]
+
+SOMEONE_ELSE = re.compile(
+    r"\b(?:another|different|unrelated|other) (?:\w+ ){0,2}(?:patient|case|child|man|woman|subject|person|animal|"
+    r"individual|victim|biopsy|specimen|sample|study)\b",
+    re.IGNORECASE,
+)
+"""What is said of someone else cannot conflict."""
+
+
+def _said_by(*words: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", re.IGNORECASE)
+
+
+_ANOTHER_THING = r"second|third|(?<!no )other|another|smaller|larger|additional"
+_ANOTHER_TIME = r"later|follow-?up|previous\w*|prior|earlier|initial\w*|formerly|then|resolved"
+_ANOTHER_IMAGE = (
+    r"correspond\w*|subsequent\w*|confirm\w*|inset|panel|scout|fused|compar\w+|same patient|elsewhere|supplement\w*|"
+    r"[b-h]\)|not (?:shown|performed|obtained|done|available|included)|contraindicated"
+)
+ELSEWHERE: dict[Disagreement, re.Pattern[str]] = {
+    "side": _said_by(_ANOTHER_THING),
+    "negation": _said_by(_ANOTHER_THING, _ANOTHER_TIME),
+    "number": _said_by(_ANOTHER_THING),
+    "modality": _said_by(_ANOTHER_THING, _ANOTHER_TIME, _ANOTHER_IMAGE),
+    "plane": _said_by(_ANOTHER_THING, _ANOTHER_TIME, _ANOTHER_IMAGE),
+}
+"""A sentence with these speaks of another thing, time or image than the sentence before."""
+NOT_SHOWN = _said_by(
+    r"not (?:shown|performed|obtained|done|available|included)|contraindicated|same patient|supplement\w*"
+)
+"""A sentence with these speaks of an image that is not this one."""

@@ -1,0 +1,32 @@
+"""Whether a text names another modality or plane of the picture."""
+
+from __future__ import annotations
+
+from rag.check.lexicon import Kind, lexicon
+from rag.check.reading import Statement
+from rag.check.stances import Others, Stance, names_of, of_kind, stance_of, wide
+
+_WAYS = frozenset({"angiography"})
+"""Modalities that are a way to use another one."""
+
+
+def modalities(statements: Others) -> frozenset[str]:
+    """The modalities that statements name, or name a sequence of."""
+    implied = wide(names_of(statements, "sequence", "view"))
+    return names_of(statements, "modality") | of_kind(implied, ("modality",))
+
+
+def modality_stance(said: Statement, others: Others) -> Stance | None:
+    """By the modalities of a sentence, named or implied."""
+    mine, theirs = modalities([said]), modalities(others)
+    if mine - _WAYS and theirs - _WAYS:  # CT angiography is not MR angiography
+        mine, theirs = mine - _WAYS, theirs - _WAYS
+    together = lexicon().together
+    if mine and theirs and all(frozenset((one, other)) in together for one in mine for other in theirs):
+        return "agrees"
+    return stance_of(mine, theirs)
+
+
+def plane_stance(mine: frozenset[str], kind: Kind, others: Others) -> Stance | None:
+    """By the planes or views of a sentence."""
+    return stance_of(mine, wide(names_of(others, kind)))
