@@ -27,8 +27,8 @@ from pathlib import Path
 
 from configs import StrictModel, load
 from indexer.types import Evidence
-from rag.check.pictures import modalities
 from rag.check.lexicon import Kind, lexicon
+from rag.check.pictures import modalities
 from rag.check.reading import Reading, read
 from rag.types import Checks, Confidence
 from vlm.types import Generation

@@ -16,7 +16,7 @@ from rag.check.amounts import number_stance
 from rag.check.elsewhere import ELSEWHERE, NOT_SHOWN, SOMEONE_ELSE, Disagreement
 from rag.check.lexicon import Kind, lexicon
 from rag.check.pictures import modalities, modality_stance, plane_stance
-from rag.check.presence import denial_stance, order_stance
+from rag.check.presence import denial_stance, opposite_stance, order_stance
 from rag.check.reading import Reading, Statement
 from rag.check.sides import side_stance
 from rag.check.stances import AGREEING, SHOWN, Others, Stance, meet, names_of, wide
@@ -101,10 +101,16 @@ def _points(said: Statement, whole: Reading, within: bool = False) -> Iterator[t
     """The points of a sentence, each with what tells the stance of other statements on it."""
     yield from (("side", partial(side_stance, side, whole, within)) for side in said.sides if not side.denied)
     yield from (
-        ("negation", partial(denial_stance, term, said))
+        ("negation", partial(denial_stance, term, said, whole if within else None))
         for term in said.terms
-        if term.kind in SHOWN or term.name == "normal"
+        if term.kind in SHOWN or term.kind in ("quality", "anatomy")
     )
+    if not within:
+        yield from (
+            ("negation", partial(opposite_stance, term, said))
+            for term in said.terms
+            if term.kind in ("finding", "quality") and term.name in lexicon().opposites
+        )
     yield from (("negation", partial(order_stance, place, said)) for place in said.terms if place.kind == "anatomy")
     yield from (("number", partial(number_stance, amount, said, whole, within)) for amount in said.amounts)
     if modalities([said]):

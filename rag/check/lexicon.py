@@ -52,6 +52,7 @@ class WordsConfig(StrictModel):
     broader: dict[str, str]
     opposites: list[list[str]]
     stands_for: dict[str, str]
+    says: dict[str, str]
     empty: str
     denies_following: list[str]
     denies_preceding: list[str]
@@ -90,13 +91,17 @@ class Concept:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """The lists, by phrase. `together` are pairs of modalities that do not exclude each other."""
+    """The lists, by phrase. `together` are pairs of modalities that do not exclude each other.
+
+    `says` has, by its first word, each phrase that is read as other words, the longest first.
+    """
 
     concepts: dict[tuple[str, ...], Concept]
     broader: dict[str, str]
     together: frozenset[frozenset[str]]
     opposites: dict[str, frozenset[str]]
     stands_for: dict[str, tuple[str, ...]]
+    says: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]
     empty: frozenset[str]
     denies_following: Cues
     denies_preceding: Cues
@@ -184,6 +189,7 @@ def lexicon() -> Lexicon:
         together=frozenset(frozenset(pair) for pair in config.together),
         opposites={name: frozenset(others) for name, others in pairs.items()},
         stands_for={short: words_of(phrase) for short, phrase in config.stands_for.items()},
+        says=_by_first_word({words_of(phrase): words_of(other) for phrase, other in config.says.items()}),
         empty=frozenset(_normal(word) for word in config.empty.split()),
         denies_following=_cues(config.denies_following),
         denies_preceding=_cues(_not_seen(config)),
@@ -197,6 +203,15 @@ def _cues(phrases: Iterable[str]) -> Cues:
     for cue in sorted({words_of(phrase) for phrase in phrases}, key=lambda words: (-len(words), words)):
         cues.setdefault(cue[0], []).append(cue)
     return {first: tuple(several) for first, several in cues.items()}
+
+
+def _by_first_word(
+    phrases: dict[tuple[str, ...], tuple[str, ...]],
+) -> dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]:
+    found: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
+    for phrase in sorted(phrases, key=lambda words: (-len(words), words)):
+        found.setdefault(phrase[0], []).append((phrase, phrases[phrase]))
+    return {first: tuple(several) for first, several in found.items()}
 
 
 def _not_seen(config: WordsConfig) -> Iterator[str]:

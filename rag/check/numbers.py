@@ -53,7 +53,7 @@ class Quantity:
     def agrees(self, other: Quantity) -> bool:
         """Whether the fewer numbers are, within rounding, among the more; a range holds what is between its ends."""
         few, many = sorted((self.values, other.values), key=len)
-        near = _SAME_TIME if self.unit == "days" else _SAME
+        near = _SAME_TIME if self.unit in ("days", "age") else _SAME
         return all(
             any(_same(a, b, near) for b in many) or (len(many) == 2 and min(many) <= a <= max(many)) for a in few
         )
@@ -99,7 +99,7 @@ def quantities(tokens: list[Token]) -> Iterator[tuple[int, int, Quantity]]:
         if unit is None and start > 0 and tokens[start - 1].word == "x":  # "x400"
             unit = _UNITS["x"]
         if unit is None and start > 0 and tokens[start - 1].word in ("aged", "age"):
-            unit = _UNITS["year"]
+            unit = ("age", _UNITS["year"][1])
         listed = start > 1 and tokens[start - 1].word in (",", "and") and start - 2 == last_named
         first = start > 0 and (
             tokens[start - 1].word in _NAMED or (unit is None and _numbers_a_thing(tokens, start, end))
@@ -161,7 +161,15 @@ def _unit(tokens: list[Token], place: int) -> tuple[tuple[str, float] | None, in
     if word in ("t", "l", "m", "h", "g") and tokens[following].end - tokens[following].start > 1:
         return None, place
     found = _UNITS.get(word)
+    if found and found[0] == "days" and _is_age(tokens, following):
+        return ("age", found[1]), following
     return (found, following) if found else (None, place)
+
+
+def _is_age(tokens: list[Token], unit: int) -> bool:
+    """Whether a time is how old someone is."""
+    behind = [token.word for token in tokens[unit + 1 : unit + 3] if token.word != "-"]
+    return behind[:1] == ["old"] or behind == ["of", "age"]
 
 
 def _next_word(tokens: list[Token], place: int, skip: tuple[str, ...] = ()) -> int | None:

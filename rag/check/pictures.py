@@ -11,9 +11,13 @@ _WAYS = frozenset({"angiography"})
 
 
 def modalities(statements: Others) -> frozenset[str]:
-    """The modalities that statements name, or name a sequence of."""
-    implied = wide(names_of(statements, "sequence", "view"))
-    return names_of(statements, "modality") | of_kind(implied, ("modality",))
+    """The modalities that statements name or, where they name none, those that their sequences, views and words imply."""
+    return names_of(statements, "modality") or implied_modalities(statements)
+
+
+def implied_modalities(statements: Others) -> frozenset[str]:
+    """The modalities that what statements say can be seen in alone: T1 in an MR image, uptake of FDG in a PET."""
+    return of_kind(wide(names_of(statements, "sequence", "view")), ("modality",))
 
 
 def modality_stance(said: Statement, others: Others) -> Stance | None:
