@@ -68,11 +68,16 @@ def own_differences(said: Statement, whole: Reading) -> Iterator[Disagreement]:
         if elsewhere and elsewhere.search(said.text):
             continue
         others = [each for each in rest if not (elsewhere and elsewhere.search(each.text))]
-        if kind in _OF_THE_WHOLE:
+        if kind in _OF_THE_WHOLE and not _speaks_of_the_picture(said):
             others = [each for each in others if _may_be_one_place(said, each)]
         stances = [point([each]) for each in others]
         if "differs" in stances and "agrees" not in stances:
             yield kind
+
+
+def _speaks_of_the_picture(said: Statement) -> bool:
+    """Whether a sentence is of the picture spoken of before: "this coronal image"."""
+    return any(term.definite and term.kind in _OF_THE_WHOLE for term in said.terms)
 
 
 def _may_be_one_place(one: Statement, other: Statement) -> bool:

@@ -19,10 +19,10 @@ def _said_by(*words: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", re.IGNORECASE)
 
 
-_ANOTHER_THING = r"second|third|(?<!no )other|another|smaller|larger|additional"
+_ANOTHER_THING = r"second|third|(?<!no )other(?! than)|another|smaller|larger|additional"
 _ANOTHER_TIME = r"later|follow-?up|previous\w*|prior|earlier|initial\w*|formerly|then|resolved"
 _ANOTHER_IMAGE = (
-    r"correspond\w*|subsequent\w*|confirm\w*|inset|panel|scout|fused|compar\w+|same patient|elsewhere|supplement\w*|"
+    r"correspond\w*|subsequent\w*|confirm\w*|inset|panel|fused|compar\w+|same patient|elsewhere|supplement\w*|"
     r"[b-h]\)|not (?:shown|performed|obtained|done|available|included)|contraindicated"
 )
 ELSEWHERE: dict[Disagreement, re.Pattern[str]] = {

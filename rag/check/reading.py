@@ -17,6 +17,7 @@ from rag.check.sentences import split_sentences
 _NEAR = 4
 """So many words to one side of it a side or number is about."""
 _DENIABLE: tuple[Kind, ...] = ("anatomy", "finding", "cell", "word", "stain")
+_REFERRED: tuple[Kind, ...] = (*_DENIABLE, "modality", "plane")
 _BOUNDS = frozenset(
     "in of on at with within from to into and or but by for is are was were has have show along around near behind "
     "over under between through involving extending causing measuring than while whereas although push displace "
@@ -202,7 +203,7 @@ def _terms(tokens: list[Token], clauses: list[int], phrases: list[int], words: L
         if found is not None and _unbroken(tokens, spoken[at : at + found[1]]):
             concept, length = found
         if concept is not None:
-            definite = concept.kind in _DENIABLE and _definite(tokens, place)
+            definite = concept.kind in _REFERRED and _definite(tokens, place)
             terms.append(Term(concept.name, concept.kind, place, clauses[place], phrases[place], False, definite))
         at += length
     return terms

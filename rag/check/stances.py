@@ -17,10 +17,13 @@ AGREEING = 0.95
 
 
 def stance_of(mine: frozenset[str], theirs: frozenset[str]) -> Stance | None:
-    """Whether two sets of names have one in common; silent where the other has none."""
+    """Whether one of two sets of names holds the other, or else whether they have one in common; silent where one has none.
+
+    Of a picture in two planes, each names the one that the other does not.
+    """
     if not theirs:
         return None
-    return "agrees" if mine & theirs else "differs"
+    return "agrees" if mine & theirs and not (mine - theirs and theirs - mine) else "differs"
 
 
 def meet(one: frozenset[str], other: frozenset[str]) -> bool:
