@@ -19,18 +19,22 @@ def _said_by(*words: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", re.IGNORECASE)
 
 
-_ANOTHER_THING = r"second|third|(?<!no )other(?! than)|another|smaller|larger|additional"
-_ANOTHER_TIME = r"later|follow-?up|previous\w*|prior|earlier|initial\w*|formerly|then|resolved"
+_ANOTHER_THING = r"second|third|(?<!no )other(?! than)|another|(?<!the )(?:smaller|larger)|additional"
+_ANOTHER_TIME = (
+    r"later|follow-?up|previous\w*|prior|earlier|initial\w*|formerly|then|resolved|baseline|pre-?operative\w*|"
+    r"post-?operative\w*"
+)
+_ANOTHER_PANEL = r"[b-h]\)"
 _ANOTHER_IMAGE = (
     r"correspond\w*|subsequent\w*|confirm\w*|inset|panel|fused|compar\w+|same patient|elsewhere|supplement\w*|"
-    r"[b-h]\)|not (?:shown|performed|obtained|done|available|included)|contraindicated"
+    r"not (?:shown|performed|obtained|done|available|included)|contraindicated"
 )
 ELSEWHERE: dict[Disagreement, re.Pattern[str]] = {
-    "side": _said_by(_ANOTHER_THING),
-    "negation": _said_by(_ANOTHER_THING, _ANOTHER_TIME),
-    "number": _said_by(_ANOTHER_THING),
-    "modality": _said_by(_ANOTHER_THING, _ANOTHER_TIME, _ANOTHER_IMAGE),
-    "plane": _said_by(_ANOTHER_THING, _ANOTHER_TIME, _ANOTHER_IMAGE),
+    "side": _said_by(_ANOTHER_THING, _ANOTHER_PANEL),
+    "negation": _said_by(_ANOTHER_THING, _ANOTHER_TIME, _ANOTHER_PANEL),
+    "number": _said_by(_ANOTHER_THING, _ANOTHER_TIME, _ANOTHER_PANEL),
+    "modality": _said_by(_ANOTHER_THING, _ANOTHER_TIME, _ANOTHER_IMAGE, _ANOTHER_PANEL),
+    "plane": _said_by(_ANOTHER_THING, _ANOTHER_TIME, _ANOTHER_IMAGE, _ANOTHER_PANEL),
 }
 """A sentence with these speaks of another thing, time or image than the sentence before."""
 NOT_SHOWN = _said_by(

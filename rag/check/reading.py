@@ -21,7 +21,7 @@ _REFERRED: tuple[Kind, ...] = (*_DENIABLE, "modality", "plane")
 _BOUNDS = frozenset(
     "in of on at with within from to into and or but by for is are was were has have show along around near behind "
     "over under between through involving extending causing measuring than while whereas although push displace "
-    "compress invade extend cause obstruct occupy drain separate widen contain reach".split()
+    "per compress invade extend cause obstruct occupy drain separate widen contain reach".split()
 )
 
 
@@ -29,6 +29,8 @@ _CLAUSE_ENDS = frozenset((".", ";", ":", "(", ")", "but", "while", "whereas", "a
 """Signs and words that set one against another."""
 _PHRASE_ENDS = _CLAUSE_ENDS | {",", "and", "or", "nor", "with", "without"}
 _ARTICLES = frozenset("the this that these those its their same such said".split())
+_PAIRED = 6
+"""So many words behind "both" that an "and" is of the two that it names."""
 _DEFINITE = 3
 """So many words behind one of these are what it is the article of."""
 
@@ -134,9 +136,11 @@ def _statement(sentence: str) -> Statement:
     for place, end, quantity in numbers:
         near = around.near(end, before=place)
         about = around.closest(place, [start for start, _, _ in numbers]) - near
+        if not near and not about:
+            about = around.ahead(place)
         amounts.append(Amount(quantity, _definite(tokens, place), near, about))
     for place, token in enumerate(tokens):
-        if token.word == "both":
+        if token.word == "both" and not any(each.word == "and" for each in tokens[place + 1 : place + _PAIRED]):
             near = around.near(place)
             amounts.append(Amount(Quantity((2.0,), ""), True, near, frozenset()))
     said = tuple(term for term in terms if term.kind != "side")
@@ -249,6 +253,12 @@ class _Around:
         ahead = [term for term in self._terms if term.clause == self._clauses[place] and term.place < place]
         return any(term.denied or term.name == "normal" for term in here) or any(t.name == "normal" for t in ahead)
 
+    def ahead(self, place: int) -> frozenset[str]:
+        """The terms that stand before a place, of its clause or, where it has none, the one before."""
+        terms = [term for term in self._terms if term.place < place]
+        last = max((term.clause for term in terms), default=0)
+        return frozenset(term.name for term in terms if term.clause == last)
+
     def _closest(self, place: int, marks: Sequence[int]) -> list[Term]:
         clause = self._clauses[place]
         rivals = [mark for mark in marks if self._clauses[mark] == clause]
@@ -264,11 +274,11 @@ class _Around:
         found: list[str] = []
         for place in places:
             token = self._tokens[place]
-            skipped = token.word in ("-", "/") or counts(token.word) or measures(token.word)
+            skipped = token.word == "-" or counts(token.word) or measures(token.word)
             if skipped or (skip_bounds and token.word in _BOUNDS):
                 if not found:
                     continue
-                if skipped and token.word in ("-", "/"):
+                if token.word == "-":
                     continue
                 break
             if token.is_sign or token.word in _BOUNDS or len(found) == _NEAR:
