@@ -22,7 +22,9 @@ _DIMENSIONS = {
     "across": re.compile(r"\b(?:diameter|across|wide|width|size|caliber|calibre)\b", re.IGNORECASE),
     "along": re.compile(r"\b(?:long|length)\b", re.IGNORECASE),
     "through": re.compile(r"\b(?:thick\w*|wall|walls)\b", re.IGNORECASE),
-    "between": re.compile(r"\b(?:distance|deep|depth|apart|above|below|beyond|from|retract\w+|displace\w*)\b", re.IGNORECASE),
+    "between": re.compile(
+        r"\b(?:distance|deep|depth|apart|above|below|beyond|from|retract\w+|displace\w*)\b", re.IGNORECASE
+    ),
 }
 """Which way a length is measured, by the words for it."""
 
@@ -70,7 +72,11 @@ def _stance_within(
     if mine.quantity.unit == "mm":
         others = [each for each in others if _one_dimension(said, each)]
     theirs = [each for other in others for each in other.amounts if each.quantity.unit == mine.quantity.unit]
-    leaning = mine.quantity.unit not in ("", "days", "age") and len(theirs) == 1 and any(_LEANS.search(each.text) for each in (said, *others))
+    leaning = (
+        mine.quantity.unit not in ("", "days", "age")
+        and len(theirs) == 1
+        and any(_LEANS.search(each.text) for each in (said, *others))
+    )
     return "differs" if any(leaning or alike(mine, each) >= ALIKE for each in theirs) else None
 
 

@@ -13,12 +13,12 @@ from functools import partial
 from math import sqrt
 
 from rag.check.amounts import number_stance
-from rag.check.elsewhere import ELSEWHERE, NOT_SHOWN, SOMEONE_ELSE, Disagreement
+from rag.check.elsewhere import ELSEWHERE, LEGEND, NOT_SHOWN, SOMEONE_ELSE, Disagreement
 from rag.check.lexicon import Kind, lexicon
 from rag.check.pictures import modalities, modality_stance, plane_stance
 from rag.check.presence import denial_stance, opposite_stance, order_stance
 from rag.check.reading import Reading, Statement
-from rag.check.sides import side_stance
+from rag.check.sides import own_side_stance, side_stance
 from rag.check.stances import AGREEING, SHOWN, Others, Stance, meet, names_of, wide
 
 Point = Callable[[Others], Stance | None]
@@ -62,7 +62,9 @@ def differences(said: Statement, whole: Reading, texts: Sequence[Reading]) -> It
 
 def own_differences(said: Statement, whole: Reading) -> Iterator[Disagreement]:
     """Where a sentence differs from the others of its own description."""
-    rest = [other for other in whole.statements if other is not said]
+    rest = [other for other in whole.statements if other is not said and not _is_legend(other)]
+    if _is_legend(said):
+        return
     for kind, point in _points(said, whole, within=True):
         elsewhere = ELSEWHERE.get(kind)
         if elsewhere and elsewhere.search(said.text):
@@ -73,6 +75,11 @@ def own_differences(said: Statement, whole: Reading) -> Iterator[Disagreement]:
         stances = [point([each]) for each in others]
         if "differs" in stances and "agrees" not in stances:
             yield kind
+
+
+def _is_legend(statement: Statement) -> bool:
+    """Whether a sentence only says what a short form stands for: "LA: left atrium."."""
+    return not statement.names("modality") and LEGEND.search(statement.text) is not None
 
 
 def _speaks_of_the_picture(said: Statement) -> bool:
@@ -104,11 +111,13 @@ def _things(statements: Others) -> frozenset[str]:
 
 def _points(said: Statement, whole: Reading, within: bool = False) -> Iterator[tuple[Disagreement, Point]]:
     """The points of a sentence, each with what tells the stance of other statements on it."""
-    yield from (("side", partial(side_stance, side, whole, within)) for side in said.sides if not side.denied)
+    for side in said.sides:
+        if not side.denied:
+            yield "side", partial(own_side_stance, side, said) if within else partial(side_stance, side, whole)
     yield from (
         ("negation", partial(denial_stance, term, said, whole if within else None))
         for term in said.terms
-        if term.kind in SHOWN or term.kind in ("quality", "anatomy")
+        if term.kind in SHOWN or term.kind == "quality" or (term.kind == "anatomy" and not within)
     )
     if not within:
         yield from (

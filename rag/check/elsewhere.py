@@ -22,7 +22,7 @@ def _said_by(*words: str) -> re.Pattern[str]:
 _ANOTHER_THING = r"second|third|(?<!no )other(?! than)|another|(?<!the )(?:smaller|larger)|additional"
 _ANOTHER_TIME = (
     r"later|follow-?up|previous\w*|prior|earlier|initial\w*|formerly|then|resolved|baseline|pre-?operative\w*|"
-    r"post-?operative\w*"
+    r"post-?operative\w*|history|resect\w*|removed|removal|excision"
 )
 _ANOTHER_PANEL = r"[b-h]\)"
 _ANOTHER_IMAGE = (
@@ -30,13 +30,14 @@ _ANOTHER_IMAGE = (
     r"not (?:shown|performed|obtained|done|available|included)|contraindicated"
 )
 ELSEWHERE: dict[Disagreement, re.Pattern[str]] = {
-    "side": _said_by(_ANOTHER_THING, _ANOTHER_PANEL),
+    "side": _said_by(_ANOTHER_THING, _ANOTHER_PANEL, r"not (?:shown|performed|obtained|included)"),
     "negation": _said_by(_ANOTHER_THING, _ANOTHER_TIME, _ANOTHER_PANEL),
     "number": _said_by(_ANOTHER_THING, _ANOTHER_TIME, _ANOTHER_PANEL),
     "modality": _said_by(_ANOTHER_THING, _ANOTHER_TIME, _ANOTHER_IMAGE, _ANOTHER_PANEL),
     "plane": _said_by(_ANOTHER_THING, _ANOTHER_TIME, _ANOTHER_IMAGE, _ANOTHER_PANEL),
 }
 """A sentence with these speaks of another thing, time or image than the sentence before."""
+LEGEND = re.compile(r"^[A-Za-z]{1,5}\d?\s*[:=]\s|\b[A-Z]{1,5}\s*=\s")
 NOT_SHOWN = _said_by(
     r"not (?:shown|performed|obtained|done|available|included)|contraindicated|same patient|supplement\w*"
 )

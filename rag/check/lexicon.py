@@ -20,9 +20,20 @@ Kind = Literal[
 """What a concept is; `word` is any word that no list has."""
 
 _TOKEN = re.compile(
-    r"x(?=\d)|[234]d\b|[a-z]+(?:&[a-z]+)?\d*|\d{1,3}(?: \d{3})+(?![\d.,])|\d+(?:[.,]\d+)*|[^\W\d_]+|[.,;:!?()\[\]%&+/'\u00b0-]", re.IGNORECASE
+    r"x(?=\d)|[234]d\b|[a-z]+(?:&[a-z]+)?\d*|\d{1,3}(?: \d{3})+(?![\d.,])|\d+(?:[.,]\d+)*|[^\W\d_]+|[.,;:!?()\[\]%&+/'\u00b0-]",
+    re.IGNORECASE,
 )
-_TYPED = {"\u2013": "-", "\u2014": "-", "\u2212": "-", "\u00d7": "x", "\u2019": "'", "\u00b5": "u", "\u03bc": "u", "\u00b2": "2", "\u00b3": "3"}
+_TYPED = {
+    "\u2013": "-",
+    "\u2014": "-",
+    "\u2212": "-",
+    "\u00d7": "x",
+    "\u2019": "'",
+    "\u00b5": "u",
+    "\u03bc": "u",
+    "\u00b2": "2",
+    "\u00b3": "3",
+}
 _PLAIN = str.maketrans(_TYPED)
 """Dashes, the sign of times, apostrophes, micro signs and powers as they are typed; one for one, so that places stay."""
 _SIGNS = frozenset(".,;:!?()[]%&+/'-\u00b0")

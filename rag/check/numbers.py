@@ -58,9 +58,7 @@ class Quantity:
         one, more = sorted((self, other), key=lambda quantity: len(quantity.values))
         few, many = one.values, more.values
         near = _SAME_TIME if self.unit in ("days", "age") else _SAME
-        return all(
-            any(_same(a, b, near) for b in many) or (more.span and min(many) <= a <= max(many)) for a in few
-        )
+        return all(any(_same(a, b, near) for b in many) or (more.span and min(many) <= a <= max(many)) for a in few)
 
 
 def counts(word: str) -> bool:

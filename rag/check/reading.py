@@ -220,7 +220,14 @@ def _unbroken(tokens: list[Token], places: list[int]) -> bool:
 
 
 def _word(word: str, words: Lexicon) -> Concept | None:
-    if word in words.empty or word in words.denying or word in words.partly or counts(word) or measures(word) or len(word) < 2:
+    if (
+        word in words.empty
+        or word in words.denying
+        or word in words.partly
+        or counts(word)
+        or measures(word)
+        or len(word) < 2
+    ):
         return None
     return words.by_stem.get(stem(word)) or Concept(stem(word), "word")
 
