@@ -12,7 +12,8 @@ from rag.check.stances import Others, Stance, meet
 
 _LEANS = re.compile(
     r"^(?:it|this|that|they|at|from|with) |\b(?:it|which) (?:is|was|measure[sd]?|has|had)\b|"
-    r"\b(?:its|the|having a|a) (?:maxim\w+ )?(?:diameter|width|length|size|height|thickness|gap|interval|circumference)\b",
+    r"\b(?:its|the|having a|a) (?:maxim\w+ )?(?:diameter|width|length|size|height|thickness|gap|interval|"
+    r"circumference)\b",
     re.IGNORECASE,
 )
 """A sentence that says so goes on about what the one before was about."""

@@ -15,8 +15,8 @@ Span = tuple[int, int]
 _ENDS = frozenset(
     "of in on at with within from into along around near involving is are was were has have had been be can could but "
     "although however while whereas though except show shows showed suggesting after before during despite to by which "
-    "that favor favour favors argue argues argued speak support supports supported exclude confirm make makes allow led lead "
-    "help distinguish imply implies rule mean means point".split()
+    "that favor favour favors argue argues argued speak support supports supported exclude confirm make makes allow "
+    "led lead help distinguish imply implies rule mean means point".split()
 )
 _VERBS = frozenset("is are was were has have had been be can could did does do show demonstrate reveal contain".split())
 _COPULAS = frozenset("is are was were been be remain".split())

@@ -20,7 +20,8 @@ Kind = Literal[
 """What a concept is; `word` is any word that no list has."""
 
 _TOKEN = re.compile(
-    r"x(?=\d)|[234]d\b|[a-z]+(?:&[a-z]+)?\d*|\d{1,3}(?: \d{3})+(?![\d.,])|\d+(?:[.,]\d+)*|[^\W\d_]+|[.,;:!?()\[\]%&+/'\u00b0-]",
+    r"x(?=\d)|[234]d\b|[a-z]+(?:&[a-z]+)?\d*|\d{1,3}(?: \d{3})+(?![\d.,])|\d+(?:[.,]\d+)*|[^\W\d_]+|"
+    r"[.,;:!?()\[\]%&+/'\u00b0-]",
     re.IGNORECASE,
 )
 _TYPED = {
@@ -35,7 +36,7 @@ _TYPED = {
     "\u00b3": "3",
 }
 _PLAIN = str.maketrans(_TYPED)
-"""Dashes, the sign of times, apostrophes, micro signs and powers as they are typed; one for one, so that places stay."""
+"""Dashes, the sign of times, apostrophes, micro signs, powers as they are typed; one for one, so that places stay."""
 _SIGNS = frozenset(".,;:!?()[]%&+/'-\u00b0")
 Cues = dict[str, tuple[tuple[str, ...], ...]]
 """Cues of denial by their first word, the longest first."""

@@ -11,7 +11,7 @@ _WAYS = frozenset({"angiography"})
 
 
 def modalities(statements: Others) -> frozenset[str]:
-    """The modalities that statements name or, where they name none, those that their sequences, views and words imply."""
+    """The modalities that statements name or, where they name none, those that they imply."""
     return names_of(statements, "modality") or implied_modalities(statements)
 
 

@@ -52,7 +52,7 @@ def denial_stance(mine: Term, said: Statement, whole: Reading | None, others: Ot
 
 
 def _same_holder(mine: Term, said: Statement, other: Term, statement: Statement) -> bool:
-    """Whether a quality is of the same thing; of a structure, whether the one that is there is only said to be there."""
+    """Whether a quality is of the same thing; whether the structure that is there is only said to be there."""
     if mine.kind == "quality":
         return meet(_holders(mine, said), _holders(other, statement))
     there, where = (other, statement) if mine.denied else (mine, said)
@@ -101,7 +101,7 @@ def _holders(term: Term, statement: Statement) -> frozenset[str]:
 
 
 def _takes_up(affirmed: Term, denied: Term) -> bool:
-    """Whether a thing spoken of before is one that was said not to be there: "no pericardial effusion" "the effusion"."""
+    """Whether a thing spoken of before is one that is said not to be there."""
     return (
         denied.denied
         and not affirmed.denied

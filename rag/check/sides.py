@@ -49,7 +49,7 @@ def own_side_stance(mine: Side, said: Statement, others: Others) -> Stance | Non
 
 def _own_stance(mine: Side, said: Statement, side: Side, other: Statement) -> Stance | None:
     one_finding = _same_finding(mine, side) and (alike(mine, side) >= ALIKE or _goes_on(said) or _goes_on(other))
-    if not (one_finding or _of_one_picture(mine, said, side, other) or _of_one_structure(mine, said, side, other)):
+    if not (one_finding or _of_one_picture(said, other) or _of_one_structure(mine, said, side, other)):
         return None
     return "agrees" if side.name in (mine.name, "both") else "differs"
 
@@ -59,7 +59,7 @@ def _goes_on(statement: Statement) -> bool:
     return any(term.definite and term.kind == "finding" for term in statement.terms)
 
 
-def _of_one_picture(mine: Side, said: Statement, side: Side, other: Statement) -> bool:
+def _of_one_picture(said: Statement, other: Statement) -> bool:
     """Whether one of two sentences only says which picture it is, so that its side is that of all that is shown."""
     for picture, shown in ((said, other), (other, said)):
         names_it = picture.names("modality") or _SPECIMEN.search(picture.text)

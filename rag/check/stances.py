@@ -17,7 +17,7 @@ AGREEING = 0.95
 
 
 def stance_of(mine: frozenset[str], theirs: frozenset[str]) -> Stance | None:
-    """Whether one of two sets of names holds the other, or else whether they have one in common; silent where one has none.
+    """Whether two sets of names have one in common; silent where the other has none.
 
     Of a picture in two planes, each names the one that the other does not.
     """
