@@ -20,7 +20,7 @@ _LEANS = re.compile(
 _SCALE = re.compile(r"\b(?:scale|bar|bars)\b", re.IGNORECASE)
 """The length of a scale bar is of nothing that is shown."""
 _DIMENSIONS = {
-    "across": re.compile(r"\b(?:diameter|across|wide|width|size|caliber|calibre)\b", re.IGNORECASE),
+    "across": re.compile(r"\b(?:measur\w+|diameter|across|wide|width|size|caliber|calibre)\b", re.IGNORECASE),
     "along": re.compile(r"\b(?:long|length)\b", re.IGNORECASE),
     "through": re.compile(r"\b(?:thick\w*|wall|walls)\b", re.IGNORECASE),
     "between": re.compile(

@@ -27,6 +27,8 @@ _EMPTY = 0.1
 """Weight of words that say nothing."""
 _COMMON = 0.05
 """What structures, findings, a side and a number in common each add to a text's likeness, for which is the likest."""
+_LEAST = 0.3
+"""A text less alike than this, of whole and words, is no paraphrase however far it is ahead of the next."""
 _WEIGHTS = np.array([2.73, 0.37, 2.2, 11.61, 1.5, 1.31, 2.65, 0.78, -0.79, 1.61])
 _START = -4.85
 """A logistic model of being a paraphrase: whole, words, words back, how far ahead, terms, findings in common, number,
@@ -62,6 +64,8 @@ class Meaning:
         also = np.array([each.structures + each.findings + each.side + each.number for each in common])
         both = (whole + words) / 2 + _COMMON * also
         best = int(np.argmax(both))
+        if (whole[best] + words[best]) / 2 < _LEAST:
+            return [0.0 for _ in places]
         ahead = both[best] - max(np.delete(both, best), default=0.0)
         back = _words_alike(held[best], _weights(held[best]), said)
         here = common[best]
