@@ -43,15 +43,15 @@ class Difference:
 def differences(said: Statement, whole: Reading, texts: Sequence[Reading]) -> Iterator[Difference]:
     """Where a sentence of a description differs from evidence texts; `text` is the place in `texts`."""
     texts = [Reading("", ()) if SOMEONE_ELSE.search(text.text) else text for text in texts]
-    related = [
-        0.3 * relatedness([said], t.statements) + 0.7 * relatedness(whole.statements, t.statements) for t in texts
-    ]
+    things = [_things(text.statements) for text in texts]
+    mine, all_ = _things([said]), _things(whole.statements)
+    alone = [relatedness(mine, theirs) for theirs in things]
+    related = [0.3 * r + 0.7 * relatedness(all_, theirs) for r, theirs in zip(alone, things, strict=True)]
     for kind, point in _points(said, whole):
         if kind in _OF_THE_WHOLE and NOT_SHOWN.search(said.text):
             continue
         stances = [point(text.statements) if r > 0 else None for text, r in zip(texts, related, strict=True)]
-        if kind in _OF_THE_WHOLE and _things([said]):
-            alone = [relatedness([said], text.statements) for text in texts]
+        if kind in _OF_THE_WHOLE and mine:
             stances = [stance if r > 0 else None for stance, r in zip(stances, alone, strict=True)]
         agreeing = max((r for r, stance in zip(related, stances, strict=True) if stance == "agrees"), default=0.0)
         for place, (stance, close) in enumerate(zip(stances, related, strict=True)):
@@ -63,7 +63,7 @@ def differences(said: Statement, whole: Reading, texts: Sequence[Reading]) -> It
 def own_differences(said: Statement, whole: Reading) -> Iterator[Disagreement]:
     """Where a sentence differs from the others of its own description."""
     rest = [other for other in whole.statements if other is not said and not _is_legend(other)]
-    if _is_legend(said):
+    if not rest or _is_legend(said):
         return
     for kind, point in _points(said, whole, within=True):
         elsewhere = ELSEWHERE.get(kind)
@@ -92,9 +92,8 @@ def _may_be_one_place(one: Statement, other: Statement) -> bool:
     return not mine or not theirs or meet(mine, theirs)
 
 
-def relatedness(one: Others, other: Others) -> float:
+def relatedness(mine: frozenset[str], theirs: frozenset[str]) -> float:
     """0 to 1: the share of things that both name, as a cosine of the two sets."""
-    mine, theirs = (_things(each) for each in (one, other))
     if not mine or not theirs:
         return 0.0
     exact = len(mine & theirs)

@@ -159,12 +159,19 @@ class Lexicon:
                 return found, length
         return None
 
-    def ancestors(self, name: str) -> list[str]:
+    def ancestors(self, name: str) -> tuple[str, ...]:
         """All that is broader than a concept, the nearest first."""
-        found = []
-        while name in self.broader:
-            name = self.broader[name]
-            found.append(name)
+        return self._ancestors.get(name, ())
+
+    @cached_property
+    def _ancestors(self) -> dict[str, tuple[str, ...]]:
+        found = {}
+        for name in self.broader:
+            line, wider = [], name
+            while wider in self.broader:
+                wider = self.broader[wider]
+                line.append(wider)
+            found[name] = tuple(line)
         return found
 
 

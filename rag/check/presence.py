@@ -37,6 +37,8 @@ def denial_stance(mine: Term, said: Statement, whole: Reading | None, others: Ot
     if mine.name in _UNDENIED:
         return None
     alike = [(each, other) for other in others for each in other.terms if _names_same(mine, each)]
+    if not alike and whole is None and not (mine.denied and mine.kind == "finding"):
+        return None
     if mine.kind in ("quality", "anatomy"):
         alike = [(each, other) for each, other in alike if _same_holder(mine, said, each, other)]
     met = [(each, other) for each, other in alike if _places_meet(mine, said, each, other, whole is not None)]
