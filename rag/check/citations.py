@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from rag.check.conflicts import differences
 from rag.check.entailment import Entailment
 from rag.check.meaning import Meaning
+from rag.check.particulars import particulars
 from rag.check.reading import Reading, Statement, read
 from rag.check.support import contradicts, term_support
 from rag.types import Basis, Sentence
@@ -40,40 +41,50 @@ class Citer:
 
     def _sentence(self, text: str, whole: Reading, held: Sequence[Reading], numbers: Sequence[int]) -> Sentence:
         said = read(text).statements
-        scores, open_ = _by_terms(said, whole, held)
+        shares, scores, open_ = _by_terms(said, whole, held)
         basis: Basis = "terms"
         undecided = any(term.kind == "word" for statement in said for term in statement.terms)
         if open_ and undecided and max(scores, default=0.0) < self._threshold:
-            basis, scores = self._by_models(text, held, scores, open_)
+            basis, scores = self._by_models(said, text, held, shares, scores, open_)
         order = sorted(range(len(held)), key=lambda place: (-scores[place], numbers[place]))
         cited = [numbers[place] for place in order[:MAX_CITATIONS] if scores[place] >= self._threshold]
         best = max(scores, default=0.0)
         return Sentence(text, tuple(cited), round(best, 3), basis if cited else None)
 
     def _by_models(
-        self, text: str, held: Sequence[Reading], scores: list[float], open_: Sequence[int]
+        self,
+        said: Sequence[Statement],
+        text: str,
+        held: Sequence[Reading],
+        shares: Sequence[float],
+        scores: list[float],
+        open_: Sequence[int],
     ) -> tuple[Basis, list[float]]:
         """Support of the evidence in the places `open_`, on the scale of `threshold`."""
         if self._entailment is not None:
             entailed = self._entailment.entailed(text, [held[place].text for place in open_])
             return "entailment", _placed(scores, open_, entailed)
         if self._meaning is not None:
-            alike = self._meaning.support(text, [reading.text for reading in held], scores, open_)
+            common = [particulars(said, reading) for reading in held]
+            alike = self._meaning.support(text, [reading.text for reading in held], shares, common, open_)
             return "meaning", _placed(scores, open_, alike)
         return "terms", scores
 
 
-def _by_terms(said: Sequence[Statement], whole: Reading, held: Sequence[Reading]) -> tuple[list[float], list[int]]:
-    """Support of a sentence by each text, by its terms; the places of the texts that may yet support it by meaning."""
-    scores, open_ = [], []
+def _by_terms(
+    said: Sequence[Statement], whole: Reading, held: Sequence[Reading]
+) -> tuple[list[float], list[float], list[int]]:
+    """The share of a sentence's terms that each text holds; support by them; which may yet support it by meaning."""
+    shares, scores, open_ = [], [], []
     for place, text in enumerate(held):
         share = sum(term_support(statement, text) for statement in said) / len(said) if said else 0.0
         against = any(contradicts(statement, text) for statement in said)
+        shares.append(share)
         scores.append(0.0 if against else share)
         same_sentence = against and share >= _ALIKE_IN_WORDS
         if not same_sentence and not any(True for statement in said for _ in differences(statement, whole, [text])):
             open_.append(place)
-    return scores, open_
+    return shares, scores, open_
 
 
 def _placed(scores: list[float], places: Sequence[int], better: Sequence[float]) -> list[float]:

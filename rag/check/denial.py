@@ -15,13 +15,15 @@ Span = tuple[int, int]
 _ENDS = frozenset(
     "of in on at with within from into along around near involving is are was were has have had been be can could but "
     "although however while whereas though except show shows showed suggesting after before during despite to by which "
-    "that".split()
+    "that favor favour favors argue argues argued speak support supports supported exclude confirm make makes allow "
+    "led lead help distinguish imply implies rule mean means point".split()
 )
 _VERBS = frozenset("is are was were has have had been be can could did does do show demonstrate reveal contain".split())
 _COPULAS = frozenset("is are was were been be remain".split())
-_ABSORBED = frozenset("evidence sign any a an the of or for suggestion indication significant trace hint".split())
+_ABSORBED = frozenset("to be evidence sign any a an the of or for suggestion indication significant trace hint".split())
 _NEW_SUBJECT = frozenset("the a an normal there this left right both".split())
 _AGAINST = frozenset("but while whereas although though however".split())
+_DENIALS = frozenset("no not without".split())
 _STOPS = frozenset(".;:()[]!?")
 _SHOWING = frozenset("show shows showed has have contain contains demonstrate demonstrates".split())
 _MOST = 14
@@ -86,7 +88,7 @@ def _behind(tokens: list[Token], start: int, words: Lexicon) -> list[Span]:
             begin = end = end + 1
             neither = False
             continue
-        if word in _ENDS or word in _STOPS:
+        if word in _ENDS or word in _STOPS or (word in _DENIALS and end > begin):
             break
         if word in (",", "or", "nor", "and"):
             follows = tokens[end + 1].word if end + 1 < len(tokens) else ""

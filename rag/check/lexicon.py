@@ -20,11 +20,23 @@ Kind = Literal[
 """What a concept is; `word` is any word that no list has."""
 
 _TOKEN = re.compile(
-    r"x(?=\d)|[234]d\b|[a-z]+(?:&[a-z]+)?\d*|\d+(?:[.,]\d+)*|[^\W\d_]+|[.,;:!?()\[\]%&+/'\u00b0-]", re.IGNORECASE
+    r"x(?=\d)|[234]d\b|[a-z]+(?:&[a-z]+)?\d*|\d{1,3}(?: \d{3})+(?![\d.,])|\d+(?:[.,]\d+)*|[^\W\d_]+|"
+    r"[.,;:!?()\[\]%&+/'\u00b0-]",
+    re.IGNORECASE,
 )
-_TYPED = {"\u2013": "-", "\u2014": "-", "\u2212": "-", "\u00d7": "x", "\u2019": "'", "\u00b5": "u", "\u03bc": "u"}
+_TYPED = {
+    "\u2013": "-",
+    "\u2014": "-",
+    "\u2212": "-",
+    "\u00d7": "x",
+    "\u2019": "'",
+    "\u00b5": "u",
+    "\u03bc": "u",
+    "\u00b2": "2",
+    "\u00b3": "3",
+}
 _PLAIN = str.maketrans(_TYPED)
-"""Dashes, the sign of times, apostrophes and micro signs as they are typed; one for one, so that places stay."""
+"""Dashes, the sign of times, apostrophes, micro signs, powers as they are typed; one for one, so that places stay."""
 _SIGNS = frozenset(".,;:!?()[]%&+/'-\u00b0")
 Cues = dict[str, tuple[tuple[str, ...], ...]]
 """Cues of denial by their first word, the longest first."""
@@ -52,6 +64,7 @@ class WordsConfig(StrictModel):
     broader: dict[str, str]
     opposites: list[list[str]]
     stands_for: dict[str, str]
+    says: dict[str, str]
     empty: str
     denies_following: list[str]
     denies_preceding: list[str]
@@ -90,13 +103,17 @@ class Concept:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """The lists, by phrase. `together` are pairs of modalities that do not exclude each other."""
+    """The lists, by phrase. `together` are pairs of modalities that do not exclude each other.
+
+    `says` has, by its first word, each phrase that is read as other words, the longest first.
+    """
 
     concepts: dict[tuple[str, ...], Concept]
     broader: dict[str, str]
     together: frozenset[frozenset[str]]
     opposites: dict[str, frozenset[str]]
     stands_for: dict[str, tuple[str, ...]]
+    says: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]
     empty: frozenset[str]
     denies_following: Cues
     denies_preceding: Cues
@@ -142,12 +159,19 @@ class Lexicon:
                 return found, length
         return None
 
-    def ancestors(self, name: str) -> list[str]:
+    def ancestors(self, name: str) -> tuple[str, ...]:
         """All that is broader than a concept, the nearest first."""
-        found = []
-        while name in self.broader:
-            name = self.broader[name]
-            found.append(name)
+        return self._ancestors.get(name, ())
+
+    @cached_property
+    def _ancestors(self) -> dict[str, tuple[str, ...]]:
+        found = {}
+        for name in self.broader:
+            line, wider = [], name
+            while wider in self.broader:
+                wider = self.broader[wider]
+                line.append(wider)
+            found[name] = tuple(line)
         return found
 
 
@@ -184,6 +208,7 @@ def lexicon() -> Lexicon:
         together=frozenset(frozenset(pair) for pair in config.together),
         opposites={name: frozenset(others) for name, others in pairs.items()},
         stands_for={short: words_of(phrase) for short, phrase in config.stands_for.items()},
+        says=_by_first_word({words_of(phrase): words_of(other) for phrase, other in config.says.items()}),
         empty=frozenset(_normal(word) for word in config.empty.split()),
         denies_following=_cues(config.denies_following),
         denies_preceding=_cues(_not_seen(config)),
@@ -197,6 +222,15 @@ def _cues(phrases: Iterable[str]) -> Cues:
     for cue in sorted({words_of(phrase) for phrase in phrases}, key=lambda words: (-len(words), words)):
         cues.setdefault(cue[0], []).append(cue)
     return {first: tuple(several) for first, several in cues.items()}
+
+
+def _by_first_word(
+    phrases: dict[tuple[str, ...], tuple[str, ...]],
+) -> dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]:
+    found: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
+    for phrase in sorted(phrases, key=lambda words: (-len(words), words)):
+        found.setdefault(phrase[0], []).append((phrase, phrases[phrase]))
+    return {first: tuple(several) for first, several in found.items()}
 
 
 def _not_seen(config: WordsConfig) -> Iterator[str]:

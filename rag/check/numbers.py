@@ -13,7 +13,7 @@ _UNITS: dict[str, tuple[str, float]] = {
     "micrometer": ("mm", 1e-3), "mm": ("mm", 1.0), "millimeter": ("mm", 1.0), "cm": ("mm", 10.0),
     "centimeter": ("mm", 10.0), "m": ("mm", 1000.0), "ml": ("ml", 1.0), "milliliter": ("ml", 1.0), "cc": ("ml", 1.0),
     "liter": ("ml", 1000.0), "l": ("ml", 1000.0), "%": ("%", 1.0), "percent": ("%", 1.0), "hu": ("HU", 1.0),
-    "hounsfield": ("HU", 1.0),
+    "hounsfield": ("HU", 1.0), "mm2": ("mm2", 1.0), "cm2": ("mm2", 100.0), "cm3": ("ml", 1.0), "mm3": ("ml", 1e-3),
     "day": ("days", 1.0), "week": ("days", 7.0), "month": ("days", 30.4375), "year": ("days", 365.25),
     "yr": ("days", 365.25), "hour": ("days", 1 / 24), "minute": ("days", 1 / 1440), "h": ("days", 1 / 24),
     "x": ("times", 1.0), "fold": ("times", 1.0), "degree": ("degrees", 1.0), "\u00b0": ("degrees", 1.0),
@@ -37,6 +37,7 @@ _NAMED = frozenset(
 
 _SAME, _SAME_TIME = 0.02, 0.1
 """Numbers that differ by this share of the larger are the same; times, where four weeks are a month."""
+_BRACKETS = (("(", ")"), ("[", "]"))
 _PREPOSITIONS = frozenset("with from about over under than approximately nearly almost around measuring".split())
 
 
@@ -44,19 +45,20 @@ _PREPOSITIONS = frozenset("with from about over under than approximately nearly 
 class Quantity:
     """One or more numbers that stand together (a size in two axes, the ends of a range), in one unit.
 
-    `unit` is empty where things are counted, and `name` where it is the number of a grade, stage or level.
+    `unit` is empty where things are counted, and `name` where it is the number of a grade, stage or level. `span`
+    where they are the ends of a range.
     """
 
     values: tuple[float, ...]
     unit: str
+    span: bool = False
 
     def agrees(self, other: Quantity) -> bool:
         """Whether the fewer numbers are, within rounding, among the more; a range holds what is between its ends."""
-        few, many = sorted((self.values, other.values), key=len)
-        near = _SAME_TIME if self.unit == "days" else _SAME
-        return all(
-            any(_same(a, b, near) for b in many) or (len(many) == 2 and min(many) <= a <= max(many)) for a in few
-        )
+        one, more = sorted((self, other), key=lambda quantity: len(quantity.values))
+        few, many = one.values, more.values
+        near = _SAME_TIME if self.unit in ("days", "age") else _SAME
+        return all(any(_same(a, b, near) for b in many) or (more.span and min(many) <= a <= max(many)) for a in few)
 
 
 def counts(word: str) -> bool:
@@ -77,7 +79,7 @@ def quantities(tokens: list[Token]) -> Iterator[tuple[int, int, Quantity]]:
         if value is None:
             place += 1
             continue
-        start, values, end = place, [value], place
+        start, values, end, span = place, [value], place, False
         if _written_out(tokens, place):
             values, end = [value + _WORDS[tokens[place + 2].word]], place + 2
         unit, end = _unit(tokens, end)
@@ -95,24 +97,33 @@ def quantities(tokens: list[Token]) -> Iterator[tuple[int, int, Quantity]]:
                 break
             if unit and next_unit and next_unit[0] != unit[0]:
                 break
+            span = tokens[joined].word in ("to", "-") and tokens[start - 1].word != "from"
             values, end, unit = [*values, following], next_end, next_unit or unit
         if unit is None and start > 0 and tokens[start - 1].word == "x":  # "x400"
             unit = _UNITS["x"]
+        if unit is None and _uptake(tokens, start):
+            unit = ("SUV", 1.0)
         if unit is None and start > 0 and tokens[start - 1].word in ("aged", "age"):
-            unit = _UNITS["year"]
+            unit = ("age", _UNITS["year"][1])
         listed = start > 1 and tokens[start - 1].word in (",", "and") and start - 2 == last_named
         first = start > 0 and (
             tokens[start - 1].word in _NAMED or (unit is None and _numbers_a_thing(tokens, start, end))
         )
         if unit is not None:
-            yield start, end, Quantity(tuple(round(v * unit[1], 6) for v in values), unit[0])
+            yield start, end, Quantity(tuple(round(v * unit[1], 6) for v in values), unit[0], span)
         elif first or listed:
             name = tokens[start - 1].word if first else name
             last_named = end
-            yield start, end, Quantity(tuple(values), f"name of {name}")
-        elif not _part_of_a_name(tokens, start):
-            yield start, end, Quantity(tuple(values), "")
+            yield start, end, Quantity(tuple(values), f"name of {name}", span)
+        elif not _part_of_a_name(tokens, start) and not _refers(tokens, start, end):
+            yield start, end, Quantity(tuple(values), "", span)
         place = end + 1
+
+
+def _uptake(tokens: list[Token], start: int) -> bool:
+    """Whether a number is a standardized uptake value: "SUVmax 9.8", "an SUV of 3"."""
+    before = [token.word for token in tokens[max(0, start - 3) : start] if token.word not in ("of", "max", "is", "was")]
+    return before[-1:] in (["suv"], ["suvmax"])
 
 
 def _numbers_a_thing(tokens: list[Token], start: int, end: int) -> bool:
@@ -155,13 +166,27 @@ def _unit(tokens: list[Token], place: int) -> tuple[tuple[str, float] | None, in
     following = _next_word(tokens, place, skip=("-",))
     if following is None:
         return None, place
+    if tokens[following].word in ("square", "cubic") and following + 1 < len(tokens):
+        found, end = _unit(tokens, following)
+        power = 2 if tokens[following].word == "square" else 3
+        return (None, place) if found is None else ((f"{found[0]}{power}", found[1] ** power), end)
     word = tokens[following].word
     if word == "x" and following + 1 < len(tokens) and _value(tokens, following + 1) is not None:
         return None, place  # "3 x 2 cm"
     if word in ("t", "l", "m", "h", "g") and tokens[following].end - tokens[following].start > 1:
         return None, place
     found = _UNITS.get(word)
+    if found and found[0] == "days" and _is_age(tokens, following):
+        return ("age", found[1]), following
+    if found and following + 2 < len(tokens) and tokens[following + 1].word == "/" and found[0] in ("mm", "ml", "g"):
+        return (f"{found[0]}/{tokens[following + 2].word}", found[1]), following + 2
     return (found, following) if found else (None, place)
+
+
+def _is_age(tokens: list[Token], unit: int) -> bool:
+    """Whether a time is how old someone is."""
+    behind = [token.word for token in tokens[unit + 1 : unit + 3] if token.word != "-"]
+    return behind[:1] == ["old"] or behind == ["of", "age"]
 
 
 def _next_word(tokens: list[Token], place: int, skip: tuple[str, ...] = ()) -> int | None:
@@ -185,6 +210,12 @@ def _part_of_a_name(tokens: list[Token], place: int) -> bool:
         and before.end == token.start
         and tokens[place - 2].end == before.start
     )
+
+
+def _refers(tokens: list[Token], start: int, end: int) -> bool:
+    """Whether a bare number is a reference or a year: "[12]", "(32)", "in 2004"."""
+    enclosed = start > 0 and end + 1 < len(tokens) and (tokens[start - 1].word, tokens[end + 1].word) in _BRACKETS
+    return enclosed or (start == end and re.fullmatch(r"(?:19|20)\d\d", tokens[start].word) is not None)
 
 
 def _same(one: float, other: float, share: float) -> bool:

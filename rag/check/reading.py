@@ -17,22 +17,38 @@ from rag.check.sentences import split_sentences
 _NEAR = 4
 """So many words to one side of it a side or number is about."""
 _DENIABLE: tuple[Kind, ...] = ("anatomy", "finding", "cell", "word", "stain")
+_REFERRED: tuple[Kind, ...] = (*_DENIABLE, "modality", "plane")
 _BOUNDS = frozenset(
     "in of on at with within from to into and or but by for is are was were has have show along around near behind "
     "over under between through involving extending causing measuring than while whereas although push displace "
-    "compress invade extend cause obstruct occupy drain separate widen contain reach".split()
+    "per compress invade extend cause obstruct occupy drain separate widen contain reach".split()
 )
+
+
+_CLAUSE_ENDS = frozenset((".", ";", ":", "(", ")", "but", "while", "whereas", "although", "though", "however"))
+"""Signs and words that set one against another."""
+_PHRASE_ENDS = _CLAUSE_ENDS | {",", "and", "or", "nor", "with", "without"}
+_ARTICLES = frozenset("the this that these those its their same such said".split())
+_PAIRED = 6
+"""So many words behind "both" that an "and" is of the two that it names."""
+_DEFINITE = 3
+"""So many words behind one of these are what it is the article of."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """A concept or other word that says something, the places of its first token and clause, whether it is denied."""
+    """A concept or other word that says something, the places of its first token, clause and phrase.
+
+    `denied` where it is said not to be; `definite` where it is one spoken of before ("the effusion").
+    """
 
     name: str
     kind: Kind
     place: int
     clause: int
+    phrase: int
     denied: bool
+    definite: bool
 
 
 @dataclass(frozen=True)
@@ -46,13 +62,18 @@ class Side:
     near: frozenset[str]
     about: frozenset[str]
     denied: bool
+    phrase: int
 
 
 @dataclass(frozen=True)
 class Amount:
-    """A number with its unit, what it is the measure or count of, and the rest of its clause."""
+    """A number with its unit, what it is the measure or count of, and the rest of its clause.
+
+    `definite` where it counts what was spoken of before ("the two", "both of them", "of the five").
+    """
 
     quantity: Quantity
+    definite: bool
     near: frozenset[str]
     about: frozenset[str]
 
@@ -100,8 +121,8 @@ def read(text: str) -> Reading:
 def _statement(sentence: str) -> Statement:
     words = lexicon()
     tokens = list(_written_out(tokens_of(sentence), words))
-    clauses = _clauses(tokens)
-    terms = _denied(_terms(tokens, clauses, words), denied_phrases(tokens, words))
+    clauses, phrases = _parted(tokens, _CLAUSE_ENDS), _parted(tokens, _PHRASE_ENDS)
+    terms = _denied(_terms(tokens, clauses, phrases, words), denied_phrases(tokens, words))
     around = _Around(tokens, clauses, terms)
     marks = [term.place for term in terms if term.kind == "side"]
     sides = []
@@ -109,31 +130,57 @@ def _statement(sentence: str) -> Statement:
         if term.kind == "side":
             near = around.near(term.place)
             about = around.closest(term.place, marks) - near
-            sides.append(Side(term.name, near, about, around.denied(term.place, marks)))
+            sides.append(Side(term.name, near, about, around.denied(term.place, marks), term.phrase))
     amounts = []
     numbers = list(quantities(tokens))
     for place, end, quantity in numbers:
         near = around.near(end, before=place)
-        amounts.append(Amount(quantity, near, around.closest(place, [start for start, _, _ in numbers]) - near))
+        about = around.closest(place, [start for start, _, _ in numbers]) - near
+        if not near and not about:
+            about = around.ahead(place)
+        amounts.append(Amount(quantity, _definite(tokens, place), near, about))
+    for place, token in enumerate(tokens):
+        if token.word == "both" and not any(each.word == "and" for each in tokens[place + 1 : place + _PAIRED]):
+            near = around.near(place)
+            amounts.append(Amount(Quantity((2.0,), ""), True, near, frozenset()))
     said = tuple(term for term in terms if term.kind != "side")
     return Statement(sentence, said, tuple(sides), tuple(amounts))
 
 
-def _written_out(tokens: Iterable[Token], words: Lexicon) -> Iterable[Token]:
-    """The tokens with shorthand written out: `rul` as right upper lobe."""
-    for token in tokens:
-        for word in words.stands_for.get(token.word, (token.word,)):
-            yield Token(word, token.start, token.end)
+def _written_out(tokens: list[Token], words: Lexicon) -> Iterable[Token]:
+    """The tokens with shorthand written out: `rul` as right upper lobe, `normal size` as normal without enlargement."""
+    place = 0
+    while place < len(tokens):
+        token, length = tokens[place], 1
+        meant = words.stands_for.get(token.word, (token.word,))
+        for phrase, other in words.says.get(token.word, ()):
+            if tuple(each.word for each in tokens[place : place + len(phrase)]) == phrase:
+                meant, length = other, len(phrase)
+                break
+        for word in meant:
+            yield Token(word, token.start, tokens[place + length - 1].end)
+        place += length
 
 
-def _clauses(tokens: list[Token]) -> list[int]:
-    """The number of each token's clause: they end at signs and words that set one against another."""
+def _parted(tokens: list[Token], ends: frozenset[str]) -> list[int]:
+    """The number of each token's part, of those that signs and words of a list part."""
     number, found = 0, []
     for token in tokens:
         found.append(number)
-        if token.word in (".", ";", ":", "(", ")", "but", "while", "whereas", "although", "though", "however"):
+        if token.word in ends:
             number += 1
     return found
+
+
+def _definite(tokens: list[Token], place: int) -> bool:
+    """Whether what stands at a place is said to be one that was spoken of before."""
+    for before in range(place - 1, max(-1, place - _DEFINITE - 1), -1):
+        word = tokens[before].word
+        if word in _ARTICLES:
+            return True
+        if tokens[before].is_sign or word in _BOUNDS or word in ("a", "an", "no"):
+            return False
+    return False
 
 
 def _denied(terms: list[Term], phrases: list[tuple[int, int]]) -> list[Term]:
@@ -143,11 +190,13 @@ def _denied(terms: list[Term], phrases: list[tuple[int, int]]) -> list[Term]:
         inside = [term for term in terms if start <= term.place < end]
         inside = [term for term in inside if term.kind in _DENIABLE or term.name == "normal"]
         found = [term for term in inside if term.kind != "anatomy"] or inside[-1:]
+        if not inside:  # "is not thickened"
+            found = [term for term in terms if start <= term.place < end and term.kind == "quality"][-1:]
         denied |= {term.place for term in found}
     return [replace(term, denied=True) if term.place in denied else term for term in terms]
 
 
-def _terms(tokens: list[Token], clauses: list[int], words: Lexicon) -> list[Term]:
+def _terms(tokens: list[Token], clauses: list[int], phrases: list[int], words: Lexicon) -> list[Term]:
     spoken = [place for place, token in enumerate(tokens) if not token.is_sign]
     line = [tokens[place].word for place in spoken]
     terms, at = [], 0
@@ -158,7 +207,8 @@ def _terms(tokens: list[Token], clauses: list[int], words: Lexicon) -> list[Term
         if found is not None and _unbroken(tokens, spoken[at : at + found[1]]):
             concept, length = found
         if concept is not None:
-            terms.append(Term(concept.name, concept.kind, place, clauses[place], denied=False))
+            definite = concept.kind in _REFERRED and _definite(tokens, place)
+            terms.append(Term(concept.name, concept.kind, place, clauses[place], phrases[place], False, definite))
         at += length
     return terms
 
@@ -170,7 +220,14 @@ def _unbroken(tokens: list[Token], places: list[int]) -> bool:
 
 
 def _word(word: str, words: Lexicon) -> Concept | None:
-    if word in words.empty or word in words.denying or counts(word) or measures(word) or len(word) < 2:
+    if (
+        word in words.empty
+        or word in words.denying
+        or word in words.partly
+        or counts(word)
+        or measures(word)
+        or len(word) < 2
+    ):
         return None
     return words.by_stem.get(stem(word)) or Concept(stem(word), "word")
 
@@ -203,6 +260,12 @@ class _Around:
         ahead = [term for term in self._terms if term.clause == self._clauses[place] and term.place < place]
         return any(term.denied or term.name == "normal" for term in here) or any(t.name == "normal" for t in ahead)
 
+    def ahead(self, place: int) -> frozenset[str]:
+        """The terms that stand before a place, of its clause or, where it has none, the one before."""
+        terms = [term for term in self._terms if term.place < place]
+        last = max((term.clause for term in terms), default=0)
+        return frozenset(term.name for term in terms if term.clause == last)
+
     def _closest(self, place: int, marks: Sequence[int]) -> list[Term]:
         clause = self._clauses[place]
         rivals = [mark for mark in marks if self._clauses[mark] == clause]
@@ -218,11 +281,11 @@ class _Around:
         found: list[str] = []
         for place in places:
             token = self._tokens[place]
-            skipped = token.word in ("-", "/") or counts(token.word) or measures(token.word)
+            skipped = token.word == "-" or counts(token.word) or measures(token.word)
             if skipped or (skip_bounds and token.word in _BOUNDS):
                 if not found:
                     continue
-                if skipped and token.word in ("-", "/"):
+                if token.word == "-":
                     continue
                 break
             if token.is_sign or token.word in _BOUNDS or len(found) == _NEAR:

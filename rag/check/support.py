@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
-from rag.check.conflicts import modalities
 from rag.check.lexicon import Kind, lexicon
+from rag.check.pictures import modalities
 from rag.check.reading import Reading, Statement, Term
 
 _WEIGHTS: dict[Kind, float] = {
@@ -26,6 +26,10 @@ _WEIGHTS: dict[Kind, float] = {
 """What a held term counts; others 1."""
 _BROADER = 0.6
 """What a term counts where the text names something broader of it: a sentence that says more than its evidence."""
+_SAME_WORDS, _SAME_WORDS_BOTH = 0.66, 0.61
+"""Sentences that share so much of one's terms, and of both's on average, are the same but for the words between."""
+_ROOT = 4
+"""Letters that words of one root have in common."""
 _EXCLUSIVE: tuple[Kind, ...] = ("plane", "view", "stain", "sequence", "phase")
 """Of these a sentence and its evidence name the same, where both name any."""
 
@@ -124,16 +128,22 @@ def _substituted(said: Statement, text: Reading) -> bool:
 def _other_words(mine: Sequence[Term], theirs: Sequence[Term]) -> bool:
     one, other = [term.name for term in mine], [term.name for term in theirs]
     shared = len(set(one) & set(other))
-    if shared < 2 or shared < 0.5 * len(set(one)):
+    shares = shared / max(1, len(set(one))), shared / max(1, len(set(other)))
+    if shared < 2 or shares[0] < _SAME_WORDS or sum(shares) / 2 < _SAME_WORDS_BOTH:
         return False
     held, here = _wide(other), _wide(one)
     for tag, a, b, c, d in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
         if tag == "replace":
             new = [name for name in one[a:b] if name not in held]
             gone = [name for name in other[c:d] if name not in here]
-            if new and gone:
+            if new and gone and not _related(new, gone):
                 return True
     return False
+
+
+def _related(new: Sequence[str], gone: Sequence[str]) -> bool:
+    """Whether words are forms of those that they stand for: "rises" and "rising"."""
+    return all(any(one[:_ROOT] == other[:_ROOT] for other in gone) for one in new)
 
 
 def _wide(names: Iterable[str]) -> set[str]:

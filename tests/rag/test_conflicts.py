@@ -25,6 +25,11 @@ def conflicts(text: str, *evidence: str) -> tuple[Conflict, ...]:
         ("number", "CT of a 45-year-old man with an abscess of the liver.", "CT of a man aged 54, liver abscess."),
         ("modality", "CT of the brain with a haematoma.", "MRI of the brain: haematoma."),
         ("plane", "Axial CT of the liver with a cyst.", "Coronal CT image of a hepatic cyst."),
+        ("negation", "MRI of the knee with a torn ACL.", "The anterior cruciate ligament is intact."),
+        ("negation", "The splenic vein is not patent.", "Patent splenic vein."),
+        ("modality", "MR angiography of a vertebral artery aneurysm.", "DSA: aneurysm of the vertebral artery."),
+        ("number", "A nodule of the lung grew from 4 to 6 mm.", "The lung nodule measured 4 mm, and now 9 mm."),
+        ("number", "Collection of 6 x 2 cm in the neck.", "Abscess of the neck, 30 x 20 mm, a collection."),
     ],
 )
 def test_a_difference_from_the_evidence_is_named(kind: str, text: str, evidence: str) -> None:
@@ -46,6 +51,10 @@ def test_a_difference_from_the_evidence_is_named(kind: str, text: str, evidence:
         ("T2-weighted image of the brain with an infarct.", "MRI of the brain with an infarct."),
         ("Stone in the left kidney.", "Another patient has a stone in the right kidney."),
         ("Axial CT of the knee.", "Sagittal MRI of the brain."),
+        ("No labral tear of the hip.", "The labrum of the hip is intact."),
+        ("The liver is of normal size.", "The liver is not enlarged."),
+        ("The pneumothorax has not recurred.", "No recurrent pneumothorax."),
+        ("MRI of a 60-year-old woman with a glioma.", "Glioma two years after surgery, MRI."),
         ("A right-handed man with a tumour of the left insula.", "Tumour of the left insula."),
     ],
 )
@@ -60,6 +69,20 @@ def test_what_can_both_be_so_is_left_alone(text: str, evidence: str) -> None:
         ("negation", "There is a pleural effusion. No effusion is seen."),
         ("number", "A lesion of 3 cm. The lesion measures 5 cm."),
         ("modality", "CT of the chest. The MR image shows a nodule of the lung."),
+        ("plane", "Sagittal MRI of the pelvis with an effusion. On this coronal image both femoral heads are seen."),
+        ("side", "Mammogram of the right breast. A mass is seen behind the nipple of the left breast."),
+        ("side", "There is a fracture of the left clavicle. Plate fixation of the right clavicle is planned."),
+        (
+            "negation",
+            "Echocardiography shows no pericardial effusion. The effusion is largest behind the left ventricle.",
+        ),
+        (
+            "negation",
+            "A pleural effusion is seen. The costophrenic angles are sharp on both sides.",
+        ),
+        ("number", "Three nodules are seen in the left lung. Both of them are well defined."),
+        ("number", "The image contains 20 nuclei. Of the twelve nuclei, five are in mitosis."),
+        ("number", "The thyroid nodule is 24 mm wide. Having a width of only 9 mm, it needs no biopsy."),
     ],
 )
 def test_a_text_that_contradicts_itself_is_named_once(kind: str, text: str) -> None:
@@ -77,6 +100,12 @@ def test_a_text_that_contradicts_itself_is_named_once(kind: str, text: str) -> N
         "Axial CT of the chest. The sagittal reformation is not shown.",
         "The initial effusion was large. On follow-up no effusion is seen.",
         "Abscess of the right psoas muscle. The left psoas muscle is free of abscess.",
+        "The lesion does not enhance. Lack of enhancement favours an epidermoid cyst.",
+        "A polyp of the gallbladder measures 8 mm. The wall of the gallbladder is 2 mm thick.",
+        "Bilateral pleural effusions. The effusion on the left is larger.",
+        "Apical view of the heart. LA: left atrium. RA: right atrium.",
+        "Thrombus in the mesenteric vein. No thrombus in the portal vein. The clot in the mesenteric vein is long.",
+        "Scale bar: 1 um. (B) Section of the nucleus, scale bar: 0.5 um.",
     ],
 )
 def test_two_sentences_of_two_things_are_left_alone(text: str) -> None:

@@ -37,7 +37,7 @@ def test_what_is_denied(text: str, names: set[str]) -> None:
         ("A mass of 3.5 x 2 cm.", (35.0, 20.0), "mm"),
         ("Nodules of 3-4 mm.", (3.0, 4.0), "mm"),
         ("a 12-mm nodule", (12.0,), "mm"),
-        ("A 45-year-old man.", (16436.25,), "days"),
+        ("A 45-year-old man.", (16436.25,), "age"),
         ("About 40% of the nuclei.", (40.0,), "%"),
         ("Magnification \u00d7400.", (400.0,), "times"),
         ("Twelve nuclei.", (12.0,), ""),
