@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.content import Content
 from evaluation.errors import MissingMetricError
 from evaluation.metrics.config import MetricsConfig
 from evaluation.metrics.measures import Asked
@@ -43,28 +44,49 @@ class Foil:
         return max(judged or variants, key=lambda values: sign * float(np.nanmean(values)) if judged else 0)
 
 
-def make(asked: Asked, texts: Sequence[str], config: MetricsConfig) -> tuple[list[Foil], dict[str, str]]:
-    """The foils there are for these references, and why others are missing."""
+def make(asked: Asked, texts: Sequence[str], config: MetricsConfig, content: bool) -> tuple[list[Foil], dict[str, str]]:
+    """The foils there are for these references, and why others are missing.
+
+    `content` says whether a constant text is to be good at stating what is true, too.
+    """
     found, missing = [], {}
-    for name, maker in ((CONSTANT, _constant), (SHUFFLED, _shuffled), (NEAREST, _nearest)):
+    makers: dict[str, Callable[[], Foil]] = {
+        CONSTANT: lambda: _constant(asked, config, content),
+        SHUFFLED: lambda: _shuffled(asked, texts, config),
+        NEAREST: lambda: _nearest(asked),
+    }
+    for name, maker in makers.items():
         try:
-            found.append(maker(asked, texts, config))
+            found.append(maker())
         except MissingMetricError as error:
             missing[name] = str(error)
     return found, missing
 
 
-def _constant(asked: Asked, texts: Sequence[str], config: MetricsConfig) -> Foil:  # noqa: ARG001 - one for all foils
+def _constant(asked: Asked, config: MetricsConfig, content: bool) -> Foil:
     if asked.is_questions:
         return _constant_answers(asked)
-    sentence, words = best_constants(asked.references, config.seed)
-    note = (
-        "one text for all images, for each metric the better of two, chosen on these very references by mean ROUGE-1 "
-        f"with all of them: the best of the references, {_short(sentence)!r}; and the same with words added and taken "
-        f"away while that rises, {_short(words)!r}"
-    )
+    tried = _tried(asked.references, config.seed)
+    bag = Bag(asked.references)
+    sentence = tried[int(bag.scores(tried).mean(axis=1).argmax())]
+    words = bag.climb(sentence)
+    said = [
+        f"the reference with the highest mean ROUGE-1 with all of them, {_short(sentence)!r}",
+        f"the same with words added and taken away while that rises, {_short(words)!r}",
+    ]
+    chosen = [sentence, words]
+    if content and asked.content is not None:
+        chosen.append(_truest(asked.content, asked.truth, tried))
+        said.append(f"the reference that is true of most images, {_short(chosen[-1])!r}")
+    note = f"one text for all images, for each metric the best of {len(chosen)}, chosen on these very references: "
     count = len(asked.references)
-    return Foil(CONSTANT, ((sentence,) * count, (words,) * count), note, best=True)
+    return Foil(CONSTANT, tuple((text,) * count for text in chosen), note + "; ".join(said), best=True)
+
+
+def _truest(content: Content, truth: Sequence[Mapping[str, str | None]], tried: Sequence[str]) -> str:
+    """Of some texts the one that states what is true of the most images, all lists taken together."""
+    often = Counter(pair for one in truth for pair in one.items() if pair[1] is not None)
+    return max(tried, key=lambda text: sum(often[pair] for pair in content.said(text).items()))
 
 
 def _constant_answers(asked: Asked) -> Foil:
@@ -79,19 +101,13 @@ def _constant_answers(asked: Asked) -> Foil:
     )
 
 
-def best_constants(references: Sequence[str], seed: int) -> tuple[str, str]:
-    """Of the references that with the highest mean ROUGE-1 with all of them; and a text with a higher one.
-
-    The second is the first with single words taken away, or added at its end, as long as the mean rises. Of more than
-    1,000 references, 1,000 drawn at random are tried.
-    """
+def _tried(references: Sequence[str], seed: int) -> list[str]:
+    """The different references; of more than 1,000, 1,000 drawn at random."""
     distinct = list(dict.fromkeys(references))
-    random = np.random.default_rng(seed)
-    if len(distinct) > CANDIDATES:
-        distinct = [distinct[int(place)] for place in random.choice(len(distinct), CANDIDATES, replace=False)]
-    bag = Bag(references)
-    best = distinct[int(bag.scores(distinct).mean(axis=1).argmax())]
-    return best, bag.climb(best)
+    if len(distinct) <= CANDIDATES:
+        return distinct
+    drawn = np.random.default_rng(seed).choice(len(distinct), CANDIDATES, replace=False)
+    return [distinct[int(place)] for place in drawn]
 
 
 def _short(text: str) -> str:
@@ -133,7 +149,7 @@ def shuffle(groups: Sequence[str], within: Sequence[str | None], seed: int) -> N
     return order
 
 
-def _nearest(asked: Asked, texts: Sequence[str], config: MetricsConfig) -> Foil:  # noqa: ARG001 - one for all foils
+def _nearest(asked: Asked) -> Foil:
     if asked.is_questions:
         raise MissingMetricError("a caption is no answer: questions have no nearest caption")
     if not any(asked.nearest):

@@ -110,7 +110,7 @@ def text(scored: Scored) -> str:
     if costs:
         lines += ["", *aligned([["cost", ""], *([name, _whole(figure)] for name, figure in costs.items())])]
     lines += ["", "How it was computed"]
-    lines += [f"  {_title(scored, name)}: {_recipe(scored, name)}" for name in judged]
+    lines += [f"  {', '.join(titles)}: {recipe}" for recipe, titles in _recipes(scored, judged).items()]
     lines += [
         f"  {_title(scored, name)} of all texts together: {_whole(figure)}" for name, figure in scored.corpus.items()
     ]
@@ -173,9 +173,14 @@ def _costs_title(scored: Scored, name: str) -> str:
     return f"{recipe.title}{unit}, mean"
 
 
-def _recipe(scored: Scored, name: str) -> str:
-    recipe = scored.recipes[name]
-    return "; ".join(part for part in (recipe.text, recipe.version) if part)
+def _recipes(scored: Scored, names: Sequence[str]) -> dict[str, list[str]]:
+    """Recipe -> titles of the metrics that it holds for."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        recipe = scored.recipes[name]
+        text = "; ".join(part for part in (recipe.text, recipe.version) if part)
+        found.setdefault(text, []).append(_title(scored, name))
+    return found
 
 
 def _short(figure: Estimate | None) -> str:
