@@ -68,25 +68,39 @@ def _constant(asked: Asked, config: MetricsConfig, content: bool) -> Foil:
         return _constant_answers(asked)
     tried = _tried(asked.references, config.seed)
     bag = Bag(asked.references)
-    sentence = tried[int(bag.scores(tried).mean(axis=1).argmax())]
-    words = bag.climb(sentence)
+    by_words = [tried[int(place)] for place in bag.scores(tried).mean(axis=1).argsort()[::-1]]
+    words = bag.climb(by_words[0])
+    chosen = [_for_others(by_words, asked), (words,) * len(asked.references)]
     said = [
-        f"the reference with the highest mean ROUGE-1 with all of them, {_short(sentence)!r}",
+        f"the reference with the highest mean ROUGE-1 with all of them, {_short(by_words[0])!r}",
         f"the same with words added and taken away while that rises, {_short(words)!r}",
     ]
-    chosen = [sentence, words]
     if content and asked.content is not None:
-        chosen.append(_truest(asked.content, asked.truth, tried))
-        said.append(f"the reference that is true of most images, {_short(chosen[-1])!r}")
+        truest = _truest(asked.content, asked.truth, tried)
+        chosen.append(_for_others(truest, asked))
+        said.append(f"the reference that is true of most images, {_short(truest[0])!r}")
     note = f"one text for all images, for each metric the best of {len(chosen)}, chosen on these very references: "
-    count = len(asked.references)
-    return Foil(CONSTANT, tuple((text,) * count for text in chosen), note + "; ".join(said), best=True)
+    note += "; ".join(said) + ". Images of a reference's own article have the next best in its place"
+    return Foil(CONSTANT, tuple(chosen), note, best=True)
 
 
-def _truest(content: Content, truth: Sequence[Mapping[str, str | None]], tried: Sequence[str]) -> str:
-    """Of some texts the one that states what is true of the most images, all lists taken together."""
+def _for_others(ranked: Sequence[str], asked: Asked) -> tuple[str, ...]:
+    """The first text for all images but those whose article it is of: they have the best one of other articles.
+
+    Otherwise a reference would be judged by itself.
+    """
+    of: dict[str, set[str]] = {}
+    for group, reference in zip(asked.groups, asked.references, strict=True):
+        of.setdefault(reference, set()).add(group)
+    own = of[ranked[0]]
+    instead = next((text for text in ranked if not of[text] & own), "")
+    return tuple(instead if group in own else ranked[0] for group in asked.groups)
+
+
+def _truest(content: Content, truth: Sequence[Mapping[str, str | None]], tried: Sequence[str]) -> list[str]:
+    """Texts by of how many images they state what is true, all lists taken together."""
     often = Counter(pair for one in truth for pair in one.items() if pair[1] is not None)
-    return max(tried, key=lambda text: sum(often[pair] for pair in content.said(text).items()))
+    return sorted(tried, key=lambda text: -sum(often[pair] for pair in content.said(text).items()))
 
 
 def _constant_answers(asked: Asked) -> Foil:

@@ -13,7 +13,7 @@ from evaluation.statistics.intervals import Estimate, Numbers, estimates
 
 FOILS = (CONSTANT, SHUFFLED, NEAREST)
 GAIN = "own - shuffled"
-_SMALLEST_SPLIT, _MOST_VALUES = 10, 12
+_SMALLEST_SPLIT, _MOST_VALUES = 5, 12
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Figures:
 
 
 def figures(scored: Scored) -> Figures:
-    """All figures of what was scored. Values of a split that fewer than 10 texts have get none."""
+    """All figures of what was scored. Values of a split that fewer than 5 texts have get none."""
     columns: dict[tuple[str, ...], Numbers] = {("own", name): values for name, values in scored.values.items()}
     for foil, found in scored.foils.items():
         columns |= {("foil", foil, name): values for name, values in found.items()}
