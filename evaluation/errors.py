@@ -17,3 +17,11 @@ class CalibrationError(EvaluationError):
 
 class RunError(EvaluationError):
     """A folder that holds no run, one that cannot be read, or one of another configuration."""
+
+
+class MetricError(EvaluationError):
+    """Texts that cannot be scored as they are, or a metric that there is not."""
+
+
+class MissingMetricError(EvaluationError):
+    """A metric that cannot be computed here, and the command that mends it; it is left blank, never replaced."""
