@@ -13,6 +13,7 @@ from evaluation.statistics.intervals import Estimate
 
 Verdict = Literal["better", "worse", "equivalent", "inconclusive"]
 ALPHA = 0.05
+NEEDED = "comparing needs statsmodels: pip install 'lumenscribe[eval]'"
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,10 @@ def judged_together(found: Mapping[str, Found]) -> dict[str, Found]:
 
 def holm(p: Sequence[float]) -> list[float]:
     """Holm's (1979) adjusted p: the risk that any claim is false is at most the largest of those that are claimed."""
-    from statsmodels.stats.multitest import multipletests
-
+    try:
+        from statsmodels.stats.multitest import multipletests
+    except ImportError as error:
+        raise StatisticsError(NEEDED) from error
     return [float(value) for value in multipletests(p, method="holm")[1]] if p else []
 
 
