@@ -119,7 +119,7 @@ def _compare(
 
 
 def _bootstrap(pairs: Pairs) -> Tested:
-    p = flip_p(pairs.sums[:, None], mid=pairs.right_or_wrong)
+    p = flip_p(pairs.sums[:, None])
     spread = pairs.differences.std(ddof=1) if len(pairs.first) > 1 else 0.0
     size = pairs.differences.mean() / spread if spread > 0 else float("nan")
     return Tested("sign-flip bootstrap by group", float(p[0]), "paired d", float(size))

@@ -25,20 +25,24 @@ TIE = 1e-9
 """Sums as near as this, relative to the sum of all magnitudes, are the same."""
 
 
-def flip_p(sums: Numbers, mid: bool = False) -> Numbers:
+def flip_p(sums: Numbers) -> Numbers:
     """Two-sided p `(m,)` of m experiments whose groups' sums are `(groups, m)`.
 
-    The share of sign assignments, the one seen among them, whose sum is as far from 0. With `mid`, those exactly as far
-    count half: for right and wrong, where many are (Fagerland, Lydersen and Laake 2013).
+    The share of sign assignments whose sum is as far from 0 as the one seen. Others that are exactly as far count half:
+    of right and wrong, and of ratings, many are, and p would be too careful (mid-p; Fagerland, Lydersen and Laake
+    2013).
     """
     seen, tie = np.abs(sums.sum(axis=0)), TIE * np.abs(sums).sum(axis=0)
-    beyond, level, count = np.zeros(sums.shape[1]), np.zeros(sums.shape[1]), 0
+    as_far, level, count = np.zeros(sums.shape[1]), np.zeros(sums.shape[1]), 0
     for signs in _signs(*sums.shape):
-        flipped = np.abs(signs @ sums)
-        beyond += (flipped > seen + tie).sum(axis=0)
-        level += (np.abs(flipped - seen) <= tie).sum(axis=0)
+        flipped = signs @ sums
+        np.abs(flipped, out=flipped)
+        as_far += np.count_nonzero(flipped >= seen - tie, axis=0)
+        level += np.count_nonzero(np.abs(flipped - seen) <= tie, axis=0)
         count += len(signs)
-    return np.asarray((beyond + level * (0.5 if mid else 1.0)) / count)
+    # The assignment seen counts whole, as its mirror does where all are tried.
+    own = 2 if len(sums) <= ALL_UP_TO else 1
+    return np.asarray((as_far - (np.maximum(level - own, 0)) / 2) / count)
 
 
 def flip_interval(sums: Numbers, sizes: Numbers, alpha: float) -> tuple[Numbers, Numbers]:

@@ -43,7 +43,7 @@ def mcnemar(pairs: Pairs) -> Tested:
     half = 0.0 if b and c else 0.5
     odds = (b + half) / (c + half)
     if not pairs.single:
-        return Tested("McNemar by group, signs flipped", float(flip_p(pairs.sums[:, None], mid=True)[0]), ODDS, odds)
+        return Tested("McNemar by group, signs flipped", float(flip_p(pairs.sums[:, None])[0]), ODDS, odds)
     from scipy.stats import binom
 
     try:
