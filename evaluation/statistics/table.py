@@ -32,11 +32,11 @@ def compared_text(found: Compared) -> str:
 
 
 def in_words(found: Comparison) -> str:
-    """The verdict with what it rests on: `equivalent within 0.02`, `inconclusive: too few articles`."""
+    """The verdict with what it rests on: `equivalent within 0.02`, `inconclusive: too few articles differ`."""
     if found.verdict == "equivalent":
         return f"equivalent within {found.margin:g}"
     if found.verdict == "inconclusive" and found.difference.low is None:
-        return "inconclusive: too few articles"
+        return "inconclusive: too few articles differ"
     return found.verdict
 
 

@@ -20,7 +20,7 @@ NEEDED = "comparing needs statsmodels: pip install 'lumenscribe[eval]'"
 class Judged:
     """Second minus first, paired by image, groups drawn whole. `verdict` is of the second.
 
-    `difference` has its 1 - alpha interval, without ends where there are too few groups for one. `p` is two-sided, of
+    `difference` has its 1 - alpha interval, without ends where too few groups differ for one. `p` is two-sided, of
     "no difference"; `p_adjusted` is Holm's across the arms that were compared together, None where it was one.
     `p_equivalent` is that of "not within `margin`", adjusted likewise; both are None where no margin was given. `n`
     images in `groups` groups were paired.
