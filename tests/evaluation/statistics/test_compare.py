@@ -13,7 +13,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 from evaluation.errors import StatisticsError
-from evaluation.statistics.compare import Comparison, compare, compare_all
+from evaluation.statistics.compare import Comparison, Test, compare, compare_all
 from evaluation.statistics.flips import flip_interval, flip_p
 from evaluation.statistics.intervals import Numbers
 
@@ -100,6 +100,14 @@ def test_thirty_images_without_a_difference_do_not_prove_that_there_is_none() ->
     right = np.ones(30)
     assert compare(right, right, range(30), margin=0.05).verdict == "inconclusive"
     assert compare(np.ones(100), np.ones(100), range(100), margin=0.05).verdict == "equivalent"
+
+
+@pytest.mark.parametrize("test", ["bootstrap", "mcnemar", "wilcoxon"])
+def test_a_run_does_not_differ_from_itself(test: Test) -> None:
+    first, _ = rights(80, 0.5)
+    for groups in (range(80), np.arange(80) // 2, np.arange(80) // 10):
+        found = compare(first, first, groups, test=test)
+        assert (found.p, found.difference.value, found.verdict) == (1.0, 0.0, "inconclusive")
 
 
 def test_values_that_could_not_have_differed_are_not_called_equivalent() -> None:
