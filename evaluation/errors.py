@@ -21,3 +21,11 @@ class RunError(EvaluationError):
 
 class StatisticsError(EvaluationError):
     """Values that cannot be compared as they are."""
+
+
+class MetricError(EvaluationError):
+    """Texts that cannot be scored as they are, or a metric that there is not."""
+
+
+class MissingMetricError(EvaluationError):
+    """A metric that cannot be computed here, and the command that mends it; it is left blank, never replaced."""
