@@ -19,6 +19,10 @@ class RunError(EvaluationError):
     """A folder that holds no run, one that cannot be read, or one of another configuration."""
 
 
+class StatisticsError(EvaluationError):
+    """Values that cannot be compared as they are."""
+
+
 class MetricError(EvaluationError):
     """Texts that cannot be scored as they are, or a metric that there is not."""
 
