@@ -17,3 +17,7 @@ class CalibrationError(EvaluationError):
 
 class RunError(EvaluationError):
     """A folder that holds no run, one that cannot be read, or one of another configuration."""
+
+
+class RatingsError(EvaluationError):
+    """Ratings that cannot be made, stored, read or counted; of a file, a line for each place that is wrong."""

@@ -63,6 +63,8 @@ def test_the_ground_imports_no_room() -> None:
         [], ["caption"], ["ask"], ["extract"], ["replay"], ["index"], ["data"], ["index", "build"], ["doctor"],
         ["models"], ["models", "list"], ["models", "pull"], ["models", "bench"], ["models", "recommend"],
         ["evaluate"], ["evaluate", "retrieval"], ["evaluate", "calibrate"],
+        ["rate"], ["ratings"], ["ratings", "make"], ["ratings", "export"], ["ratings", "import"], ["ratings", "show"],
+        ["ratings", "to-dataset"],
     ],
 )  # fmt: skip
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
