@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,13 @@ def ratings() -> None:
     "--repeat", default=0.05, show_default=True, type=click.FloatRange(0, 1), help="Share that is shown twice."
 )
 @click.option("--per-rater", type=click.IntRange(1), help="Items for each rater.  [default: all]")
-@click.option("--no-evidence", is_flag=True, help="Raters cannot look at the evidence, which may tell arms apart.")
+@click.option(
+    "--evidence",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "show", "hide"]),
+    help="Whether raters can look at it; auto hides it where it would tell runs with from runs without.",
+)
 @click.option("--seed", default=0, show_default=True, help="Of the sample, the sides and the orders.")
 def ratings_make(runs: tuple[str, ...], out: Path, **options: Any) -> None:
     """A task from the descriptions of one or more runs: the same images for every arm, the arms hidden.
@@ -50,9 +57,7 @@ def ratings_make(runs: tuple[str, ...], out: Path, **options: Any) -> None:
     kind: Kind = "pairwise" if options["pairwise"] else "single"
     arms = _arms(runs)
     gold = read_gold(options["gold"], kind) if options["gold"] else []
-    sample = Sample(
-        options["items"], options["seed"], options["repeat"], options["per_rater"], not options["no_evidence"]
-    )
+    sample = Sample(options["items"], options["seed"], options["repeat"], options["per_rater"], options["evidence"])
     made = make_task({name: read_run(folder) for name, folder in arms.items()}, out, kind, sample, gold)
     for why, count in made.left_out.items():
         to_stderr(f"left out: {count} images, {why}")
@@ -148,24 +153,30 @@ def rate(file: Path, rater: str) -> None:
     from evaluation.ratings.store import Store
 
     with Store.open(file) as store:
-        form, preview = Form(Session(store, rater)), False
-        while True:
-            click.clear()
-            click.echo(form.screen(_width(), _preview(form) if preview else ""), nl=False)
-            key = _key()
-            if key == "p":
-                preview = not preview
-                continue
-            effect = form.press(key)
+        _work(Form(Session(store, rater)))
+    to_stderr("Your ratings are kept.")
+
+
+def _work(form: Form) -> None:
+    """Draws the form and does what keys ask for, until one asks to leave."""
+    preview = False
+    while True:
+        click.clear()
+        click.echo(form.screen(_width(), _preview(form) if preview else ""), nl=False)
+        for key in _keys():
+            effect = "preview" if key == "p" else form.press(key)
             if effect == "quit":
-                break
-            if effect == "comment":
-                form.comment(_line("comment: ", ""))
-            elif effect == "edit":
-                form.edit(_line("the text as it should be:\n", form.edited))
+                return
+            if effect == "preview":
+                preview = not preview
             elif effect == "open":
                 click.launch(form.page.image)
-    to_stderr("Your ratings are kept.")
+            elif effect == "comment":
+                form.comment(_line("comment: ", ""))
+                break  # what came with the key is no answer
+            elif effect == "edit":
+                form.edit(_line("the text as it should be:\n", form.edited))
+                break
 
 
 def _arms(runs: tuple[str, ...]) -> dict[str, Path]:
@@ -181,11 +192,12 @@ def _arms(runs: tuple[str, ...]) -> dict[str, Path]:
     return arms
 
 
-def _key() -> str:
-    """The next key; q where there are no more of them."""
-    if sys.stdin.isatty():
-        return click.getchar()
-    return sys.stdin.read(1) or "q"
+def _keys() -> Sequence[str]:
+    """The next key, or those that were typed together; q where there are no more of them."""
+    if not sys.stdin.isatty():
+        return sys.stdin.read(1) or "q"
+    typed = click.getchar()
+    return [typed] if typed.startswith("\x1b") else typed  # an arrow is one key
 
 
 def _line(asked: str, before: str) -> str:

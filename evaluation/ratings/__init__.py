@@ -3,10 +3,10 @@
 Sampling knows nothing of the store, the store nothing of a form, and nothing here prints; a form is a `Session`.
 """
 
-from evaluation.ratings.agreement import Agreement, agreement
+from evaluation.ratings.alpha import Agreement, agreement
+from evaluation.ratings.bradley_terry import Strengths, strengths
 from evaluation.ratings.quality import RaterQuality, mean_scores, rater_quality
 from evaluation.ratings.store import Ratings, read_ratings
-from evaluation.ratings.strengths import Strengths, strengths
 from evaluation.ratings.types import QUESTIONS
 
 __all__ = [

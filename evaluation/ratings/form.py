@@ -57,8 +57,10 @@ class Form:
         if key == "q":
             return "quit"
         if key == "b":
-            self._session.back()
-            self._begin()
+            if self._session.back():
+                self._begin()
+            else:
+                self._said = "this is the first one"
             return "draw"
         if self.finished:
             return "draw"
@@ -78,10 +80,10 @@ class Form:
         width = min(width, MAX_WIDTH)
         session = self._session
         if session.finished:
-            return f"{session.task}   {session.rater}\n\nThat was the last one. Thank you.\n\n[b] back  [q] quit\n"
+            return f"{session.rater}\n\nThat was the last one. Thank you.\n\n[b] back  [q] quit\n"
         page = self.page
         lines = [
-            f"{_plain(session.task)}   {session.rater}   {page.position + 1} of {page.total}, {page.done} answered",
+            f"{session.rater}   {page.position + 1} of {page.total}, {page.done} answered",
             "",
             f"image  {_plain(page.image)}",
             *([preview] if preview else []),
@@ -120,7 +122,7 @@ class Form:
 
     def _score(self, score: int) -> None:
         question = self._asked()
-        self._draft = replace(self._draft, **{question: score})
+        self._draft = self._draft.scored(question, score)
         self._given.append(question)
         if len(self._given) == len(QUESTIONS):
             self._save(self._draft)

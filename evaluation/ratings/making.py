@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from evaluation.errors import RatingsError
 from evaluation.ratings import sampling
@@ -22,19 +22,24 @@ from rag.secrets import without_secrets
 ITEMS = 500
 REPEATED = 0.05
 """The share of items that every rater sees twice."""
+Evidence = Literal["auto", "show", "hide"]
 ID_DIGITS = 12
 NAMED = 5
 
 
 @dataclass(frozen=True)
 class Sample:
-    """How items are drawn: how many, from which seed, what share is repeated, how many a rater is given."""
+    """How items are drawn: how many, from which seed, what share is repeated, how many a rater is given.
+
+    `evidence` may be looked at with `show`, with `auto` unless some runs have it and others have none: it would then
+    tell which is which.
+    """
 
     items: int = ITEMS
     seed: int = 0
     repeated: float = REPEATED
     per_rater: int | None = None
-    evidence: bool = True
+    evidence: Evidence = "auto"
 
 
 def make_task(
@@ -64,7 +69,8 @@ def make_task(
     if not chosen:
         counted = "; ".join(f"{why}: {count}" for why, count in left_out.items())
         raise RatingsError(f"nothing to rate in {', '.join(runs)} ({counted})")
-    items = [_item(cases[n], strata[n], arms, runs, sample.evidence, rng) for n, arms in chosen]
+    evidence = _shows_evidence(runs, sample.evidence)
+    items = [_item(cases[n], strata[n], arms, runs, evidence, rng) for n, arms in chosen]
     repeated = set(rng.sample(range(len(items)), round(sample.repeated * len(items))))
     items = [replace(item, repeated=number in repeated) for number, item in enumerate(items)]
     items = [*items, *gold]
@@ -102,6 +108,11 @@ def _common(runs: Mapping[str, Run]) -> tuple[list[Case], Counter[str]]:
     known = {case.id for case in first.cases}
     left_out["not described in every run"] += len({case.id for run in others for case in run.cases} - known)
     return cases, left_out
+
+
+def _shows_evidence(runs: Mapping[str, Run], asked: Evidence) -> bool:
+    has = {any(record.get("evidence") for record in run.records.values()) for run in runs.values()}
+    return asked == "show" or (asked == "auto" and has == {True})
 
 
 def _stratum(case: Case, run: Run) -> str:

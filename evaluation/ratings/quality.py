@@ -51,12 +51,17 @@ def mean_scores(ratings: Ratings) -> dict[str, dict[str, Estimate]]:
             given[str(item.texts[0].arm), question][item.id].append(score)
     return {
         arm.name: {
-            question: estimate([sum(s) / len(s) for s in scores.values()], [group[item] for item in scores])
+            question: _mean([sum(s) / len(s) for s in scores.values()], [group[item] for item in scores])
             for question in QUESTIONS
             if (scores := given[arm.name, question])
         }
         for arm in ratings.task.arms
     }
+
+
+def _mean(values: list[float], groups: list[str]) -> Estimate:
+    """The mean; one article has no interval."""
+    return estimate(values, groups) if len(set(groups)) > 1 else Estimate(sum(values) / len(values))
 
 
 def _quality(name: str, mine: list[Rating], ratings: Ratings) -> RaterQuality:

@@ -44,11 +44,6 @@ class Session:
         self.go_on()
 
     @property
-    def task(self) -> str:
-        """The task's name."""
-        return self._store.task.name
-
-    @property
     def finished(self) -> bool:
         """Whether the place is behind the last item."""
         return self._position >= len(self._plan)
@@ -75,9 +70,12 @@ class Session:
         self._move(self._position + 1)
         return saved
 
-    def back(self) -> None:
-        """To the item before."""
-        self._move(max(self._position - 1, 0))
+    def back(self) -> bool:
+        """To the item before; False where there is none."""
+        if self._position == 0:
+            return False
+        self._move(self._position - 1)
+        return True
 
     def forward(self) -> None:
         """To the next item, where this one has an answer; without one it must be skipped, so that this is known."""

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from evaluation.errors import RatingsError
-from evaluation.ratings.agreement import Agreement, agreement
+from evaluation.ratings.alpha import Agreement, agreement
+from evaluation.ratings.bradley_terry import Strengths, strengths
 from evaluation.ratings.quality import RaterQuality, mean_scores, rater_quality
 from evaluation.ratings.store import Ratings
-from evaluation.ratings.strengths import Strengths, strengths
 from evaluation.ratings.types import QUESTIONS
 from evaluation.statistics.intervals import Estimate
 

@@ -88,7 +88,10 @@ def _rows(reader: csv.DictReader[str], parser: Parser) -> Iterator[tuple[str, di
 def _row(rating: Rating, kind: Kind) -> dict[str, object]:
     said = rating.answer
     row: dict[str, object] = {"comment": said.comment, "skipped": YES if said.skipped else ""}
-    row |= {"edited": said.edited, **said.scores} if kind == "single" else {"preferred": said.preferred}
+    if kind == "single":
+        row |= {"edited": said.edited, **{str(question): score for question, score in said.scores.items()}}
+    else:
+        row["preferred"] = said.preferred
     row |= {"rater": rating.rater, "occasion": rating.occasion, "seconds": rating.seconds, "at": rating.at}
     return {**row, "swapped": YES if rating.swapped else ""}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from evaluation.errors import RatingsError
@@ -116,6 +116,11 @@ class Answer:
     def score(self, question: Question) -> int | None:
         """The score of a question."""
         return {"accuracy": self.accuracy, "completeness": self.completeness, "usefulness": self.usefulness}[question]
+
+    def scored(self, question: Question, score: int) -> Answer:
+        """The answer with that score."""
+        values: dict[str, Any] = {question: score}
+        return replace(self, **values)
 
     @property
     def scores(self) -> dict[Question, int]:
