@@ -2,7 +2,7 @@
 
 A repeated item is two records, `ITEM` and `ITEM/2`. Argilla knows raters by UUIDs; ours are made of their names, and
 the names stand under `ratings`, a key that Argilla passes over. A file of Argilla's own has no such key: there a rater
-is called by the UUID.
+whom the task knows is told by the UUID, and another is called by it.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ def read(text: str, parser: Parser) -> Iterator[Parsed]:
     if not isinstance(records, list):
         parser.wrong("as a whole", "not a list of records: write it with dataset.records.to_json")
         return
+    known = {_user(name): name for name in parser.store.raters()}
     for number, data in enumerate(records, start=1):
         record = parser.model(ArgillaRecord, data, f"record {number}")
         if record is None:
@@ -91,7 +92,7 @@ def read(text: str, parser: Parser) -> Iterator[Parsed]:
         for user in {**dict.fromkeys(ours), **answered}:
             place = f"record {number}, user {user}"
             with parser.at(place):
-                yield Parsed(place, _rating(record, user, ours.get(user), parser))
+                yield Parsed(place, _rating(record, user, known.get(user, user), ours.get(user), parser))
 
 
 def _record(item: Item, occasion: int, kind: Kind, ratings: list[Rating]) -> dict[str, Any]:
@@ -121,23 +122,23 @@ def _ours(rating: Rating) -> dict[str, Any]:
     return {"user_id": _user(rating.rater), **kept, **said}
 
 
-def _rating(record: ArgillaRecord, user: str, ours: Ours | None, parser: Parser) -> Rating:
+def _rating(record: ArgillaRecord, user: str, name: str, ours: Ours | None, parser: Parser) -> Rating:
     id_, occasion = (record.id.removesuffix(SECOND), 2) if record.id.endswith(SECOND) else (record.id, 1)
     item = parser.item(id_, occasion)
     said: dict[str, Any] = {}
     discarded = ours is not None and ours.skipped
-    for name, responses in record.responses.items():
+    for question, responses in record.responses.items():
         mine = [response for response in responses if response.user_id == user]
         if len(mine) > 1:
-            raise RatingsError(f"{name} is answered {len(mine)} times")
+            raise RatingsError(f"{question} is answered {len(mine)} times")
         for response in mine:
-            said[name] = _value(name, response.value)
+            said[question] = _value(question, response.value)
             discarded |= response.status == "discarded"
     if discarded:
         said = {"comment": said.get("comment") or (ours.comment if ours else ""), "skipped": True}
     answer = Answer(**said)
     if ours is None:
-        return parser.rating(user, item, occasion, answer, None, "", False)
+        return parser.rating(name, item, occasion, answer, None, "", False)
     return parser.rating(ours.rater, item, occasion, answer, ours.seconds, ours.at, ours.swapped)
 
 

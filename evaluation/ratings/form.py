@@ -19,6 +19,7 @@ MEANING: dict[Question, str] = {
 }
 LETTERS = "AB"
 ENTER = ("\r", "\n")
+SCORES = tuple(map(str, range(LOWEST, HIGHEST + 1)))
 LEFT: dict[str, Preferred] = {"1": "first", "2": "second", "3": "tie"}
 SAID: dict[Preferred, str] = {"first": "A", "second": "B", "tie": "no difference"}
 SIDES: dict[Preferred, Preferred] = {"first": "second", "second": "first", "tie": "tie"}
@@ -114,7 +115,7 @@ class Form:
         elif page.kind == "pairwise" and key in LEFT:
             shown = LEFT[key]
             self._save(replace(self._draft, preferred=SIDES[shown] if page.swapped else shown))
-        elif page.kind == "single" and key.isdigit() and LOWEST <= int(key) <= HIGHEST:
+        elif page.kind == "single" and key in SCORES:
             self._score(int(key))
         else:
             self._said = f"{_plain(key)!r} is no key here" if key not in ENTER else "not answered yet: s skips"

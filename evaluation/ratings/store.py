@@ -257,6 +257,11 @@ class Store:
         counted = self._db.execute("SELECT rater, COUNT(*) FROM assignments GROUP BY rater ORDER BY rater")
         return dict(counted.fetchall())
 
+    def raters(self) -> list[str]:
+        """Everyone who was given items or whose ratings are here, by name."""
+        rows = self._db.execute("SELECT rater FROM assignments UNION SELECT rater FROM ratings ORDER BY rater")
+        return [row[0] for row in rows]
+
     def replaced(self) -> int:
         """How many answers were replaced by later ones."""
         return int(self._db.execute("SELECT COUNT(*) FROM replaced").fetchone()[0])

@@ -18,6 +18,7 @@ from evaluation.sets import Case
 
 ARMS = ("zebra-arm", "walrus-arm")
 """Names that stand in no text."""
+STANDARD = Sample()
 EVIDENCE = {
     "number": 1, "kind": "example", "id": "e1", "source": "archive", "title": None, "text": "A known caption.",
     "score": 0.5, "rank": 1, "license": "CC BY", "url": "https://example.org/e1?token=s3cret&page=2",
@@ -36,7 +37,9 @@ def made_run(
             Image.new("RGB", (8, 6), (number % 256, 0, 0)).save(file)
         modality = "MR" if number % 3 == 0 else "CT"
         cases.append(Case(f"r{number}", str(file), f"reference {number}", f"case {number // 2}", {}, modality))
-        text = f"Text {number} of {ARMS.index(name) if name in ARMS else len(name)}." if texts is None else texts[number]
+        text = (
+            f"Text {number} of {ARMS.index(name) if name in ARMS else len(name)}." if texts is None else texts[number]
+        )
         records[f"r{number}"] = {
             "id": f"r{number}",
             "caption": text,
@@ -51,7 +54,7 @@ def made_run(
 
 
 def made_task(
-    folder: Path, kind: Kind = "single", sample: Sample = Sample(), gold: tuple[Item, ...] = (), images: int = 30
+    folder: Path, kind: Kind = "single", sample: Sample = STANDARD, gold: tuple[Item, ...] = (), images: int = 30
 ) -> Path:
     """The file of a task of two arms."""
     folder.mkdir(exist_ok=True)
@@ -65,7 +68,9 @@ def answer_of(kind: Kind, rng: random.Random) -> Answer:
     """Any answer; now and then with notes that files must keep, or skipped."""
     if rng.random() < 0.1:
         return Answer(skipped=True, comment=rng.choice(["", "blurred"]))
-    comment = rng.choice(["", "", 'says "left",\nshows right; \u00fc \u2192 \u5de6', " spaces around ", "=1+1", "a\r\nb"])
+    comment = rng.choice(
+        ["", "", 'says "left",\nshows right; \u00fc \u2192 \u5de6', " spaces around ", "=1+1", "a\r\nb"]
+    )
     if kind == "pairwise":
         return Answer(preferred=rng.choice(PREFERENCES), comment=comment)
     scores = [rng.randint(1, 5) for _ in range(3)]

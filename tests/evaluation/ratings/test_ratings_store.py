@@ -108,7 +108,7 @@ def test_what_is_no_answer_is_refused(answer: Answer, told: str, tmp_path: Path)
         item = next(item for item in store.items if not item.repeated)
         with pytest.raises(RatingsError, match=told):
             store.save(Rating("anna", item.id, 1, False, answer, None, ""))
-        with pytest.raises(RatingsError, match="not shown a 2. time"):
+        with pytest.raises(RatingsError, match=r"not shown a 2\. time"):
             store.save(Rating("anna", item.id, 2, False, Answer(1, 1, 1), None, ""))
         with pytest.raises(RatingsError, match="no item 'nowhere'"):
             store.save(Rating("anna", "nowhere", 1, False, Answer(1, 1, 1), None, ""))
