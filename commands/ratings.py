@@ -128,15 +128,10 @@ def ratings_to_dataset(file: Path, kind: str, out: Path, least: float, margin: f
     \b
     python cli.py ratings to-dataset runs/single.sqlite --kind sft --out runs/sft.jsonl
     """
-    from evaluation.ratings.dataset import KINDS, Rules
-    from evaluation.ratings.store import read_ratings
+    from evaluation.ratings.dataset import Rules, write
 
-    lines = [
-        json.dumps(each, ensure_ascii=False) for each in KINDS[kind](read_ratings(file), Rules(least, margin, prompt))
-    ]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    to_stderr(f"wrote {out}: {len(lines)} examples")
+    count = write(file, out, kind, Rules(least, margin, prompt))
+    to_stderr(f"wrote {out}: {count} examples")
 
 
 @click.command()

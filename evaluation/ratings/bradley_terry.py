@@ -6,7 +6,8 @@ maximum likelihood; without any tie it is Bradley and Terry's model of 1952.
 
 Interval: Wald, from the sandwich covariance with articles as clusters (Liang and Zeger, Biometrika 73:13-22, 1986),
 since ratings of one image are not independent, times G / (G - 1), and Student's t with G - 1 degrees of freedom for
-G articles. benchmarks/ratings.py measures how often it covers.
+G articles. benchmarks/ratings.py measures how often it covers: without either correction too seldom where articles are
+few and raters several, with both a little too often at 25 articles and one rater.
 """
 
 from __future__ import annotations

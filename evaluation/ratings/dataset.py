@@ -7,15 +7,17 @@ item, what decided, by how many raters.
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from evaluation.errors import RatingsError
-from evaluation.ratings.store import Ratings
+from evaluation.ratings.store import Ratings, not_over, read_ratings
 from evaluation.ratings.types import QUESTIONS, Answer, Item
 from rag.prompts import PromptInputs, PromptTemplate
 
@@ -87,6 +89,14 @@ def preferences(ratings: Ratings, rules: Rules) -> Iterator[dict[str, Any]]:
 
 
 KINDS = {"sft": fine_tuning, "preference": preferences}
+
+
+def write(file: Path, out: Path, kind: str, rules: Rules) -> int:
+    """Writes the lines of a kind; how many there are. Raises RatingsError as the kinds do."""
+    lines = [json.dumps(each, ensure_ascii=False) for each in KINDS[kind](read_ratings(file), rules)]
+    not_over(file, out)
+    out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return len(lines)
 
 
 def _by_item(ratings: Ratings) -> Iterator[tuple[Item, list[Answer]]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from evaluation.errors import RatingsError
 from evaluation.ratings import argilla, label_studio, table
 from evaluation.ratings.parsed import Parsed, Parser
-from evaluation.ratings.store import Ratings, Store, read_ratings
+from evaluation.ratings.store import Ratings, Store, not_over, read_ratings
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Imported:
 def export(file: Path, out: Path, format_: str) -> list[Path]:
     """Writes all items and ratings of a task; the files written. An item without ratings is in it, too."""
     ratings, how = read_ratings(file), FORMATS[format_]
-    out.parent.mkdir(parents=True, exist_ok=True)
+    not_over(file, out)
     out.write_text(how.write(ratings), encoding="utf-8", newline="")
     if how.extra is None:
         return [out]

@@ -17,69 +17,27 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from evaluation.errors import RatingsError
 from evaluation.ratings.sampling import plan
-from evaluation.ratings.types import Answer, Arm, Assignment, Item, Rating, Shown, Task, Text, checked, checked_name
-
-SCHEMA_VERSION = 1
-APPLICATION_ID = 0x4C524154
-"""`LRAT`: what tells this file from another program's."""
-
-_SCHEMA_SQL = """
-CREATE TABLE task (key TEXT PRIMARY KEY, value TEXT NOT NULL);  -- JSON
-CREATE TABLE items (
-    number INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    image_id TEXT NOT NULL,
-    image TEXT NOT NULL,
-    question TEXT NOT NULL,
-    grp TEXT NOT NULL,
-    stratum TEXT NOT NULL,
-    texts TEXT NOT NULL,                    -- JSON list of {arm, text, evidence}
-    gold TEXT,                              -- JSON: what is asked -> the right answers
-    repeated INTEGER NOT NULL
-);
-CREATE TABLE assignments (
-    rater TEXT NOT NULL,
-    position INTEGER NOT NULL,
-    item TEXT NOT NULL REFERENCES items (id),
-    occasion INTEGER NOT NULL,
-    swapped INTEGER NOT NULL,
-    PRIMARY KEY (rater, position),
-    UNIQUE (rater, item, occasion)
-) WITHOUT ROWID;
-CREATE TABLE ratings (
-    rater TEXT NOT NULL,
-    item TEXT NOT NULL REFERENCES items (id),
-    occasion INTEGER NOT NULL CHECK (occasion IN (1, 2)),
-    swapped INTEGER NOT NULL,
-    accuracy INTEGER CHECK (accuracy BETWEEN 1 AND 5),
-    completeness INTEGER CHECK (completeness BETWEEN 1 AND 5),
-    usefulness INTEGER CHECK (usefulness BETWEEN 1 AND 5),
-    preferred TEXT CHECK (preferred IN ('first', 'second', 'tie')),
-    comment TEXT NOT NULL,
-    edited TEXT NOT NULL,
-    skipped INTEGER NOT NULL,
-    seconds REAL,
-    at TEXT NOT NULL,
-    PRIMARY KEY (rater, item, occasion)
-) WITHOUT ROWID;
-CREATE TABLE replaced (
-    rater TEXT, item TEXT, occasion INTEGER, swapped INTEGER, accuracy INTEGER, completeness INTEGER,
-    usefulness INTEGER, preferred TEXT, comment TEXT, edited TEXT, skipped INTEGER, seconds REAL, at TEXT
-);
-"""
-_COLUMNS = (
-    "rater, item, occasion, swapped, accuracy, completeness, usefulness, preferred, comment, edited, skipped, "
-    "seconds, at"
+from evaluation.ratings.schema import (
+    APPLICATION_ID,
+    DELETE,
+    INSERT,
+    INSERT_ITEM,
+    ONE,
+    SCHEMA_SQL,
+    SCHEMA_VERSION,
+    SELECT,
+    item_from,
+    item_row,
+    rating_from,
+    rating_row,
+    task_from,
 )
-_SELECT = f"SELECT {_COLUMNS} FROM ratings"  # noqa: S608 - the columns above
-_ONE = "WHERE rater = ? AND item = ? AND occasion = ?"
-_INSERT = f"INSERT INTO ratings ({_COLUMNS}) VALUES ({', '.join('?' * 13)})"  # noqa: S608 - question marks
-_DELETE = f"DELETE FROM ratings {_ONE}"  # noqa: S608 - the condition above
-_INSERT_ITEM = f"INSERT INTO items VALUES (NULL{', ?' * 9})"  # noqa: S608 - question marks
+from evaluation.ratings.types import Answer, Assignment, Item, Rating, Task, checked, checked_name
+
 _BUSY_TIMEOUT_S = 60.0
 
 Saved = Literal["new", "same", "replaced"]
@@ -110,15 +68,22 @@ def read_ratings(file: Path) -> Ratings:
         return Ratings(file, store.task, store.items, store.ratings(), store.assigned(), store.replaced())
 
 
+def not_over(file: Path, out: Path) -> None:
+    """Makes the folder of `out`. Raises RatingsError where `out` is the file of the ratings itself."""
+    if out.exists() and out.samefile(file):
+        raise RatingsError(f"{out} holds the ratings themselves: give another name with --out")
+    out.parent.mkdir(parents=True, exist_ok=True)
+
+
 class Store:
     """The open file. To be used by one thread at a time; each process opens its own."""
 
     def __init__(self, file: Path, connection: sqlite3.Connection) -> None:
         self.file = file
         self._db = connection
-        self.task = _task_from(dict(connection.execute("SELECT key, value FROM task").fetchall()))
+        self.task = task_from(dict(connection.execute("SELECT key, value FROM task").fetchall()))
         rows = connection.execute("SELECT * FROM items ORDER BY number").fetchall()
-        self.items: tuple[Item, ...] = tuple(map(_item_from, rows))
+        self.items: tuple[Item, ...] = tuple(map(item_from, rows))
         self._ids = {item.id: item for item in self.items}
 
     @classmethod
@@ -132,11 +97,11 @@ class Store:
             with closing(sqlite3.connect(half, isolation_level=None)) as db:
                 db.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};")
                 db.execute("PRAGMA journal_mode = WAL")
-                db.executescript(_SCHEMA_SQL)
+                db.executescript(SCHEMA_SQL)
                 db.execute("BEGIN IMMEDIATE")
                 values = {key: json.dumps(value, ensure_ascii=False) for key, value in asdict(task).items()}
                 db.executemany("INSERT INTO task VALUES (?, ?)", values.items())
-                db.executemany(_INSERT_ITEM, map(_item_row, items))
+                db.executemany(INSERT_ITEM, map(item_row, items))
                 db.execute("COMMIT")
             # A link fails where another process made the file meanwhile; a rename would write over it.
             os.link(half, file)
@@ -150,9 +115,11 @@ class Store:
         """Raises RatingsError where there is no such file, it is no file of ratings, or one of another version."""
         if not file.is_file():
             raise RatingsError(f"{file}: no such file. Make a task: python cli.py ratings make --run DIR --out {file}")
+        # One that may not be written cannot be in use either: it is read without the files that WAL has beside it.
+        mode = "mode=rw" if os.access(file, os.W_OK) else "mode=ro&immutable=1"
         try:
             db = sqlite3.connect(
-                f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None,
+                f"{file.absolute().as_uri()}?{mode}", uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None,
                 check_same_thread=False,
             )  # fmt: skip
             db.row_factory = sqlite3.Row
@@ -174,17 +141,24 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """All that is written inside is there afterwards, or none of it. Others that write wait."""
+        """All that is written inside is there afterwards, or none of it. Others that write wait.
+
+        Raises RatingsError where the disk, or a lock that is held too long, does not let it be written.
+        """
         if self._db.in_transaction:
             yield
             return
-        self._db.execute("BEGIN IMMEDIATE")
         try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise RatingsError(f"{self.file} was not written: {error}. What was answered before is kept") from error
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -231,9 +205,9 @@ class Store:
             if before is not None and before.answer == rating.answer:
                 return "same"
             if before is not None:
-                self._db.execute(f"INSERT INTO replaced {_SELECT} {_ONE}", rating.key)
-                self._db.execute(_DELETE, rating.key)
-            self._db.execute(_INSERT, _rating_row(rating))
+                self._db.execute(f"INSERT INTO replaced {SELECT} {ONE}", rating.key)
+                self._db.execute(DELETE, rating.key)
+            self._db.execute(INSERT, rating_row(rating))
         return "new" if before is None else "replaced"
 
     def item(self, id_: str) -> Item:
@@ -249,8 +223,8 @@ class Store:
     def ratings(self, rater: str | None = None) -> tuple[Rating, ...]:
         """All ratings, or those of one rater, by rater, item and occasion."""
         where, values = ("", ()) if rater is None else ("WHERE rater = ?", (rater,))
-        rows = self._db.execute(f"{_SELECT} {where} ORDER BY rater, item, occasion", values)
-        return tuple(map(_rating_from, rows))
+        rows = self._db.execute(f"{SELECT} {where} ORDER BY rater, item, occasion", values)
+        return tuple(map(rating_from, rows))
 
     def assigned(self) -> dict[str, int]:
         """How many items each rater was given, repeated ones counted twice."""
@@ -267,8 +241,8 @@ class Store:
         return int(self._db.execute("SELECT COUNT(*) FROM replaced").fetchone()[0])
 
     def _one(self, rating: Rating) -> Rating | None:
-        row = self._db.execute(f"{_SELECT} {_ONE}", rating.key).fetchone()
-        return None if row is None else _rating_from(row)
+        row = self._db.execute(f"{SELECT} {ONE}", rating.key).fetchone()
+        return None if row is None else rating_from(row)
 
 
 def _check_version(file: Path, db: sqlite3.Connection) -> None:
@@ -280,39 +254,3 @@ def _check_version(file: Path, db: sqlite3.Connection) -> None:
             f"{file} has version {version} of the tables, this program reads {SCHEMA_VERSION}. Use the program that "
             "made it, or export its ratings with that and import them here"
         )
-
-
-def _task_from(values: dict[str, str]) -> Task:
-    read: dict[str, Any] = {key: json.loads(value) for key, value in values.items()}
-    return Task(**{**read, "arms": tuple(Arm(**arm) for arm in read["arms"])})
-
-
-def _item_row(item: Item) -> tuple[Any, ...]:
-    texts = json.dumps([asdict(text) for text in item.texts], ensure_ascii=False)
-    gold = None if item.gold is None else json.dumps(item.gold)
-    about = (item.id, item.image_id, item.image, item.question, item.group, item.stratum)
-    return (*about, texts, gold, item.repeated)
-
-
-def _item_from(row: sqlite3.Row) -> Item:
-    texts = tuple(
-        Text(text["arm"], text["text"], tuple(Shown(**shown) for shown in text["evidence"]))
-        for text in json.loads(row["texts"])
-    )
-    gold = None if row["gold"] is None else json.loads(row["gold"])
-    about = (row["id"], row["image_id"], row["image"], row["question"], row["grp"], row["stratum"])
-    return Item(*about, texts, gold, bool(row["repeated"]))
-
-
-def _rating_row(rating: Rating) -> tuple[Any, ...]:
-    a = rating.answer
-    said = (a.accuracy, a.completeness, a.usefulness, a.preferred, a.comment, a.edited, a.skipped)
-    return (rating.rater, rating.item, rating.occasion, rating.swapped, *said, rating.seconds, rating.at)
-
-
-def _rating_from(row: sqlite3.Row) -> Rating:
-    said = (row["accuracy"], row["completeness"], row["usefulness"], row["preferred"], row["comment"], row["edited"])
-    answer = Answer(*said, bool(row["skipped"]))
-    return Rating(
-        row["rater"], row["item"], row["occasion"], bool(row["swapped"]), answer, row["seconds"], row["at"]
-    )  # fmt: skip

@@ -51,6 +51,14 @@ def test_a_task_without_ratings_goes_out_whole(format_: str, files: tuple[Path, 
     assert import_(empty, tmp_path / "out", format_) == Imported(0, 0, 0)
 
 
+def test_ratings_are_never_written_over_by_what_is_made_of_them(files: tuple[Path, Path]) -> None:
+    file, _ = files
+    before = read_ratings(file)
+    with pytest.raises(RatingsError, match="holds the ratings themselves"):
+        export(file, file.parent / "." / file.name, "csv")
+    assert read_ratings(file) == before
+
+
 def test_a_spreadsheet_does_as_a_form(tmp_path: Path) -> None:
     file = made_task(tmp_path)
     export(file, tmp_path / "out.csv", "csv")

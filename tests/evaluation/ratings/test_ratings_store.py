@@ -182,6 +182,17 @@ def test_files_that_are_none_are_told_apart(tmp_path: Path) -> None:
         Store.open(file)
 
 
+def test_a_file_that_cannot_be_written_says_so_and_is_read(tmp_path: Path) -> None:
+    file = made_task(tmp_path)
+    rate_all(file, raters=1, few=5)
+    before = read_ratings(file)
+    with Store.open(file) as store:
+        store._db.execute("PRAGMA query_only = ON")
+        with pytest.raises(RatingsError, match=r"was not written: .*What was answered before is kept"):
+            Session(store, "ben")
+    assert read_ratings(file) == before
+
+
 def test_a_task_is_never_written_over(tmp_path: Path) -> None:
     file = made_task(tmp_path)
     before = file.read_bytes()
