@@ -1,8 +1,8 @@
 """Ratings and edits as data to tune on, a JSON object a line, in the form that TRL reads for images.
 
 Fine-tuning: `images`, `prompt`, `completion`, so that the completion alone is trained on; preferences: `images`,
-`prompt`, `chosen`, `rejected`. All but `images` are lists of messages. Beside them `id`, `image` and `origin`: which
-item, what decided, by how many raters.
+`prompt`, `chosen`, `rejected`. All but `images` are lists of messages. Beside them `id` and `origin`: which item and
+image, what decided, by how many raters.
 """
 
 from __future__ import annotations
@@ -122,7 +122,8 @@ def _line(
     item: Item, prompt: list[Message], texts: Mapping[str, list[Message]], by: str, raters: int, name: str
 ) -> dict[str, Any]:
     origin = {"item": item.id, "image_id": item.image_id, "by": by, "raters": raters}
-    return {"id": name, "image": item.image, "images": [item.image], "prompt": prompt, **texts, "origin": origin}
+    # No `image` beside `images`: TRL's collators would take it, a path, in their place.
+    return {"id": name, "images": [item.image], "prompt": prompt, **texts, "origin": origin}
 
 
 def _said(text: str) -> list[Message]:

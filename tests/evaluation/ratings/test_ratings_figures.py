@@ -254,7 +254,8 @@ def test_edits_and_good_texts_become_a_fine_tuning_set(tmp_path: Path) -> None:
     assert said == {ids[0]: texts[ids[0]], f"{ids[2]}-1": "Much better.", f"{ids[2]}-2": "Better still."}
     assert lines[0]["prompt"][-1]["content"][0] == {"type": "image"}
     assert lines[0]["prompt"][-1]["content"][1]["text"].startswith("Describe this image")
-    assert lines[0]["images"] == [lines[0]["image"]]
+    assert lines[0]["images"] == [item.image for item in read_ratings(file).items if item.id == ids[0]]
+    assert set(lines[0]) == {"id", "images", "prompt", "completion", "origin"}  # TRL takes an `image` for the images
     assert lines[0]["origin"]["by"] == "rating"
     more = list(fine_tuning(read_ratings(file), Rules(least=3.0, prompt="findings_impression")))
     assert [line["id"] for line in more if line["origin"]["by"] == "rating"] == [ids[0], ids[1]]
