@@ -29,3 +29,7 @@ class MetricError(EvaluationError):
 
 class MissingMetricError(EvaluationError):
     """A metric that cannot be computed here, and the command that mends it; it is left blank, never replaced."""
+
+
+class RatingsError(EvaluationError):
+    """Ratings that cannot be made, stored, read or counted; of a file, a line for each place that is wrong."""
