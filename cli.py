@@ -22,6 +22,7 @@ from commands.evaluate import evaluate
 from commands.index import index
 from commands.models import models
 from commands.prompts import prompts
+from commands.ratings import rate, ratings
 
 
 def known_errors() -> tuple[type[Exception], ...]:
@@ -66,7 +67,7 @@ def main() -> None:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns that the hub has faster kernels
 
 
-for command in (caption, ask, extract, replay, index, data, prompts, models, evaluate, doctor):
+for command in (caption, ask, extract, replay, index, data, prompts, models, evaluate, rate, ratings, doctor):
     main.add_command(command)
 
 

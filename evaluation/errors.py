@@ -19,6 +19,14 @@ class RunError(EvaluationError):
     """A folder that holds no run, one that cannot be read, or one of another configuration."""
 
 
+class StatisticsError(EvaluationError):
+    """Values that cannot be compared as they are."""
+
+
+class RatingsError(EvaluationError):
+    """Ratings that cannot be made, stored, read or counted; of a file, a line for each place that is wrong."""
+
+
 class MetricError(EvaluationError):
     """Texts that cannot be scored as they are, or a metric that there is not."""
 
