@@ -23,6 +23,10 @@ class StatisticsError(EvaluationError):
     """Values that cannot be compared as they are."""
 
 
+class ReportError(EvaluationError):
+    """A folder or file that no report can be made of."""
+
+
 class RatingsError(EvaluationError):
     """Ratings that cannot be made, stored, read or counted; of a file, a line for each place that is wrong."""
 
