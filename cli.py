@@ -23,6 +23,7 @@ from commands.index import index
 from commands.models import models
 from commands.prompts import prompts
 from commands.ratings import rate, ratings
+from commands.report import report
 
 
 def known_errors() -> tuple[type[Exception], ...]:
@@ -67,7 +68,7 @@ def main() -> None:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns that the hub has faster kernels
 
 
-for command in (caption, ask, extract, replay, index, data, prompts, models, evaluate, rate, ratings, doctor):
+for command in (caption, ask, extract, replay, index, data, prompts, models, evaluate, rate, ratings, report, doctor):
     main.add_command(command)
 
 

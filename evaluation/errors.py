@@ -23,6 +23,10 @@ class StatisticsError(EvaluationError):
     """Values that cannot be compared as they are."""
 
 
+class ReportError(EvaluationError):
+    """A folder or file that no report can be made of."""
+
+
 class MetricError(EvaluationError):
     """Texts that cannot be scored as they are, or a metric that there is not."""
 

@@ -225,10 +225,11 @@ def _about(describer: Describer, plan: Plan, planned: Planned, seed: int) -> dic
 
 def write(results: Results, folder: Path) -> list[Path]:
     """Writes `results.json` and the page `index.html`, which holds images and texts of the data, into the folder."""
-    from evaluation.page import retrieval_page
+    from evaluation.report.html import to_html
+    from evaluation.report.retrieval import results_document
 
     folder.mkdir(parents=True, exist_ok=True)
     figures, page = folder / "results.json", folder / "index.html"
     figures.write_text(json.dumps(results.to_json(), indent=1) + "\n", encoding="utf-8")
-    page.write_text(retrieval_page(results), encoding="utf-8")
+    page.write_text(to_html(results_document(results)), encoding="utf-8")
     return [figures, page]

@@ -75,6 +75,11 @@ class Calibrated:
             f"risk_at_{REPORTED}": asdict(self.risk),
             f"errors_taken_away_at_{REPORTED}": asdict(self.fall),
             f"errors_taken_away_at_{REPORTED}_before": asdict(self.fall_before),
+            "curve": {
+                "coverage": self.curve.coverage.round(5).tolist(),
+                "risk": self.curve.risk.round(5).tolist(),
+                "ideal": self.best.risk.round(5).tolist(),
+            },
             "failures": len(self.failures),
         }
 
@@ -120,14 +125,15 @@ def calibrate(
 
 def write(found: Calibrated, file: Path) -> list[Path]:
     """Writes the calibration (YAML, or JSON where the file is named so), and beside it its page and figures."""
-    from evaluation.page import calibration_page
+    from evaluation.report.calibration import calibration_document
+    from evaluation.report.html import to_html
 
     file.parent.mkdir(parents=True, exist_ok=True)
     data = found.calibration.model_dump(mode="json")
     text = json.dumps(data, indent=1) + "\n" if file.suffix == ".json" else yaml.safe_dump(data, sort_keys=False)
     page, figures = file.with_name(f"{file.stem}.html"), file.with_name(f"{file.stem}-results.json")
     file.write_text(text, encoding="utf-8")
-    page.write_text(calibration_page(found), encoding="utf-8")
+    page.write_text(to_html(calibration_document(found.to_json())), encoding="utf-8")
     figures.write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
     return [file, page, figures]
 

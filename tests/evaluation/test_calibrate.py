@@ -116,7 +116,7 @@ def test_the_file_is_what_the_settings_read(settings: Settings, images: Evaluati
     assert load(Calibration, file) == found.calibration
     as_json, _, _ = write(found, tmp_path / "other.json")
     assert json.loads(as_json.read_text()) == yaml.safe_load(file.read_text())
-    assert page.read_text().count("<polyline") == 3
+    assert page.read_text().count("<polyline") == 6  # of three curves, wide and narrow
     assert json.loads(figures.read_text())["aurc"] == found.curve.aurc
     assert "AURC" in calibration_text(found)
 

@@ -1,0 +1,1 @@
+"""A folder of results as one page that can be read, shared and printed by itself."""

@@ -1,0 +1,73 @@
+"""A report as JSON: the same figures, unrounded."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from evaluation.report.document import Blank, Block, Cell, Document, Facts, Gallery, Plot, Table, Verbatim, Words
+from evaluation.statistics.intervals import Estimate
+
+
+def to_json(document: Document) -> dict[str, Any]:
+    """As plain JSON values. Pictures are left out: they are of the page alone."""
+    return {
+        "kind": document.kind,
+        "title": document.title,
+        "about": document.about,
+        "summary": list(document.summary),
+        "unmeasured": dict(document.unmeasured),
+        "withheld": document.withheld,
+        "sections": [
+            {"title": section.title, "blocks": [_block(block) for block in section.blocks]}
+            for section in document.sections
+        ],
+        "recipe": dict(document.recipe),
+    }
+
+
+def _block(block: Block) -> dict[str, Any]:
+    match block:
+        case Table():
+            return {"table": block.caption, "head": block.head, "rows": _rows(block), "note": block.note}
+        case Plot():
+            return {"plot": block.title, **block.chart.to_json(), "note": block.note}
+        case Words():
+            return {"text": block.text}
+        case Facts():
+            return {"facts": block.caption, "values": dict(block.rows)}
+        case Verbatim():
+            return {"verbatim": block.title, "text": block.text}
+        case Gallery():
+            images = [{**asdict(shown), "picture": shown.picture is not None} for shown in block.images]
+            return {"gallery": images}
+
+
+def _rows(table: Table) -> list[dict[str, Any]]:
+    return [
+        {
+            **({"group": group.title} if group.title else {}),
+            "name": line.name,
+            "cells": {column.title: _cell(value) for column, value in zip(table.columns, line.cells, strict=True)},
+        }
+        for group in table.groups
+        for line in group.lines
+    ]
+
+
+def _cell(value: Cell) -> Any:
+    match value:
+        case Blank():
+            return {"blank": value.reason}
+        case Estimate():
+            kept = {name: one for name, one in asdict(value).items() if one is not None}
+            return {name: _number(one) for name, one in kept.items()}
+        case float():
+            return _number(value)
+        case _:
+            return value
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

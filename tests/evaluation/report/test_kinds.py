@@ -1,0 +1,260 @@
+"""What a folder is, is found out; and its report says what counts first."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from click.testing import CliRunner, Result
+from made_results import MADE, MISSING, RECIPES, made_scores, write_experiment, write_run
+
+import cli
+from evaluation.metrics.scored import write_scores
+from evaluation.ratings.making import Sample, make_task
+from evaluation.ratings.store import Store
+from evaluation.ratings.types import Answer, Rating
+from evaluation.report.html import to_html
+from evaluation.report.kinds import document_of
+from evaluation.report.training import POINTS
+from evaluation.report.writing import write
+from evaluation.runs import read_run
+
+ROOT = Path(__file__).parents[3]
+
+
+def report(*arguments: object) -> Result:
+    return CliRunner().invoke(cli.main, ["report", *map(str, arguments)])
+
+
+def text_of(path: Path) -> str:
+    return " ".join(BeautifulSoup(to_html(document_of(path)), "html.parser").get_text().split())
+
+
+def test_a_run_says_the_gain_first_and_that_a_constant_sentence_beats_it(run: Path) -> None:
+    document = document_of(run)
+    said = " ".join(document.summary)
+    assert document.kind == "run"
+    assert "described 11 of 12 images" in said
+    assert "1 image could not be described" in said
+    assert re.search(r"The gain over the same texts dealt out to other images is 0\.(09|1)\d", said)
+    assert "the texts do say something of their own image" in said
+    assert "One constant sentence for all images, which says nothing of any image, does better in ROUGE-1." in said
+    assert document.unmeasured == MISSING
+    assert "Not measured: bertscore" in said
+
+
+def test_no_gain_is_said_to_be_none(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", 40, failed=0)
+    write_scores(made_scores("run", 40, gain=0.0, constant=0.0), folder)
+    said = " ".join(document_of(folder).summary)
+    assert "no sign that they say anything of their own image" in said
+    assert "One constant sentence" not in said
+
+
+def test_a_run_without_scores_is_shown_and_said_to_be_unmeasured(tmp_path: Path) -> None:
+    document = document_of(write_run(tmp_path / "run", 3, failed=2))
+    assert "has no scores" in document.unmeasured["scores"]
+    assert [section.title for section in document.sections] == [
+        "Time, costs and warnings", "Images", "Failures", "Configuration",
+    ]  # fmt: skip
+
+
+def test_a_run_in_which_all_failed_is_a_report_of_failures(tmp_path: Path) -> None:
+    text = text_of(write_run(tmp_path / "run", 3, failed=3))
+    assert "described 0 of 3 images" in text
+    assert "4 images without a description, and why" in text  # and a record that was not usable
+
+
+def test_scores_alone_are_reported(tmp_path: Path) -> None:
+    write_scores(made_scores("said", 20), tmp_path)
+    document = document_of(tmp_path)
+    assert document.kind == "scores"
+    assert "ROUGE-1" in " ".join(document.summary)
+
+
+def test_an_experiment_has_its_verdicts_in_words(experiment: Path) -> None:
+    document = document_of(experiment)
+    said = " ".join(document.summary)
+    results = json.loads((experiment / "results.json").read_text())
+    better = [arm for arm, verdict in results["verdicts"].items() if verdict == "better"]
+    assert better
+    assert f"{len(better)} better" in said
+    assert f"{better[-1]} is better than plain (ROUGE-1 +" in said
+    assert "after Holm" in said
+    assert "In 4 of 4 arms the texts surely score higher in ROUGE-1" in said
+    text = text_of(experiment)
+    assert "▲ better" in text
+    assert "Among the most disagreed on" in text
+    assert "4 arms, the same 30 images of 15 articles of the set made in each" in text
+
+
+def test_twenty_arms_are_all_there(tmp_path: Path) -> None:
+    arms = [f"arm-{number}" for number in range(20)]
+    document = document_of(write_experiment(tmp_path / "many", arms))
+    page = BeautifulSoup(to_html(document), "html.parser")
+    figures = next(t for t in page.find_all("table") if t.caption.text == "Figures by arm")
+    assert [row.th.text for row in figures.select("tbody tr")][:20] == arms
+    for plot in page.select("svg.wide"):
+        heights = [float(t["y"]) for t in plot.find_all("text") if str(t.text).startswith("arm-") and t.get("y")]
+        assert all(after - before > 13 for before, after in pairwise(heights))
+
+
+def test_an_experiment_that_was_not_judged_says_what_to_do(experiment: Path) -> None:
+    (experiment / "results.json").unlink()
+    done = report(experiment)
+    assert done.exit_code == 2
+    assert "not judged yet" in done.stderr
+    assert "experiment run" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["single", "pairwise"])
+def test_ratings_are_reported(tmp_path: Path, kind: str) -> None:
+    runs = {name: read_run(write_run(tmp_path / name, 20, text=name, failed=0)) for name in ("one", "other")}
+    file = tmp_path / "task.sqlite"
+    make_task(runs, file, kind, Sample(items=20, repeated=0))  # type: ignore[arg-type]
+    with Store.open(file) as store:
+        for place, rater in enumerate(("anna", "ben")):
+            for number, given in enumerate(store.plan(store.join(rater))):
+                score = 1 + (number + place) % 5
+                preferred = ("first", "second", "tie")[(number + place) % 3]
+                answer = Answer(score, score, score) if kind == "single" else Answer(preferred=preferred)  # type: ignore[arg-type]
+                store.save(Rating(rater, given.item, given.occasion, given.swapped, answer, 5.0, ""))
+    document = document_of(file)
+    said = " ".join(document.summary)
+    assert document.kind == "ratings"
+    assert f"2 raters gave {20 * 2} judgements" in said
+    assert "alpha" in said
+    text = text_of(file)
+    assert ("log-strength" in text) == (kind == "pairwise")
+    assert "anna" in text
+    assert write(document_of(tmp_path), "json") == write(document, "json")  # the folder holds one such file
+
+
+def test_a_comparison_is_reported(tmp_path: Path) -> None:
+    from evaluation.statistics import runs as comparison
+
+    for place, name in enumerate(("one", "other")):
+        write_scores(made_scores(name, 20, seed=place, gain=0.1 + 0.2 * place), tmp_path / name)
+    found = comparison.compare_runs(comparison.read_entries([tmp_path / "one", tmp_path / "other"]))
+    comparison.write(found, tmp_path / "compared")
+    document = document_of(tmp_path / "compared")
+    assert document.kind == "comparison"
+    assert "other is better than one (ROUGE-1 +0." in " ".join(document.summary)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_a_training_log_is_a_curve(tmp_path: Path, suffix: str) -> None:
+    steps = [(step, 5 / (1 + step)) for step in range(1000)]
+    lines = (
+        [f"{s},{loss}" for s, loss in steps]
+        if suffix == ".csv"
+        else [json.dumps({"step": s, "loss": v}) for s, v in steps]
+    )
+    file = tmp_path / f"log{suffix}"
+    file.write_text("\n".join((["step,loss"] if suffix == ".csv" else []) + lines) + "\n")
+    data = json.loads(write(document_of(file), "json"))
+    plot, table = data["sections"][0]["blocks"]
+    assert len(plot["curves"][0]["x"]) <= POINTS
+    assert plot["note"] == "Means of bins of 4 logged steps."
+    assert table["rows"][0]["cells"] == {"first": 5.0, "last": 0.005, "lowest": 0.005, "at step": 999}
+    assert document_of(tmp_path).kind == "training"
+
+
+def test_a_broken_log_names_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    file.write_text('{"step": 1, "loss": 2}\n{"step": 2, "loss"')
+    done = report(file)
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"error: {file} cannot be read as a training log:")
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "benchmarks").glob("*.json")), ids=lambda file: file.stem)
+def test_every_benchmark_of_ours_is_reported(file: Path) -> None:
+    document = document_of(file)
+    assert document.kind == ("bench" if file.stem.startswith("models_") else "benchmark")
+    page = BeautifulSoup(to_html(document), "html.parser")
+    assert page.find_all(["table", "dl"])
+    assert page.select("pre")[-1].text.count('"command"')
+
+
+def test_the_curves_of_the_recipe_are_reported() -> None:
+    document = document_of(ROOT / "pocket/curves")
+    assert [section.title for section in document.sections] == ["encoder", "generator", "language", "vision"]
+
+
+def test_results_of_retrieval_without_their_images_are_reported(tmp_path: Path) -> None:
+    figure = {"value": 0.5, "low": 0.4, "high": 0.6}
+    arm = {
+        "evidence": "nearest",
+        "k": 1,
+        "order": None,
+        "picture": "own",
+        "by_modality": {},
+        "figures": {"content": figure},
+    }
+    made = {
+        "set": {"name": "s", "images": 2, "articles": 1, "truth": "records", "content": "radiology@1"},
+        "main": "nearest",
+    }
+    row = {"name": "nearest - none", "figures": {"content": {**figure, "p": 0.01}}, "by_modality": {}}
+    (tmp_path / "results.json").write_text(
+        json.dumps(
+            {
+                "recipe": {**MADE, **made, "prompt": "few_shot@1"},
+                "arms": [{**arm, "name": "nearest"}, {**arm, "name": "none", "evidence": "none"}],
+                "foils": [], "differences": [row], "follows": [], "failures": 0,
+            }
+        )
+    )  # fmt: skip
+    document = document_of(tmp_path)
+    assert document.kind == "retrieval"
+    assert "The difference is 0.500 (95 % interval 0.400 to 0.600) (p = 0.01, one-sided): a gain." in document.summary
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("run.json", "{", "cannot be read as a run"),
+        ("run.json", '{"set": 3}', "cannot be read as a run"),
+        ("experiment.json", "[1]", "not judged yet"),
+        ("results.json", '{"arms": [], "foils": [], "differences": []}', "looks like results of evaluate retrieval"),
+        ("results.json", "\x00", "cannot be read as JSON"),
+        ("notes.txt", "hello", "holds nothing that a report can be made of"),
+        ("data.csv", "a,b\n1,2\n", "holds nothing that a report can be made of"),
+        ("task.sqlite", "SQLite format 3\x00 and no more", "task.sqlite"),
+    ],
+)
+def test_what_is_broken_or_foreign_gets_one_line_and_code_2(tmp_path: Path, name: str, text: str, told: str) -> None:
+    (tmp_path / name).write_text(text)
+    done = report(tmp_path)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: ")
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.glob("report.*"))
+
+
+def test_what_is_not_there_gets_code_2(tmp_path: Path) -> None:
+    done = report(tmp_path / "none")
+    assert done.exit_code == 2
+    assert "no such folder or file" in done.stderr
+
+
+def test_the_command_writes_where_it_is_told(run: Path, tmp_path: Path) -> None:
+    done = report(run)
+    assert done.exit_code == 0, done.output
+    assert (run / "report.html").read_text().startswith("<!doctype html>")
+    assert f"wrote {run / 'report.html'}" in done.stderr
+    assert report(run, "--out", tmp_path / "new/page.md").exit_code == 0
+    assert (tmp_path / "new/page.md").read_text().startswith("# Run a run")
+    printed = report(run, "--out", "-", "--format", "json")
+    assert json.loads(printed.stdout)["kind"] == "run"
+    assert (
+        json.loads(printed.stdout)["sections"][-2]["blocks"][0]["rows"][0]["cells"]["recipe"]
+        == asdict(RECIPES["rouge1"])["text"]
+    )
