@@ -29,6 +29,7 @@ def calibration_document(data: Mapping[str, Any]) -> Document:
         Line("risk where nothing is held back", [data["risk"]]),
         Line(f"risk at {percent} coverage", [risk]),
         Line("share of the errors' rate that this takes away", [fall]),
+        Line("the same by the score before", [estimate_of(data[f"errors_taken_away_at_{LEVEL}_before"])]),
         Line("AURC, mean risk over all coverages", [data["aurc"]]),
         Line("AURC of the ideal order", [data["aurc_ideal"]]),
         Line("AURC of a random order", [data["risk"]]),

@@ -8,6 +8,7 @@ from configs import ConfigError
 from evaluation.errors import SetError
 from evaluation.sets import read_set
 from indexer.errors import SourceError
+from rag.errors import ContentError
 
 
 def test_truth_is_what_the_reference_says_where_no_field_is_named(archive: Archive) -> None:
@@ -59,7 +60,7 @@ def test_a_file_of_a_set_says_it_all_and_options_go_over_it(archive: Archive, tm
         ("", {"fields": ["article:case"]}, SetError, "--field article:case: write it as"),
         ("", {"where": ["split"]}, SetError, "--where split: write it as"),
         ("", {"fields": ["article=cases"]}, SourceError, "no field 'cases'; did you mean 'case'"),
-        ("", {"truth": ["modalities=kind"]}, SetError, "has no list 'modalities'"),
+        ("", {"truth": ["modalities=kind"]}, ContentError, "has no list 'modalities'"),
         ("", {"fields": ["id=kind"]}, SetError, "'CT' is the id of several records"),
         ("", {"content": "microscopy"}, SetError, "nothing of what content microscopy lists"),
         ("", {"where": ["split=test"]}, SourceError, "none of 40 records matches"),
