@@ -6,10 +6,12 @@ import re
 from math import sqrt
 
 from rag.check.reading import Amount, Reading, Side, Statement
-from rag.check.stances import AGREEING, Others, Stance, meet, of_kind, wide
+from rag.check.stances import EVERYWHERE, Others, Stance, meet, of_kind, wide
 
 ALIKE = 0.15
 """How much two sides or numbers must be of the same thing."""
+_AS_ALIKE = 0.95
+"""Sides whose likeness is this share of the best one's are as alike."""
 _SPECIMEN = re.compile(
     r"\b(?:sections?|specimen|biopsy|biopsies|histology|histopathology|smear|aspirate)\b", re.IGNORECASE
 )
@@ -34,7 +36,7 @@ def side_stance(mine: Side, whole: Reading, others: Others) -> Stance | None:
     best = max((score for score, _ in scored), default=0.0)
     if best < ALIKE:
         return None
-    closest = {name for score, name in scored if score >= AGREEING * best}
+    closest = {name for score, name in scored if score >= _AS_ALIKE * best}
     agrees = mine.name in closest or "both" in closest or (mine.name == "both" and {"left", "right"} <= closest)
     return "agrees" if agrees else "differs"
 
@@ -94,6 +96,15 @@ def _closer(theirs: Side, own: Side, mine: Side) -> bool:
 
 def _same_finding(one: Side, other: Side) -> bool:
     return meet(*(of_kind(each.near | each.about, ("finding", "cell", "stain")) for each in (one, other)))
+
+
+def apart(one: Statement, other: Statement) -> bool:
+    """Whether two statements of one text are of two structures, or of the two sides of one."""
+    sides = [{side.name for side in each.sides} for each in (one, other)]
+    places = [each.names("anatomy") - EVERYWHERE for each in (one, other)]
+    if all(sides) and not sides[0] & sides[1] and "both" not in sides[0] | sides[1]:
+        return True
+    return all(places) and not meet(*places)
 
 
 def alike(one: Side | Amount, other: Side | Amount) -> float:
