@@ -80,6 +80,8 @@ def _stance_within(
         and len(theirs) == 1
         and any(_LEANS.search(each.text) for each in (said, *others))
     )
+    if not mine.quantity.unit:  # of two numbers of one text, only those of things that are named the same
+        theirs = [each for each in theirs if each.definite or meet(mine.near, each.near)]
     return "differs" if any(leaning or alike(mine, each) >= ALIKE for each in theirs) else None
 
 

@@ -2,7 +2,7 @@
 
 Each point of a sentence (a side, a denial, what may be denied, a number, its modality, its plane) is held against each
 text: the text agrees, differs, or says nothing of it. A difference counts where the text is about the same thing, and
-where no text that is as much about it agrees: another patient's lesion may have another size.
+where no text that is nearly as much about it agrees: another patient's lesion may have another size.
 """
 
 from __future__ import annotations
@@ -158,7 +158,9 @@ def _points(said: Statement, whole: Reading, within: bool = False) -> Iterator[t
             for term in said.terms
             if term.kind in ("finding", "quality") and term.name in lexicon().opposites
         )
-    yield from (("negation", partial(order_stance, place, said)) for place in said.terms if place.kind == "anatomy")
+    yield from (
+        ("negation", partial(order_stance, place, said, within)) for place in said.terms if place.kind == "anatomy"
+    )
     yield from (("number", partial(number_stance, amount, said, whole, within)) for amount in said.amounts)
     if modalities([said]):
         yield "modality", partial(modality_stance, said)

@@ -19,6 +19,8 @@ _ORDINARY = frozenset(
 
 _UNDENIED = frozenset({"recurrence", "change"})
 """Words of time, which deny themselves where they deny something."""
+_THE_OTHER = re.compile(r"\b(?:the other|contralateral|opposite|remaining|rest of)\b", re.IGNORECASE)
+"""Words for what a text is not about."""
 _GONE = re.compile(r"\b(?:heal|clos|resolv|regress|disappear|vanish|clear)(?:ed|ing)\b", re.IGNORECASE)
 """By which a text says of what it names that it is there no longer."""
 _OUT_OF_ORDER = frozenset("abnormal lesion tumor disease invasion anomaly".split())
@@ -111,10 +113,13 @@ def _takes_up(affirmed: Term, denied: Term) -> bool:
     )
 
 
-def order_stance(place: Term, said: Statement, others: Others) -> Stance | None:
-    """Whether a structure is in order, where the sentence says that it is or that something is found there."""
+def order_stance(place: Term, said: Statement, within: bool, others: Others) -> Stance | None:
+    """Whether a structure is in order, where the sentence says that it is or that something is found there.
+
+    Of one text (`within`), "the right kidney" is not the one of a sentence that names no side.
+    """
     mine = _state(place, said)
-    if mine is None:
+    if mine is None or _THE_OTHER.search(said.text):
         return None
     alike = [
         (term, other) for other in others for term in other.terms if term.kind == "anatomy" and term.name == place.name
@@ -122,7 +127,9 @@ def order_stance(place: Term, said: Statement, others: Others) -> Stance | None:
     theirs = {
         state
         for term, other in alike
-        if (state := _state(term, other)) is not None and _sides_meet(place, said, term, other)
+        if (state := _state(term, other)) is not None
+        and _sides_meet(place, said, term, other)
+        and not (within and bool(_sides_of(place, said)) != bool(_sides_of(term, other)))
     }
     if not theirs:
         return None

@@ -30,6 +30,9 @@ _CLAUSE_ENDS = frozenset((".", ";", ":", "(", ")", "but", "while", "whereas", "a
 """Signs and words that set one against another."""
 _PHRASE_ENDS = _CLAUSE_ENDS | {",", "and", "or", "nor", "with", "without"}
 _ARTICLES = frozenset("the this that these those its their same such said".split())
+_COPULAS = frozenset("is are was were be been".split())
+_LEFT = frozenset("at in behind untreated open alone over after to without with for on as".split()) | {""}
+"""What follows a "left" that is no side."""
 _PAIRED = 6
 """So many words behind "both" that an "and" is of the two that it names."""
 _DEFINITE = 3
@@ -207,6 +210,9 @@ def _terms(tokens: list[Token], clauses: list[int], phrases: list[int], words: L
     while at < len(line):
         place = spoken[at]
         found = words.concept_at(line, at)
+        if line[at] in ("left", "right") and _no_side(line, at):
+            at += 1
+            continue
         concept, length = _word(line[at], words), 1
         if found is not None and _unbroken(tokens, spoken[at : at + found[1]]):
             concept, length = found
@@ -215,6 +221,12 @@ def _terms(tokens: list[Token], clauses: list[int], phrases: list[int], words: L
             terms.append(Term(concept.name, concept.kind, place, clauses[place], phrases[place], False, definite))
         at += length
     return terms
+
+
+def _no_side(line: list[str], at: int) -> bool:
+    """Whether "left" is a verb's ("was left in place") or a side what a hand is used by ("left-handed")."""
+    before, behind = line[at - 1] if at else "", line[at + 1] if at + 1 < len(line) else ""
+    return behind == "handed" or (line[at] == "left" and before in _COPULAS and behind in _LEFT)
 
 
 def _unbroken(tokens: list[Token], places: list[int]) -> bool:
