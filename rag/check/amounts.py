@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rag.check.numbers import Quantity
 from rag.check.reading import Amount, Reading, Statement
-from rag.check.sides import ALIKE, alike
+from rag.check.sides import ALIKE, alike, apart
 from rag.check.stances import Others, Stance, meet
 
 _LEANS = re.compile(
@@ -17,7 +17,7 @@ _LEANS = re.compile(
     re.IGNORECASE,
 )
 """A sentence that says so goes on about what the one before was about."""
-_SCALE = re.compile(r"\b(?:scale|bar|bars)\b", re.IGNORECASE)
+_SCALE = re.compile(r"\b(?:scale?|bars?)\b", re.IGNORECASE)
 """The length of a scale bar is of nothing that is shown."""
 _DIMENSIONS = {
     "across": re.compile(r"\b(?:measur\w+|diameter|across|wide|width|size|caliber|calibre)\b", re.IGNORECASE),
@@ -32,6 +32,8 @@ _DIMENSIONS = {
 
 def number_stance(mine: Amount, said: Statement, whole: Reading, within: bool, others: Others) -> Stance | None:
     """A number that the others do not give, where they give one of that unit, of the same thing, that differs."""
+    if not within and _SCALE.search(" ".join(mine.near)):
+        return None
     theirs = [each for other in others for each in other.amounts if each.quantity.unit == mine.quantity.unit]
     parts = _parts_held(mine, theirs)
     if parts == len(mine.quantity.values) or (not parts and any(mine.quantity.agrees(t.quantity) for t in theirs)):
@@ -62,7 +64,7 @@ def _stance_within(
     mine: Amount, said: Statement, beside: Sequence[Quantity], others: Others, theirs: Sequence[Amount]
 ) -> Stance | None:
     """By the other sentences of one text, which may give two numbers of two things on purpose."""
-    others = [each for each in others if not _SCALE.search(each.text)]
+    others = [each for each in others if not _SCALE.search(each.text) and not apart(said, each)]
     if _SCALE.search(said.text) or mine.quantity.unit == "o'clock":
         return None
     if not mine.quantity.unit and mine.definite:
@@ -78,6 +80,8 @@ def _stance_within(
         and len(theirs) == 1
         and any(_LEANS.search(each.text) for each in (said, *others))
     )
+    if not mine.quantity.unit:  # of two numbers of one text, only those of things that are named the same
+        theirs = [each for each in theirs if each.definite or meet(mine.near, each.near)]
     return "differs" if any(leaning or alike(mine, each) >= ALIKE for each in theirs) else None
 
 

@@ -16,13 +16,14 @@ _ENDS = frozenset(
     "of in on at with within from into along around near involving is are was were has have had been be can could but "
     "although however while whereas though except show shows showed suggesting after before during despite to by which "
     "that favor favour favors argue argues argued speak support supports supported exclude confirm make makes allow "
-    "led lead help distinguish imply implies rule mean means point".split()
+    "led lead help distinguish imply implies rule mean means point showing demonstrating revealing depicting "
+    "disclosing displaying indicating".split()
 )
 _VERBS = frozenset("is are was were has have had been be can could did does do show demonstrate reveal contain".split())
 _COPULAS = frozenset("is are was were been be remain".split())
 _ABSORBED = frozenset("to be evidence sign any a an the of or for suggestion indication significant trace hint".split())
 _NEW_SUBJECT = frozenset("the a an normal there this left right both".split())
-_AGAINST = frozenset("but while whereas although though however".split())
+_AGAINST = frozenset("but while whereas although though however because since so as".split())
 _DENIALS = frozenset("no not without".split())
 _STOPS = frozenset(".;:()[]!?")
 _SHOWING = frozenset("show shows showed has have contain contains demonstrate demonstrates".split())
@@ -30,9 +31,10 @@ _MOST = 14
 """Tokens that a cue reaches at most."""
 
 
-def denied_phrases(tokens: list[Token], words: Lexicon) -> list[Span]:
-    """The phrases that are denied, in the order their cues come."""
+def denied_phrases(tokens: list[Token], words: Lexicon) -> tuple[list[Span], list[Span]]:
+    """The phrases that are denied, in the order their cues come; and those denied in part ("no new nodules")."""
     denied: list[Span] = []
+    partly: list[Span] = []
     place = 0
     while place < len(tokens):
         before, behind = (_longest(tokens, place, cues) for cues in (words.denies_preceding, words.denies_following))
@@ -43,9 +45,12 @@ def denied_phrases(tokens: list[Token], words: Lexicon) -> list[Span]:
             denied += _before(tokens, place, words)
         elif length := behind:
             only = tokens[place].word == "non"
-            denied += [_next(tokens, place + 1)] if only else _behind(tokens, place + length, words)
+            start = _absorbed(tokens, place + length)
+            in_part = start < len(tokens) and tokens[start].word in words.partly
+            spans = [_next(tokens, place + 1)] if only else _behind(tokens, start, words)
+            (partly if in_part else denied).extend(spans)
         place += length or 1
-    return denied
+    return denied, partly
 
 
 def _ends_a_clause(tokens: list[Token], place: int, length: int) -> bool:
@@ -68,12 +73,15 @@ def _next(tokens: list[Token], place: int) -> Span:
     return place, place + 1
 
 
-def _behind(tokens: list[Token], start: int, words: Lexicon) -> list[Span]:
-    """The phrases behind a cue: "no effusion, consolidation or pneumothorax" has three."""
+def _absorbed(tokens: list[Token], start: int) -> int:
+    """Where what is denied begins: behind "evidence of a"."""
     while start < len(tokens) and tokens[start].word in _ABSORBED:
         start += 1
-    if start < len(tokens) and tokens[start].word in words.partly:
-        return []
+    return start
+
+
+def _behind(tokens: list[Token], start: int, words: Lexicon) -> list[Span]:
+    """The phrases behind a cue: "no effusion, consolidation or pneumothorax" has three."""
     listed = _listed(tokens, start)
     neither = start > 0 and tokens[start - 1].word == "neither"
     spans: list[Span] = []

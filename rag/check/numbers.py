@@ -98,7 +98,9 @@ def quantities(tokens: list[Token]) -> Iterator[tuple[int, int, Quantity]]:
             if unit and next_unit and next_unit[0] != unit[0]:
                 break
             span = tokens[joined].word in ("to", "-") and tokens[start - 1].word != "from"
-            values, end, unit = [*values, following], next_end, next_unit or unit
+            if unit and next_unit and unit[1] != next_unit[1]:  # "from 6 cm to 25 mm"
+                following *= next_unit[1] / unit[1]
+            values, end, unit = [*values, following], next_end, unit or next_unit
         if unit is None and start > 0 and tokens[start - 1].word == "x":  # "x400"
             unit = _UNITS["x"]
         if unit is None and _uptake(tokens, start):

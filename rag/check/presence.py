@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from rag.check.lexicon import lexicon
 from rag.check.reading import Reading, Statement, Term
-from rag.check.stances import Others, Stance, meet
-
-_EVERYWHERE = frozenset(
-    "bone muscle vessel artery vein wall segment lobe pole nerve duct cortex lumen skin fat mucosa submucosa "
-    "serosa capsule parenchyma stroma epithelium gland cartilage capillary follicle lobule orifice organ".split()
-) | {"soft tissue"}
-"""Structures that there are in many places."""
-
+from rag.check.stances import EVERYWHERE, Others, Stance, meet
 
 _ORDINARY = frozenset(
     "enhancement uptake flow fluid air aeration bile feces hyperintense hypointense isointense hyperdense hypodense "
@@ -25,6 +19,10 @@ _ORDINARY = frozenset(
 
 _UNDENIED = frozenset({"recurrence", "change"})
 """Words of time, which deny themselves where they deny something."""
+_THE_OTHER = re.compile(r"\b(?:the other|contralateral|opposite|remaining|rest of)\b", re.IGNORECASE)
+"""Words for what a text is not about."""
+_GONE = re.compile(r"\b(?:heal|clos|resolv|regress|disappear|vanish|clear)(?:ed|ing)\b", re.IGNORECASE)
+"""By which a text says of what it names that it is there no longer."""
 _OUT_OF_ORDER = frozenset("abnormal lesion tumor disease invasion anomaly".split())
 """What is in order where one of these is denied."""
 
@@ -34,9 +32,10 @@ def denial_stance(mine: Term, said: Statement, whole: Reading | None, others: Ot
 
     `whole` is the text that a sentence is held against the rest of; None where others are of another text.
     """
-    if mine.name in _UNDENIED:
+    if mine.name in _UNDENIED or mine.open:
         return None
-    alike = [(each, other) for other in others for each in other.terms if _names_same(mine, each)]
+    alike = [(each, other) for other in others for each in other.terms if not each.open and _names_same(mine, each)]
+    alike = [(each, other) for each, other in alike if each.denied or not _GONE.search(other.text)]
     if not alike and whole is None and not (mine.denied and mine.kind == "finding"):
         return None
     if mine.kind in ("quality", "anatomy"):
@@ -46,7 +45,7 @@ def denial_stance(mine: Term, said: Statement, whole: Reading | None, others: Ot
         return "agrees"
     if mine.denied and mine.kind == "finding" and whole is None and _in_order_there(mine, said, others):
         return "agrees"
-    if whole is not None and _taken_up(mine, whole, others):
+    if whole is not None and _taken_up(mine, said, whole, others):
         return "differs"
     if any(each.denied != mine.denied and _names_same(mine, each) for each in said.terms):
         return None  # the sentence says both, of two things
@@ -67,12 +66,13 @@ def _in_order_there(mine: Term, said: Statement, others: Others) -> bool:
     return any(t.name in places and _state(t, other) == "normal" for other in others for t in other.terms)
 
 
-def _taken_up(mine: Term, whole: Reading, others: Others) -> bool:
+def _taken_up(mine: Term, said: Statement, whole: Reading, others: Others) -> bool:
     """Whether one text denies a thing and goes on about it: "no pericardial effusion", then "the effusion"."""
     for other in others:
         for each in other.terms:
             affirmed, denied = (each, mine) if mine.denied else (mine, each)
-            if _takes_up(affirmed, denied):
+            first, then = (said, other) if mine.denied else (other, said)
+            if _takes_up(affirmed, denied) and whole.statements.index(first) < whole.statements.index(then):
                 introduced = (t for s in whole.statements for t in s.terms if t.name == affirmed.name)
                 return not any(not t.denied and not t.definite for t in introduced)
     return False
@@ -113,10 +113,13 @@ def _takes_up(affirmed: Term, denied: Term) -> bool:
     )
 
 
-def order_stance(place: Term, said: Statement, others: Others) -> Stance | None:
-    """Whether a structure is in order, where the sentence says that it is or that something is found there."""
+def order_stance(place: Term, said: Statement, within: bool, others: Others) -> Stance | None:
+    """Whether a structure is in order, where the sentence says that it is or that something is found there.
+
+    Of one text (`within`), "the right kidney" is not the one of a sentence that names no side.
+    """
     mine = _state(place, said)
-    if mine is None:
+    if mine is None or _THE_OTHER.search(said.text):
         return None
     alike = [
         (term, other) for other in others for term in other.terms if term.kind == "anatomy" and term.name == place.name
@@ -124,7 +127,9 @@ def order_stance(place: Term, said: Statement, others: Others) -> Stance | None:
     theirs = {
         state
         for term, other in alike
-        if (state := _state(term, other)) is not None and _sides_meet(place, said, term, other)
+        if (state := _state(term, other)) is not None
+        and _sides_meet(place, said, term, other)
+        and not (within and bool(_sides_of(place, said)) != bool(_sides_of(term, other)))
     }
     if not theirs:
         return None
@@ -140,7 +145,7 @@ def _state(place: Term, statement: Statement) -> Literal["normal", "found"] | No
     if len({side.name for side in statement.sides}) < 2:
         parts.append([t for t in statement.terms if t.clause == place.clause])
     for part in parts:
-        if {term.name for term in part if term.kind == "anatomy"} - {place.name} - _EVERYWHERE:
+        if {term.name for term in part if term.kind == "anatomy"} - {place.name} - EVERYWHERE:
             return None
         normal = any(_is_normal(term) for term in part)
         found = any(
@@ -181,7 +186,7 @@ def _places_meet(one: Term, said: Statement, other: Term, statement: Statement, 
             if t.kind == "anatomy"
             and (t.clause == term.clause if by_clause else t.phrase == term.phrase)
             and t.name != term.name
-            and t.name not in _EVERYWHERE
+            and t.name not in EVERYWHERE
         )
         for term, where in ((one, said), (other, statement))
     )

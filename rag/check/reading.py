@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import zip_longest
 
-from rag.check.denial import denied_phrases
+from rag.check.denial import Span, denied_phrases
 from rag.check.lexicon import Concept, Kind, Lexicon, Token, lexicon, stem, tokens_of
 from rag.check.numbers import Quantity, counts, measures, quantities
 from rag.check.sentences import split_sentences
@@ -29,6 +30,9 @@ _CLAUSE_ENDS = frozenset((".", ";", ":", "(", ")", "but", "while", "whereas", "a
 """Signs and words that set one against another."""
 _PHRASE_ENDS = _CLAUSE_ENDS | {",", "and", "or", "nor", "with", "without"}
 _ARTICLES = frozenset("the this that these those its their same such said".split())
+_COPULAS = frozenset("is are was were be been".split())
+_LEFT = frozenset("at in behind untreated open alone over after to without with for on as".split()) | {""}
+"""What follows a "left" that is no side."""
 _PAIRED = 6
 """So many words behind "both" that an "and" is of the two that it names."""
 _DEFINITE = 3
@@ -39,7 +43,8 @@ _DEFINITE = 3
 class Term:
     """A concept or other word that says something, the places of its first token, clause and phrase.
 
-    `denied` where it is said not to be; `definite` where it is one spoken of before ("the effusion").
+    `denied` where it is said not to be; `definite` where it is one spoken of before ("the effusion"); `open` where
+    neither that it is there nor that it is not is said ("no new effusion").
     """
 
     name: str
@@ -49,6 +54,7 @@ class Term:
     phrase: int
     denied: bool
     definite: bool
+    open: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,7 @@ def _statement(sentence: str) -> Statement:
     words = lexicon()
     tokens = list(_written_out(tokens_of(sentence), words))
     clauses, phrases = _parted(tokens, _CLAUSE_ENDS), _parted(tokens, _PHRASE_ENDS)
-    terms = _denied(_terms(tokens, clauses, phrases, words), denied_phrases(tokens, words))
+    terms = _denied(_terms(tokens, clauses, phrases, words), *denied_phrases(tokens, words))
     around = _Around(tokens, clauses, terms)
     marks = [term.place for term in terms if term.kind == "side"]
     sides = []
@@ -163,11 +169,11 @@ def _written_out(tokens: list[Token], words: Lexicon) -> Iterable[Token]:
 
 
 def _parted(tokens: list[Token], ends: frozenset[str]) -> list[int]:
-    """The number of each token's part, of those that signs and words of a list part."""
+    """The number of each token's part, of those that signs and words of a list part; shorthand is not parted."""
     number, found = 0, []
-    for token in tokens:
+    for token, following in zip_longest(tokens, tokens[1:]):
         found.append(number)
-        if token.word in ends:
+        if token.word in ends and not (following and following.start == token.start):
             number += 1
     return found
 
@@ -183,8 +189,9 @@ def _definite(tokens: list[Token], place: int) -> bool:
     return False
 
 
-def _denied(terms: list[Term], phrases: list[tuple[int, int]]) -> list[Term]:
+def _denied(terms: list[Term], phrases: list[Span], partly: list[Span]) -> list[Term]:
     """The terms; of a denied phrase all are denied but qualities and structures, its last where it has no other."""
+    terms = [replace(t, open=True) if any(a <= t.place < b for a, b in partly) else t for t in terms]
     denied: set[int] = set()
     for start, end in phrases:
         inside = [term for term in terms if start <= term.place < end]
@@ -203,6 +210,9 @@ def _terms(tokens: list[Token], clauses: list[int], phrases: list[int], words: L
     while at < len(line):
         place = spoken[at]
         found = words.concept_at(line, at)
+        if line[at] in ("left", "right") and _no_side(line, at):
+            at += 1
+            continue
         concept, length = _word(line[at], words), 1
         if found is not None and _unbroken(tokens, spoken[at : at + found[1]]):
             concept, length = found
@@ -211,6 +221,12 @@ def _terms(tokens: list[Token], clauses: list[int], phrases: list[int], words: L
             terms.append(Term(concept.name, concept.kind, place, clauses[place], phrases[place], False, definite))
         at += length
     return terms
+
+
+def _no_side(line: list[str], at: int) -> bool:
+    """Whether "left" is a verb's ("was left in place") or a side what a hand is used by ("left-handed")."""
+    before, behind = line[at - 1] if at else "", line[at + 1] if at + 1 < len(line) else ""
+    return behind == "handed" or (line[at] == "left" and before in _COPULAS and behind in _LEFT)
 
 
 def _unbroken(tokens: list[Token], places: list[int]) -> bool:

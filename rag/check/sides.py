@@ -6,10 +6,14 @@ import re
 from math import sqrt
 
 from rag.check.reading import Amount, Reading, Side, Statement
-from rag.check.stances import AGREEING, Others, Stance, meet, of_kind, wide
+from rag.check.stances import EVERYWHERE, Others, Stance, meet, of_kind, wide
 
 ALIKE = 0.15
 """How much two sides or numbers must be of the same thing."""
+_AS_ALIKE = 0.95
+"""Sides whose likeness is this share of the best one's are as alike."""
+_MAY_BE = 0.75
+"""Another side of a description is taken for the one that a text names if it is so much as alike."""
 _SPECIMEN = re.compile(
     r"\b(?:sections?|specimen|biopsy|biopsies|histology|histopathology|smear|aspirate)\b", re.IGNORECASE
 )
@@ -34,7 +38,7 @@ def side_stance(mine: Side, whole: Reading, others: Others) -> Stance | None:
     best = max((score for score, _ in scored), default=0.0)
     if best < ALIKE:
         return None
-    closest = {name for score, name in scored if score >= AGREEING * best}
+    closest = {name for score, name in scored if score >= _AS_ALIKE * best}
     agrees = mine.name in closest or "both" in closest or (mine.name == "both" and {"left", "right"} <= closest)
     return "agrees" if agrees else "differs"
 
@@ -48,10 +52,23 @@ def own_side_stance(mine: Side, said: Statement, others: Others) -> Stance | Non
 
 
 def _own_stance(mine: Side, said: Statement, side: Side, other: Statement) -> Stance | None:
+    if side.name != mine.name and _other_amounts(said, other):
+        return None  # what differs in size as well as in side is another one
     one_finding = _same_finding(mine, side) and (alike(mine, side) >= ALIKE or _goes_on(said) or _goes_on(other))
     if not (one_finding or _of_one_picture(said, other) or _of_one_structure(mine, said, side, other)):
         return None
     return "agrees" if side.name in (mine.name, "both") else "differs"
+
+
+def _other_amounts(said: Statement, other: Statement) -> bool:
+    """Whether two sentences give numbers of one unit, of which none agree."""
+    pairs = [
+        mine.quantity.agrees(theirs.quantity)
+        for mine in said.amounts
+        for theirs in other.amounts
+        if mine.quantity.unit == theirs.quantity.unit
+    ]
+    return bool(pairs) and not any(pairs)
 
 
 def _goes_on(statement: Statement) -> bool:
@@ -88,12 +105,21 @@ def _one_sided(*statements: Statement) -> bool:
 
 
 def _closer(theirs: Side, own: Side, mine: Side) -> bool:
-    """Whether another side of the description is the one that theirs is of."""
-    return theirs.name == own.name and alike(theirs, own) > alike(theirs, mine)
+    """Whether another side of the description may be the one that theirs is of."""
+    return theirs.name == own.name and alike(theirs, own) >= _MAY_BE * alike(theirs, mine)
 
 
 def _same_finding(one: Side, other: Side) -> bool:
     return meet(*(of_kind(each.near | each.about, ("finding", "cell", "stain")) for each in (one, other)))
+
+
+def apart(one: Statement, other: Statement) -> bool:
+    """Whether two statements of one text are of two structures, or of the two sides of one."""
+    sides = [{side.name for side in each.sides} for each in (one, other)]
+    places = [each.names("anatomy") - EVERYWHERE for each in (one, other)]
+    if all(sides) and not sides[0] & sides[1] and "both" not in sides[0] | sides[1]:
+        return True
+    return all(places) and not meet(*places)
 
 
 def alike(one: Side | Amount, other: Side | Amount) -> float:

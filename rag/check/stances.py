@@ -12,8 +12,14 @@ Stance = Literal["agrees", "differs"]
 """None, beside it, is of a text that is silent."""
 Others = Sequence[Statement]
 SHOWN: tuple[Kind, ...] = ("finding", "cell", "stain", "word")
-AGREEING = 0.95
+AGREEING = 0.75
 """A text that agrees outweighs one that differs if it is about the same things to this share of the other's degree."""
+
+EVERYWHERE = frozenset(
+    "bone muscle vessel artery vein wall segment lobe pole nerve duct cortex lumen skin fat mucosa submucosa "
+    "serosa capsule parenchyma stroma epithelium gland cartilage capillary follicle lobule orifice organ".split()
+) | {"soft tissue"}
+"""Structures that there are in many places."""
 
 
 def stance_of(mine: frozenset[str], theirs: frozenset[str]) -> Stance | None:

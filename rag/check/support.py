@@ -28,6 +28,8 @@ _BROADER = 0.6
 """What a term counts where the text names something broader of it: a sentence that says more than its evidence."""
 _SAME_WORDS, _SAME_WORDS_BOTH = 0.66, 0.61
 """Sentences that share so much of one's terms, and of both's on average, are the same but for the words between."""
+_NAMED: tuple[Kind, ...] = ("anatomy", "stain")
+"""Of these a sentence of otherwise the same words names none that its evidence has not."""
 _ROOT = 4
 """Letters that words of one root have in common."""
 _EXCLUSIVE: tuple[Kind, ...] = ("plane", "view", "stain", "sequence", "phase")
@@ -97,8 +99,8 @@ def _denial_missing(said: Statement, text: Reading) -> bool:
     theirs: dict[str, set[bool]] = {}
     for statement in text.statements:
         for term in statement.terms:
-            theirs.setdefault(term.name, set()).add(term.denied)
-    return any(term.name in theirs and term.denied not in theirs[term.name] for term in said.terms)
+            theirs.setdefault(term.name, set()).add(term.denied or term.open)
+    return any(term.name in theirs and (term.denied or term.open) not in theirs[term.name] for term in said.terms)
 
 
 def _kinds_differ(said: Statement, text: Reading) -> bool:
@@ -117,7 +119,7 @@ def _opposed(said: Statement, text: Reading) -> bool:
     opposites = lexicon().opposites
     theirs = text.names("quality", "direction", "finding", "phase", "sequence", "word")
     mine = said.names("quality", "direction", "finding", "phase", "sequence", "word")
-    return any(opposites.get(name, frozenset()) & (theirs - mine) for name in mine - theirs)
+    return any(opposites.get(name, frozenset()) & (theirs - mine) for name in mine)
 
 
 def _substituted(said: Statement, text: Reading) -> bool:
@@ -138,7 +140,13 @@ def _other_words(mine: Sequence[Term], theirs: Sequence[Term]) -> bool:
             gone = [name for name in other[c:d] if name not in here]
             if new and gone and not _related(new, gone):
                 return True
-    return False
+    return any(_other_name(kind, mine, theirs) for kind in _NAMED)
+
+
+def _other_name(kind: Kind, mine: Sequence[Term], theirs: Sequence[Term]) -> bool:
+    """Whether like sentences, in whatever order, name another one of a kind: the head, the tail of the pancreas."""
+    one, other = ({term.name for term in terms if term.kind == kind} for terms in (mine, theirs))
+    return bool(one - _wide(other)) and bool(other - _wide(one))
 
 
 def _related(new: Sequence[str], gone: Sequence[str]) -> bool:

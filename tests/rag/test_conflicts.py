@@ -56,6 +56,14 @@ def test_a_difference_from_the_evidence_is_named(kind: str, text: str, evidence:
         ("The pneumothorax has not recurred.", "No recurrent pneumothorax."),
         ("MRI of a 60-year-old woman with a glioma.", "Glioma two years after surgery, MRI."),
         ("A right-handed man with a tumour of the left insula.", "Tumour of the left insula."),
+        ("CT without contrast showing a ureteral stone.", "Stone in the ureter on CT."),
+        ("Tumour cells negative for CK7.", "CK7 is not expressed by the tumour cells."),
+        ("The mass shrank from 6 cm to 25 mm on CT of the adrenal.", "CT: adrenal mass of 2.5 cm (previously 6 cm)."),
+        ("Sagittal MRI of a spinal cyst. Axial images confirmed it.", "Spinal cyst, sagittal MRI."),
+        ("CT of the liver with a cyst. An ultrasound had been normal.", "Cyst of the liver on CT."),
+        ("Cyst of 3 cm in the left kidney. A cyst of 1 cm lies in the right kidney.", "Left renal cyst, 3 cm."),
+        ("No fracture line is visible in the tibia.", "The tibial fracture has healed."),
+        ("Cells with a bar of 10 um as scale bar.", "Cells, scale bar 50 um."),
     ],
 )
 def test_what_can_both_be_so_is_left_alone(text: str, evidence: str) -> None:
@@ -110,6 +118,11 @@ def test_a_text_that_contradicts_itself_is_named_once(kind: str, text: str) -> N
 )
 def test_two_sentences_of_two_things_are_left_alone(text: str) -> None:
     assert conflicts(text) == ()
+
+
+def test_a_denial_in_part_says_nothing_of_the_whole() -> None:
+    assert not conflicts("No new nodules are seen in the lung.", "CT of the lung without nodules.")
+    assert not conflicts("CT of the lung without nodules.", "No new nodules are seen in the lung.")
 
 
 def test_evidence_that_agrees_and_is_as_close_outweighs_evidence_that_differs() -> None:
