@@ -3,9 +3,10 @@
     python benchmarks/checks.py
 
 Each set under `evidence_sets/` has 200 sentences with five evidence texts each (true, paraphrased, contradicted,
-foreign) and 200 pairs of a caption and its edit in one point (side, negation, number, modality, plane). All but
-the last were looked at while the checker was written, one after the other; what the first run on each of the last six gave, before
-that, is in FIRST_RUNS. They were written by eight people, each without sight of the checker and the other sets.
+foreign) and 200 pairs of a caption and its edit in one point (side, negation, number, modality, plane). They were
+written by eight people, each without sight of the checker and the other sets. All but the last were looked at while
+the checker was written, one after the other; what the first run on each of the last six gave, before that, is in
+FIRST_RUNS.
 
 Citations: a true or paraphrased sentence is right where the evidence it was made from is among those cited; a
 contradicted one where the evidence it contradicts is not; a foreign one where nothing is cited. Conflicts: an edited
