@@ -2,7 +2,8 @@
 
 `run.json` holds the recipe, `descriptions.jsonl` the records as `caption --json` prints them, `failures.jsonl` why
 others have none, `images.jsonl` what a person said of each image and where it lies, so that a run can be scored, rated
-and shown without the set it came from. Run it again and it goes on; under another configuration it refuses.
+and shown without the set it came from, `prompts/` the templates as they were. Run it again and it goes on; under
+another configuration it refuses.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from indexer.manifest import hash_json
 from rag.config import Settings
 from rag.opening import open_pipeline
 from rag.pipeline import Pipeline
+from rag.prompt_versions import keep
 from rag.types import Description, Failure
 
 RUN, DESCRIPTIONS, FAILURES, IMAGES = "run.json", "descriptions.jsonl", "failures.jsonl", "images.jsonl"
@@ -68,12 +70,18 @@ def text_of(record: Mapping[str, Any]) -> str:
 
 
 def describe_set(
-    settings: Settings, images: EvaluationSet, folder: Path, tell: Tell, pipeline: Pipeline | None = None
+    settings: Settings,
+    images: EvaluationSet,
+    folder: Path,
+    tell: Tell,
+    pipeline: Pipeline | None = None,
+    first: int | None = None,
 ) -> Run:
     """Describes what the folder has no description of yet; failures are tried again. A batch is kept once it is done.
 
-    `pipeline` is one for these settings that is open already, so that runs share models. Raises RunError where the
-    folder holds a run of another configuration, and what opening the pipeline raises.
+    `pipeline` is one for these settings that is open already, so that runs share models. `first` stops after so many
+    images of the set; the run goes on from there another time. Raises RunError where the folder holds a run of another
+    configuration, and what opening the pipeline raises.
     """
     pipeline = pipeline or open_pipeline(settings, [case.request() for case in images.cases], tell)
     key = run_key(pipeline, images)
@@ -83,7 +91,7 @@ def describe_set(
     if before is None:
         _begin(folder, pipeline, images, key)
     done = set() if before is None else set(before.records)
-    _describe([case for case in images.cases if case.id not in done], pipeline, folder)
+    _describe([case for case in images.cases[:first] if case.id not in done], pipeline, folder)
     return read_run(folder)
 
 
@@ -119,6 +127,8 @@ def _begin(folder: Path, pipeline: Pipeline, images: EvaluationSet, key: str) ->
         "unusable": list(images.failures),
     }
     _write_lines(folder / IMAGES, [asdict(case) for case in images.cases])
+    for template in pipeline.templates.values():
+        keep(template, folder)
     made = {"key": key, **recipe(), "set": about, **_inputs(pipeline)}
     # Last: a folder with this file has all that a run begins with.
     (folder / RUN).write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
