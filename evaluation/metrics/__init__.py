@@ -1,0 +1,1 @@
+"""How good texts are: captions, answers, fields, held against what people wrote; and what they cost."""
