@@ -17,3 +17,7 @@ class CalibrationError(EvaluationError):
 
 class RunError(EvaluationError):
     """A folder that holds no run, one that cannot be read, or one of another configuration."""
+
+
+class StatisticsError(EvaluationError):
+    """Values that cannot be compared as they are."""
