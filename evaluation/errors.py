@@ -21,3 +21,7 @@ class RunError(EvaluationError):
 
 class StatisticsError(EvaluationError):
     """Values that cannot be compared as they are."""
+
+
+class ExperimentError(EvaluationError):
+    """An experiment that cannot be run as it is, or a folder that holds another one."""

@@ -97,7 +97,7 @@ def describe_set(
 
 def run_key(pipeline: Pipeline, images: EvaluationSet) -> str:
     """Hash of what decides what is said of a set."""
-    return hash_json({**_inputs(pipeline), "set": _set_hash(images)})[:16]
+    return hash_json({**_inputs(pipeline), "set": set_hash(images)})[:16]
 
 
 def read_run(folder: Path) -> Run:
@@ -119,7 +119,7 @@ def _begin(folder: Path, pipeline: Pipeline, images: EvaluationSet, key: str) ->
     folder.mkdir(parents=True, exist_ok=True)
     about = {
         "name": images.name,
-        "hash": _set_hash(images),
+        "hash": set_hash(images),
         "images": len(images.cases),
         "articles": len({case.group for case in images.cases}),
         "content": f"{images.content.name}@{images.content.hash[:8]}",
@@ -168,16 +168,25 @@ def _inputs(pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def _set_hash(images: EvaluationSet) -> str:
+def set_hash(images: EvaluationSet) -> str:
+    """Hash of the images' ids, files and references, in their order."""
     return hash_json([[case.id, case.image, case.caption, case.article] for case in images.cases])[:16]
 
 
 def _differences(made: Mapping[str, Any], pipeline: Pipeline, images: EvaluationSet) -> str:
     """The inputs that differ, each as it was there and as it is now."""
-    was = _flat({**{name: made.get(name) for name in _inputs(pipeline)}, "set": made["set"]["hash"]})
-    now = _flat({**_inputs(pipeline), "set": _set_hash(images)})
-    keys = [key for key in was | now if was.get(key) != now.get(key)]
-    return "another configuration: " + "; ".join(f"{key} was {was.get(key)}, is {now.get(key)}" for key in keys[:3])
+    was = {**{name: made.get(name) for name in _inputs(pipeline)}, "set": made["set"]["hash"]}
+    return f"another configuration: {'; '.join(changes(was, {**_inputs(pipeline), 'set': set_hash(images)})[:3])}"
+
+
+def changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs in two mappings, however deep: each value as it was and as it is."""
+    before, after = _flat(was), _flat(now)
+    return [
+        f"{key} was {before.get(key, 'not there')}, is {after.get(key, 'not there')}"
+        for key in before | after
+        if key not in before or key not in after or before[key] != after[key]
+    ]
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
