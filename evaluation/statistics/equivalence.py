@@ -5,38 +5,36 @@ from __future__ import annotations
 import numpy as np
 
 from evaluation.statistics.intervals import Numbers
-from evaluation.statistics.pairs import Pairs
 
 DRAWS, SEED = 10_000, 1
 CELLS = 1 << 22
+"""Weights or means held at once."""
+FEW = 10
+"""With fewer groups that differ at all, they do not show how large a difference may be."""
 
 
-def not_equivalent_p(pairs: Pairs, margin: float) -> float:
-    """p of the two one-sided tests that the difference is at least the margin, or at most its negative: the larger.
+def not_equivalent_p(sums: Numbers, sizes: Numbers, reach: Numbers, margin: float) -> Numbers:
+    """p `(m,)` of m experiments: the larger of those of "at least the margin" and "at most its negative".
 
-    1 where all values are one and the same: nothing could have differed.
+    `sums` are `(groups, m)`, `sizes` `(groups,)`, `reach` `(m,)` the largest difference that an image could have. Where
+    nothing could have differed, p is 1. Groups have Dirichlet weights (Rubin's Bayesian bootstrap, 1981), and one more
+    stands for what was not drawn, at the largest sum seen, or at what its size could reach where few differ: Gaffke's
+    bound (2005; Learned-Miller and Thomas 2019). Of right and wrong that is Clopper and Pearson's bound, so that thirty
+    images without a difference do not prove that there is none; in large samples it is the plain bootstrap.
     """
-    if not pairs.bound:
-        return 1.0
-    size = float((pairs.sizes**2).sum() / pairs.sizes.sum())
-    upper = beyond_p(pairs.sums[:, None] - pairs.sizes[:, None] * margin, size * (pairs.bound - margin))
-    lower = beyond_p(-pairs.sums[:, None] - pairs.sizes[:, None] * margin, size * (pairs.bound - margin))
-    return float(max(upper[0], lower[0]))
+    size = (sizes**2).sum() / sizes.sum()
+    few = (sums != 0).sum(axis=0) < FEW
+    beyond = np.where(few, size * reach, np.abs(sums).max(axis=0)) - size * margin
+    at = sizes[:, None] * margin
+    p = np.maximum(*(_nonnegative(np.vstack([way * sums - at, np.maximum(beyond, 0)])) for way in (1, -1)))
+    return np.asarray(np.where(reach > 0, p, 1.0))
 
 
-def beyond_p(sums: Numbers, bound: float) -> Numbers:
-    """One-sided p `(m,)` of "the mean is 0 or more" for m experiments with groups' sums `(groups, m)`.
-
-    Groups have Dirichlet weights (Rubin's Bayesian bootstrap, 1981), and one more stands at `bound`, the largest sum
-    there could be: Gaffke's bound (2005; Learned-Miller and Thomas 2019). Of right and wrong it is Clopper and
-    Pearson's, so that thirty images without a difference do not prove that there is none; in large samples it is the
-    bootstrap's.
-    """
+def _nonnegative(sums: Numbers) -> Numbers:
+    """The share of draws `(m,)` in which the weighted sum is 0 or more."""
     rng = np.random.default_rng(SEED)
-    rows = max(1, CELLS // (len(sums) + 1))
-    beyond, all_rows = np.zeros(sums.shape[1]), np.vstack([sums, np.full(sums.shape[1], max(bound, 0.0))])
+    rows, count = max(1, CELLS // max(sums.shape)), np.zeros(sums.shape[1])
     for start in range(0, DRAWS, rows):
-        # Exponentials are Dirichlet weights but for their sum, which does not change a sign.
-        weights = rng.exponential(size=(min(rows, DRAWS - start), len(all_rows)))
-        beyond += (weights @ all_rows >= 0).sum(axis=0)
-    return np.asarray((1 + beyond) / (1 + DRAWS))
+        # Exponentials are Dirichlet weights but for their sum, which changes no sign.
+        count += (rng.exponential(size=(min(rows, DRAWS - start), len(sums))) @ sums >= 0).sum(axis=0)
+    return np.asarray((1 + count) / (1 + DRAWS))

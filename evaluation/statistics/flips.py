@@ -18,7 +18,7 @@ from evaluation.statistics.intervals import Numbers
 
 FLIPS, SEED = 10_000, 0
 CELLS = 1 << 22
-"""Signs held at once."""
+"""Signs or sums held at once."""
 ALL_UP_TO = 13
 """Up to so many groups every assignment of signs is tried."""
 TIE = 1e-9
@@ -33,7 +33,7 @@ def flip_p(sums: Numbers, mid: bool = False) -> Numbers:
     """
     seen, tie = np.abs(sums.sum(axis=0)), TIE * np.abs(sums).sum(axis=0)
     beyond, level, count = np.zeros(sums.shape[1]), np.zeros(sums.shape[1]), 0
-    for signs in _signs(len(sums)):
+    for signs in _signs(*sums.shape):
         flipped = np.abs(signs @ sums)
         beyond += (flipped > seen + tie).sum(axis=0)
         level += (np.abs(flipped - seen) <= tie).sum(axis=0)
@@ -49,7 +49,7 @@ def flip_interval(sums: Numbers, sizes: Numbers, alpha: float) -> tuple[Numbers,
     are quantiles of means of random halves, Hartigan's typical values (1969).
     """
     lows, highs = [], []
-    for signs in _signs(len(sums)):
+    for signs in _signs(*sums.shape):
         kept = (signs + 1) / 2
         with np.errstate(divide="ignore", invalid="ignore"):
             one = (kept @ sums) / (kept @ sizes)[:, None]
@@ -62,14 +62,14 @@ def flip_interval(sums: Numbers, sizes: Numbers, alpha: float) -> tuple[Numbers,
     return np.partition(low, rank, axis=0)[rank], np.partition(high, -1 - rank, axis=0)[-1 - rank]
 
 
-def _signs(groups: int) -> Iterator[Numbers]:
+def _signs(groups: int, columns: int) -> Iterator[Numbers]:
     """Rows of signs `(rows, groups)`, the first all +1: every assignment where they are few, else FLIPS random ones."""
     if groups <= ALL_UP_TO:
         bits = (np.arange(1 << groups)[:, None] >> np.arange(groups)) & 1
         yield np.where(bits, -1.0, 1.0)
         return
     rng = np.random.default_rng(SEED)
-    rows = max(1, CELLS // groups)
+    rows = max(1, CELLS // max(groups, columns))
     for start in range(0, FLIPS, rows):
         signs = np.where(rng.integers(0, 2, (min(rows, FLIPS - start), groups), dtype=np.int8), -1.0, 1.0)
         if start == 0:

@@ -12,7 +12,10 @@ import numpy as np
 
 from evaluation.errors import StatisticsError
 from evaluation.statistics.flips import flip_p
+from evaluation.statistics.intervals import Numbers
 from evaluation.statistics.pairs import Pairs, over_groups
+
+ODDS, BISERIAL = "odds ratio", "rank-biserial correlation"
 
 
 @dataclass(frozen=True)
@@ -55,20 +58,26 @@ def wilcoxon(pairs: Pairs) -> Tested:
     In groups, the sums of signed ranks over each are compared as by Rosner, Glynn and Lee (2006), with the distribution
     under flips. The effect is the matched rank-biserial correlation, (W+ - W-) / (W+ + W-) (Kerby 2014).
     """
-    from scipy.stats import rankdata
     from scipy.stats import wilcoxon as single
 
-    there = pairs.differences != 0
-    if not there.any():
+    ranks = signed_ranks(pairs.differences)
+    if not ranks.any():
         return Tested("Wilcoxon signed rank", 1.0, BISERIAL, 0.0)
-    # Rounded, so that 0.3 - 0.2 ties with 0.2 - 0.1.
-    differences = np.round(pairs.differences[there], 12)
-    ranks = rankdata(np.abs(differences)) * np.sign(differences)
     biserial = float(ranks.sum() / np.abs(ranks).sum())
     if pairs.single:
-        return Tested("Wilcoxon signed rank", float(single(differences).pvalue), BISERIAL, biserial)
-    sums = over_groups(ranks, pairs.group[there], len(pairs.sizes))
+        # Of the ranks, which rank as the differences do and tie where those but for rounding would.
+        return Tested("Wilcoxon signed rank", float(single(ranks[ranks != 0]).pvalue), BISERIAL, biserial)
+    sums = over_groups(ranks, pairs.group, len(pairs.sizes))
     return Tested("Wilcoxon signed rank by group, signs flipped", float(flip_p(sums[:, None])[0]), BISERIAL, biserial)
 
 
-ODDS, BISERIAL = "odds ratio", "rank-biserial correlation"
+def signed_ranks(differences: Numbers) -> Numbers:
+    """`(n,)`: the rank of each magnitude among those that are not 0, ties sharing their mean, with its sign; else 0."""
+    from scipy.stats import rankdata
+
+    # Rounded, so that 0.3 - 0.2 ties with 0.2 - 0.1.
+    rounded = np.round(differences, 12)
+    ranks = np.zeros(len(rounded))
+    there = rounded != 0
+    ranks[there] = rankdata(np.abs(rounded[there])) * np.sign(rounded[there])
+    return ranks

@@ -56,8 +56,8 @@ class Pairs:
         return float(np.sqrt(groups / (groups - 1) * (rest**2).sum()) / self.sizes.sum())
 
     @property
-    def bound(self) -> float:
-        """The largest difference there could be: 1 of right and wrong, else the range of the values of both arms."""
+    def reach(self) -> float:
+        """The largest difference that an image could have: 1 of right and wrong, else the range of all values."""
         if self.right_or_wrong:
             return 1.0
         return float(max(self.first.max(), self.second.max()) - min(self.first.min(), self.second.min()))
