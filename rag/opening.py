@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from indexer import Index, load_embedder, open_index
-from rag.config import CheckSettings, Settings
+from rag.config import CheckSettings, ModelSettings, Settings
 from rag.errors import RequestError, TemplateError
 from rag.pipeline import Pipeline
 from rag.prompts import PromptTemplate, Task
@@ -75,7 +75,7 @@ def open_pipeline(
     if shared is not None:
         shared.keep_checks(settings.check)
     shared = shared or Shared()
-    model = _model(settings)
+    model = model_config(settings.model)
     tasks: set[Task] = {request.task for request in requests}
     _check_tasks(model, tasks)
     templates = _templates(settings, model, tasks)
@@ -93,9 +93,9 @@ def open_pipeline(
     return Pipeline(settings, speaker, templates, retriever)
 
 
-def _model(settings: Settings) -> ModelConfig:
-    overrides = settings.model.model_dump(exclude={"name", "adapter"}, exclude_none=True)
-    return load_model_config(settings.model.name, **overrides)
+def model_config(asked: ModelSettings) -> ModelConfig:
+    """The model that settings name, with what they override. Raises UnknownModel and ConfigError."""
+    return load_model_config(asked.name, **asked.model_dump(exclude={"name", "adapter"}, exclude_none=True))
 
 
 def _params(settings: Settings, model: ModelConfig, tasks: set[Task]) -> GenerationParams:

@@ -63,6 +63,7 @@ def test_the_ground_imports_no_room() -> None:
         [], ["caption"], ["ask"], ["extract"], ["replay"], ["index"], ["data"], ["index", "build"], ["doctor"],
         ["models"], ["models", "list"], ["models", "pull"], ["models", "bench"], ["models", "recommend"],
         ["evaluate"], ["evaluate", "retrieval"], ["evaluate", "calibrate"],
+        ["experiment"], ["experiment", "run"], ["experiment", "search"], ["prompts", "diff"],
     ],
 )  # fmt: skip
 def test_help_loads_nothing_heavy(command: list[str]) -> None:

@@ -52,11 +52,11 @@ class ImagesConfig(configs.StrictModel):
     """The images, the same for every arm: a set as `evaluate run --set` names it, and what is laid over it."""
 
     name: str
-    where: list[str] = []
+    where: tuple[str, ...] = ()
     """FIELD=VALUE: only such records."""
-    fields: list[str] = []
+    fields: tuple[str, ...] = ()
     """OURS=THEIRS: which field of a record is which."""
-    truth: list[str] = []
+    truth: tuple[str, ...] = ()
     """LIST=FIELD: what is true in a word list."""
     content: str | None = None
     """The word lists that texts are read by."""
@@ -64,6 +64,13 @@ class ImagesConfig(configs.StrictModel):
     """So many images at most: whole articles are drawn; null is all."""
     seed: int = 0
     """Draws those, and the order of the images where the experiment stops by looks."""
+
+
+def images_by_name(data: Any) -> Any:
+    """A configuration in which `images: medpix` is a set by its name alone, written out."""
+    if isinstance(data, dict) and isinstance(data.get("images"), str):
+        return {**data, "images": {"name": data["images"]}}
+    return data
 
 
 class PrimaryConfig(configs.StrictModel):
@@ -94,16 +101,16 @@ class ExperimentConfig(configs.StrictModel):
 
     note: str = ""
     images: ImagesConfig
-    settings: Assigned = {}
-    arms: dict[Name, Assigned] = {}
-    grid: dict[str, list[Any] | dict[str, Assigned]] = {}
+    settings: Assigned = Field(default_factory=dict)
+    arms: dict[Name, Assigned] = Field(default_factory=dict)
+    grid: dict[str, list[Any] | dict[str, Assigned]] = Field(default_factory=dict)
     baseline: Name
     """The arm that the others are compared with."""
-    pairs: list[tuple[Name, Name]] = []
+    pairs: tuple[tuple[Name, Name], ...] = ()
     """More comparisons, second minus first, with a Holm correction of their own."""
-    metrics: str | list[str] = "default"
+    metrics: str | tuple[str, ...] = "default"
     """A preset or names of metrics, as `evaluate run --metrics` has them."""
-    metric_settings: list[str] = []
+    metric_settings: tuple[str, ...] = ()
     """KEY=VALUE of metrics, as `evaluate run --with` has them."""
     primary: PrimaryConfig
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
@@ -112,10 +119,7 @@ class ExperimentConfig(configs.StrictModel):
     @model_validator(mode="before")
     @classmethod
     def _images_by_name(cls, data: Any) -> Any:
-        """`images: medpix` is a set by its name alone."""
-        if isinstance(data, dict) and isinstance(data.get("images"), str):
-            return {**data, "images": {"name": data["images"]}}
-        return data
+        return images_by_name(data)
 
     @model_validator(mode="after")
     def _pairs_at_the_end(self) -> ExperimentConfig:
@@ -123,10 +127,16 @@ class ExperimentConfig(configs.StrictModel):
             raise ValueError("pairs are judged on the whole sample, which a sequential experiment may not reach")
         return self
 
+    @property
+    def all_metrics(self) -> list[str]:
+        """The metrics and presets that are asked for, and the primary one."""
+        return [*([self.metrics] if isinstance(self.metrics, str) else self.metrics), self.primary.metric]
+
     def all_arms(self) -> dict[str, dict[str, Any]]:
         """Every arm's own settings, dotted, by name; those of the grid first. Raises ExperimentError."""
         found: dict[str, dict[str, Any]] = {}
-        for several in product(*(_levels(factor, values) for factor, values in self.grid.items())) if self.grid else ():
+        levels = [_levels(factor, values) for factor, values in self.grid.items()]
+        for several in product(*levels) if levels else ():
             name = "-".join(label for label, _ in several)
             found[_checked(name)] = {key: value for _, settings in several for key, value in settings.items()}
         twice = [name for name in self.arms if name.casefold() in {other.casefold() for other in found}]
@@ -147,9 +157,8 @@ class ExperimentConfig(configs.StrictModel):
         for where, several in named.items():
             for name in several:
                 if name not in arms:
-                    raise ExperimentError(
-                        f"{where}: no arm is named {name!r}{configs.hint(name, list(arms)) or '.'} Arms: {', '.join(arms)}"
-                    )
+                    near = configs.hint(name, list(arms)) or "."
+                    raise ExperimentError(f"{where}: no arm is named {name!r}{near} Arms: {', '.join(arms)}")
 
 
 def read(name: str) -> ExperimentConfig:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +61,18 @@ def cost_of(run: Run) -> Cost:
         new_tokens=_total(record["tokens"]["new"] for record in records),
         peak_mib=max((one["peak_mib"] for one in sessions), default=None),
         model_mib=max((one["model_mib"] for one in sessions if one["model_mib"] is not None), default=None),
+    )
+
+
+def together(costs: Sequence[Cost]) -> Cost:
+    """The cost of several runs; of memory the most."""
+    return Cost(
+        images=sum(cost.images for cost in costs),
+        seconds=sum(cost.seconds for cost in costs),
+        prompt_tokens=_total(cost.prompt_tokens for cost in costs),
+        new_tokens=_total(cost.new_tokens for cost in costs),
+        peak_mib=max((cost.peak_mib for cost in costs if cost.peak_mib is not None), default=None),
+        model_mib=max((cost.model_mib for cost in costs if cost.model_mib is not None), default=None),
     )
 
 

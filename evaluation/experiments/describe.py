@@ -26,14 +26,15 @@ Tell = Callable[[str], None]
 class Describer:
     """Describes images under several settings, each a run in a folder of its own.
 
-    Their pipelines share engines, indexes and the text model of the checks. Run again, they go on.
+    Their pipelines share engines, indexes and the text model of the checks, and `shared` with others. Run again, they
+    go on.
     """
 
-    def __init__(self, images: EvaluationSet, tell: Tell) -> None:
+    def __init__(self, images: EvaluationSet, tell: Tell, shared: Shared | None = None) -> None:
         self.images = images
         self._tell = tell
         self._told: set[str] = set()
-        self._shared = Shared()
+        self.shared = shared or Shared()
         self._pipelines: dict[Path, Pipeline] = {}
         self._at_work: Engine | None = None
 
@@ -41,7 +42,7 @@ class Describer:
         """Makes the run in `folder` ready, without loading a model. Raises what opening a pipeline does, and RunError
         where the folder holds a run of another configuration."""
         requests = [case.request() for case in self.images.cases]
-        pipeline = open_pipeline(settings, requests, self._tell_once, shared=self._shared)
+        pipeline = open_pipeline(settings, requests, self._tell_once, shared=self.shared)
         describe_set(settings, self.images, folder, self._tell, pipeline, first=0)
         self._pipelines[folder] = pipeline
 
@@ -53,7 +54,7 @@ class Describer:
                 continue
             pipeline = self._pipelines[folder]
             self._at_work = pipeline.speaker.engine
-            self._shared.only(self._at_work)
+            self.shared.only(self._at_work)
             pipeline.load()
             with session(pipeline, folder):
                 describe_set(pipeline.settings, self.images, folder, self._tell, pipeline, first)

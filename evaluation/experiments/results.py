@@ -119,20 +119,16 @@ def judge(
     """
     runs = read_runs(experiment, folder)
     failed = {id_ for run in runs.values() for id_ in run.failures}
-    asked = experiment.config.metrics
-    metrics = [*([asked] if isinstance(asked, str) else asked), experiment.config.primary.metric]
     scored = {}
     for name, run in runs.items():
         tell(f"scoring {name}")
-        scored[name] = score_described(run, failed, metrics, config)
+        scored[name] = score_described(run, failed, experiment.config.all_metrics, config)
         write_scores(scored[name], run.folder)
     columns = _columns(experiment, scored)
     some = scored[experiment.config.baseline]
     return Results(
         experiment=experiment,
-        arms={
-            name: _arm(one, runs[name], looks.stopped.get(name) if looks else None) for name, one in scored.items()
-        },
+        arms={name: _arm(one, runs[name], looks.stopped.get(name) if looks else None) for name, one in scored.items()},
         foils=_foils(some),
         comparisons=_compared(experiment, columns, some) if looks is None else {next(iter(columns)): looks.last},
         pairs=_pairs(experiment, next(iter(columns.values()))),
@@ -154,9 +150,7 @@ def _columns(experiment: Experiment, scored: Mapping[str, Scored]) -> dict[str, 
     """Metric -> arm -> values of all images in the set's order, NaN where an arm has none; the primary one first."""
     primary, images = experiment.config.primary, experiment.images
     columns = {
-        primary_name(primary): {
-            name: spread(images, one, primary_values(one, primary)) for name, one in scored.items()
-        }
+        primary_name(primary): {name: spread(images, one, primary_values(one, primary)) for name, one in scored.items()}
     }
     for metric in next(iter(scored.values())).values:
         if metric not in columns and all(metric in one.values for one in scored.values()):

@@ -22,7 +22,7 @@ def run_experiment(name: str, folder: Path | None, tell: Tell) -> tuple[Results,
     short = configs.find("experiments", name).stem
     asked = config.read(name)
     of_metrics = read_config(asked.metric_settings)
-    named([*([asked.metrics] if isinstance(asked.metrics, str) else asked.metrics), asked.primary.metric])
+    named(asked.all_metrics)
     experiment = plan.plan(asked, short)
     out = folder or Path("runs") / f"experiment-{short}"
     plan.begin(experiment, out)

@@ -39,10 +39,10 @@ def _figures(results: Results) -> str:
     rows = []
     for name, arm in results.arms.items():
         gain = arm.gains.get(metric)
-        rows.append([_name(results, name), _interval(arm.figures.get(metric)), _interval(gain), *_plain(arm, others)])
+        rows.append([_name(results, name), interval(arm.figures.get(metric)), interval(gain), *_plain(arm, others)])
     for name, figures in results.foils.items():
         cells = [_figure(figures.get(other)) for other in others]
-        rows.append([f"foil: {name}", _interval(figures.get(metric)), "", *cells])
+        rows.append([f"foil: {name}", interval(figures.get(metric)), "", *cells])
     return table(head, rows)
 
 
@@ -53,8 +53,8 @@ def _costs(results: Results) -> str:
         cost = arm.cost
         stopped = "" if arm.stopped_after is None else f" (stopped after {arm.stopped_after})"
         rows.append([
-            _name(results, name) + stopped, str(cost.images), f"{cost.seconds:.0f}", _number(cost.images_a_second, 2),
-            _number(cost.prompt_tokens), _number(cost.new_tokens), _number(cost.peak_mib), _number(cost.model_mib, 1),
+            _name(results, name) + stopped, str(cost.images), f"{cost.seconds:.0f}", number(cost.images_a_second, 2),
+            number(cost.prompt_tokens), number(cost.new_tokens), number(cost.peak_mib), number(cost.model_mib, 1),
         ])  # fmt: skip
     return table(head, rows)
 
@@ -76,9 +76,9 @@ def _differences(head: str, rows: Sequence[tuple[str, Judged]]) -> str:
     cells = []
     for name, found in rows:
         p = found.p if found.p_adjusted is None else found.p_adjusted
-        line = [name, _interval(found.difference, signed=True), f"{p:.2g}"]
+        line = [name, interval(found.difference, signed=True), f"{p:.2g}"]
         if isinstance(found, Comparison):
-            line += [_number(found.effect_size, 2), _number(found.smallest_detectable, 3)]
+            line += [number(found.effect_size, 2), number(found.smallest_detectable, 3)]
         else:
             line += ["", ""]
         cells.append([*line, found.verdict])
@@ -89,14 +89,15 @@ def _missing(results: Results) -> str:
     return "\n".join(f"no {name}: {why}" for name, why in results.missing.items())
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as they must be, the first to the left and the others to the right."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:
+    """Columns as wide as they must be, those of `left` to the left and the others to the right; none that is empty."""
     cells = [list(head), *map(list, rows)]
     kept = [column for column in range(len(head)) if column == 0 or any(row[column] for row in cells[1:])]
     widths = {column: max(len(row[column]) for row in cells) for column in kept}
     return "\n".join(
         "  ".join(
-            row[column].ljust(widths[column]) if column == 0 else row[column].rjust(widths[column]) for column in kept
+            row[column].ljust(widths[column]) if column in left else row[column].rjust(widths[column])
+            for column in kept
         ).rstrip()
         for row in cells
     )
@@ -114,7 +115,7 @@ def _figure(estimate: Estimate | None) -> str:
     return "-" if estimate is None else f"{estimate.value:.3f}"
 
 
-def _interval(estimate: Estimate | None, signed: bool = False) -> str:
+def interval(estimate: Estimate | None, signed: bool = False) -> str:
     """`0.712 [0.655, 0.768]`."""
     if estimate is None:
         return "-"
@@ -124,7 +125,8 @@ def _interval(estimate: Estimate | None, signed: bool = False) -> str:
     return f"{value} [{estimate.low:.3f}, {estimate.high:.3f}]"
 
 
-def _number(value: float | None, digits: int = 0) -> str:
+def number(value: float | None, digits: int = 0) -> str:
+    """`1,204`; a dash for what is not known."""
     return "-" if value is None or value != value else f"{value:,.{digits}f}"
 
 
