@@ -26,11 +26,124 @@ def set_options(command: Command) -> Command:
         click.option("--where", multiple=True, metavar="FIELD=VALUE", help="Only such records: split=dev"),
         click.option("--field", "fields", multiple=True, metavar="OURS=THEIRS", help="Of a record: article=case"),
         click.option("--truth", multiple=True, metavar="LIST=FIELD", help="What is true is in this field: plane=plane"),
+        click.option("--split", "splits", multiple=True, metavar="NAME=FIELD", help="Figures by a field: organ=organ"),
         click.option("--content", help="The word lists that texts are read by: of configs/content, or a YAML file."),
     ]
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def metric_options(command: Command) -> Command:
+    """Which metrics, and how they are set."""
+    options = [
+        click.option(
+            "--metrics", default="default", show_default=True, callback=comma_separated(str),
+            help="Metrics and presets: default, lexical, imageclef, radiology, questions, fields, all.",
+        ),
+        click.option(
+            "--with", "metric_settings", multiple=True, metavar="KEY=VALUE", help="Of metrics: bertscore.model=minilm"
+        ),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@evaluate.command("run")
+@set_options
+@metric_options
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run and its scores.")
+@click.option("--submission", type=click.Path(path_type=Path), help="Also write the captions as ID,Caption here.")
+@pipeline_options
+def evaluate_run(
+    metrics: tuple[str, ...],
+    metric_settings: tuple[str, ...],
+    out: Path,
+    submission: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Describe a set, or answer its questions, and score what was said beside what nobody said for it.
+
+    --set names the set, as for `evaluate retrieval`; --split adds figures by a field. Run it again and it goes on;
+    other metrics of the same run take seconds. Sets of questions and documents take their own metrics by default.
+
+    \b
+    python cli.py evaluate run --set medpix --index data/indexes/medpix --out runs/medpix
+    python cli.py evaluate run --set medpix --out runs/medpix --metrics lexical,bertscore --with bertscore.model=minilm
+    python cli.py evaluate run --set vqa_rad --out runs/vqa_rad
+    """
+    from evaluation.metrics import table
+    from evaluation.metrics.config import read_config
+    from evaluation.metrics.files import write_submission
+    from evaluation.metrics.registry import named, usual
+    from evaluation.metrics.score import score_run
+    from evaluation.metrics.scored import write_scores
+    from evaluation.runs import describe_set
+
+    config = read_config(metric_settings)
+    images = _evaluation_set(options)
+    wanted = usual(images) if metrics == ("default",) else named(metrics)
+    asked = settings(options)
+    run = describe_set(asked, images, out, to_stderr)
+    index = asked.retrieval.index
+    scored = score_run(run, wanted, config, Path(index) if index and Path(index).is_dir() else None, to_stderr)
+    for file in write_scores(scored, out):
+        to_stderr(f"wrote {file}")
+    if submission is not None:
+        write_submission({case.id: run.text(case.id) for case in run.cases}, submission)
+        to_stderr(f"wrote {submission}")
+    for id_, reason in run.failures.items():
+        to_stderr(f"{id_}: {reason}; it counts with an empty text")
+    click.echo(json.dumps(table.to_json(scored)) if as_json else table.text(scored))
+    sys.exit(SOME_FAILED if run.failures else 0)
+
+
+@evaluate.command("score")
+@click.option("--predictions", required=True, type=click.Path(path_type=Path), help="JSONL or CSV with id, caption.")
+@click.option("--references", required=True, type=click.Path(path_type=Path), help="The same, of what people wrote.")
+@click.option("--lenient", is_flag=True, help="Score although lines are wrong: what is missing counts as empty.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the scores, image by image.")
+@metric_options
+@click.option("--json", "as_json", is_flag=True, help="The figures as JSON.")
+def evaluate_score(
+    predictions: Path,
+    references: Path,
+    lenient: bool,
+    out: Path | None,
+    metrics: tuple[str, ...],
+    metric_settings: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Score captions of any program: two files with the same ids.
+
+    References may also have image (a file beside them), article, modality, organ, source, answer_type and concepts.
+    Every line that is wrong is named, and nothing is scored (code 2); with --lenient the rest is (code 1).
+
+    \b
+    python cli.py evaluate score --predictions said.jsonl --references written.jsonl
+    python cli.py evaluate score --predictions submission.csv --references captions.csv --metrics imageclef --json
+    """
+    from evaluation.metrics import table
+    from evaluation.metrics.config import read_config
+    from evaluation.metrics.files import pairs, read_captions
+    from evaluation.metrics.registry import named
+    from evaluation.metrics.score import score_texts
+    from evaluation.metrics.scored import write_scores
+
+    config, wanted = read_config(metric_settings), named(metrics)
+    asked, texts, faults = pairs(read_captions(predictions), read_captions(references), lenient)
+    for fault in faults:
+        to_stderr(fault)
+    if metrics == ("default",) and asked.is_questions:
+        wanted = named(["questions"])
+    scored = score_texts(predictions.stem, texts, asked, wanted, config, to_stderr)
+    if out is not None:
+        for file in write_scores(scored, out):
+            to_stderr(f"wrote {file}")
+    click.echo(json.dumps(table.to_json(scored)) if as_json else table.text(scored))
+    sys.exit(SOME_FAILED if faults else 0)
 
 
 @evaluate.command("retrieval")
@@ -99,4 +212,6 @@ def _evaluation_set(options: dict[str, Any]) -> EvaluationSet:
     if len(named) != 1:
         raise click.UsageError("name one set of images: --set FOLDER, --set records.jsonl or --set NAME (configs/sets)")
     options["assignments"] = tuple(value for value in given if value not in named)
-    return read_set(named[0], options["where"], options["fields"], options["truth"], options["content"])
+    return read_set(
+        named[0], options["where"], options["fields"], options["truth"], options["content"], options["splits"]
+    )

@@ -25,3 +25,11 @@ class StatisticsError(EvaluationError):
 
 class ExperimentError(EvaluationError):
     """An experiment that cannot be run as it is, or a folder that holds another one."""
+
+
+class MetricError(EvaluationError):
+    """Texts that cannot be scored as they are, or a metric that there is not."""
+
+
+class MissingMetricError(EvaluationError):
+    """A metric that cannot be computed here, and the command that mends it; it is left blank, never replaced."""

@@ -9,6 +9,7 @@ another configuration it refuses.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,9 +17,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+from evaluation.content import Content
 from evaluation.errors import RunError
 from evaluation.recipe import recipe
 from evaluation.sets import Case, EvaluationSet
+from evaluation.spending import spending
 from indexer.manifest import hash_json
 from rag.config import Settings
 from rag.opening import open_pipeline
@@ -27,6 +30,8 @@ from rag.prompt_versions import keep
 from rag.types import Description, Failure
 
 RUN, DESCRIPTIONS, FAILURES, IMAGES = "run.json", "descriptions.jsonl", "failures.jsonl", "images.jsonl"
+COSTS = "costs.jsonl"
+"""A line for each time that images were described: seconds, peak memory, energy."""
 CHUNK_BATCHES = 4
 """Batches of the engine that are prepared together."""
 
@@ -55,17 +60,32 @@ class Run:
         return self.folder.name
 
     @property
+    def content(self) -> Content | None:
+        """The word lists that its texts are read by; None where the run does not say them."""
+        lists = self.made["set"].get("lists")
+        if lists is None:
+            return None
+        name, _, hash_ = str(self.made["set"]["content"]).partition("@")
+        return Content(
+            name,
+            hash_,
+            {key: {value: re.compile(p, re.IGNORECASE) for value, p in of.items()} for key, of in lists.items()},
+        )
+
+    @property
     def complete(self) -> bool:
         """Whether every image was tried."""
         return all(case.id in self.records or case.id in self.failures for case in self.cases)
 
     def text(self, id_: str) -> str:
-        """The caption or answer of an image; empty where it has none."""
+        """The caption, answer or fields (as JSON) of an image; empty where it has none."""
         return text_of(self.records[id_]) if id_ in self.records else ""
 
 
 def text_of(record: Mapping[str, Any]) -> str:
-    """What a record says: its caption or answer."""
+    """What a record says: its caption or answer; of a document its fields, as JSON."""
+    if "fields" in record:
+        return json.dumps(record["fields"], sort_keys=True)
     return str(record.get("caption", record.get("answer", "")))
 
 
@@ -91,7 +111,10 @@ def describe_set(
     if before is None:
         _begin(folder, pipeline, images, key)
     done = set() if before is None else set(before.records)
-    _describe([case for case in images.cases[:first] if case.id not in done], pipeline, folder)
+    left = [case for case in images.cases[:first] if case.id not in done]
+    if left:
+        with spending(folder / COSTS, len(left)):
+            _describe(left, pipeline, folder)
     return read_run(folder)
 
 
@@ -107,7 +130,7 @@ def read_run(folder: Path) -> Run:
     try:
         made = json.loads((folder / RUN).read_text(encoding="utf-8"))
         key = str(made["key"])
-        cases = tuple(Case(**row) for row in _rows(folder / IMAGES))
+        cases = tuple(Case(**row | {"concepts": tuple(row.get("concepts", ()))}) for row in _rows(folder / IMAGES))
         records = {row["id"]: row for row in _rows(folder / DESCRIPTIONS)}
         failures = {row["id"]: row["reason"] for row in _rows(folder / FAILURES)}
     except (ValueError, TypeError, KeyError) as error:
@@ -123,6 +146,10 @@ def _begin(folder: Path, pipeline: Pipeline, images: EvaluationSet, key: str) ->
         "images": len(images.cases),
         "articles": len({case.group for case in images.cases}),
         "content": f"{images.content.name}@{images.content.hash[:8]}",
+        "lists": {
+            name: {value: pattern.pattern for value, pattern in values.items()}
+            for name, values in images.content.lists.items()
+        },
         "truth": images.truth_from,
         "unusable": list(images.failures),
     }
@@ -169,8 +196,10 @@ def _inputs(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def set_hash(images: EvaluationSet) -> str:
-    """Hash of the images' ids, files and references, in their order."""
-    return hash_json([[case.id, case.image, case.caption, case.article] for case in images.cases])[:16]
+    """Hash of what is asked of which images, and of what a person said, in their order."""
+    return hash_json(
+        [[case.id, case.image, case.caption, case.article, case.question, case.schema] for case in images.cases]
+    )[:16]
 
 
 def _differences(made: Mapping[str, Any], pipeline: Pipeline, images: EvaluationSet) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from configs import ConfigError
 from evaluation.errors import EvaluationError, ExperimentError
-from evaluation.experiments.costs import session
+from evaluation.experiments.costs import note_model
 from evaluation.experiments.plan import ARMS, Experiment
 from evaluation.runs import Run, describe_set, read_run
 from evaluation.sets import EvaluationSet
@@ -56,8 +56,8 @@ class Describer:
             self._at_work = pipeline.speaker.engine
             self.shared.only(self._at_work)
             pipeline.load()
-            with session(pipeline, folder):
-                describe_set(pipeline.settings, self.images, folder, self._tell, pipeline, first)
+            note_model(pipeline, folder)
+            describe_set(pipeline.settings, self.images, folder, self._tell, pipeline, first)
 
     def _in_turn(self, folders: list[Path]) -> list[Path]:
         """By engine: first those of the one that is loaded, the others as they come."""

@@ -47,14 +47,15 @@ def _figures(results: Results) -> str:
 
 
 def _costs(results: Results) -> str:
-    head = ["arm", "images", "seconds", "images/s", "tokens read", "written", "peak MiB", "model MiB"]
+    head = ["arm", "images", "seconds", "images/s", "tokens read", "written", "peak MiB", "GPU MiB", "model MiB"]
     rows = []
     for name, arm in results.arms.items():
         cost = arm.cost
         stopped = "" if arm.stopped_after is None else f" (stopped after {arm.stopped_after})"
+        gpu = "" if cost.gpu_peak_mib is None else number(cost.gpu_peak_mib)
         rows.append([
             _name(results, name) + stopped, str(cost.images), f"{cost.seconds:.0f}", number(cost.images_a_second, 2),
-            number(cost.prompt_tokens), number(cost.new_tokens), number(cost.peak_mib), number(cost.model_mib, 1),
+            number(cost.prompt_tokens), number(cost.new_tokens), number(cost.peak_mib), gpu, number(cost.model_mib, 1),
         ])  # fmt: skip
     return table(head, rows)
 

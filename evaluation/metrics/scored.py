@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from evaluation.errors import RunError
-from evaluation.statistics.intervals import Estimate, Numbers, estimate
+from evaluation.statistics.intervals import Estimate, Numbers, estimates
 
 SCORES, ABOUT = "scores.jsonl", "scores.json"
 
@@ -46,8 +46,9 @@ class Scored:
     `values` is metric -> float64 (n,), higher is better unless `recipes[metric].lower_is_better`, NaN where there is
     nothing to judge. `groups` is the article or case of each, drawn whole in a bootstrap. `splits` is name ("modality",
     "organ", "source") -> the value of each, or None. `foils` is foil -> metric -> (n,), the same images with texts that
-    nobody wrote for them. `corpus` is metric -> figure of all texts together, of metrics that have one (BLEU, CIDEr).
-    `missing` is metric or foil -> why it is blank here, with the command that mends it.
+    nobody wrote for them. `corpus` is metric -> figure of all texts together, where that is not the mean (BLEU).
+    `costs` is "latency p95 (s)", "peak memory (MiB)" and so on -> figure. `missing` is metric or foil -> why it is
+    blank here, with the command that mends it; `notes` is foil -> how its texts were made.
     """
 
     name: str
@@ -57,13 +58,15 @@ class Scored:
     recipes: Mapping[str, Recipe]
     splits: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
     foils: Mapping[str, Mapping[str, Numbers]] = field(default_factory=dict)
-    corpus: Mapping[str, float] = field(default_factory=dict)
+    corpus: Mapping[str, Estimate] = field(default_factory=dict)
+    costs: Mapping[str, Estimate] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def estimate(self, metric: str, rows: Numbers | None = None) -> Estimate | None:
         """The mean of a metric with its interval, of all rows or of those where `rows` (n,) is true.
 
-        None where nothing was judged.
+        None where nothing was judged. For all figures at once, `table.figures` is faster.
         """
         return self._estimate(self.values[metric], rows)
 
@@ -81,11 +84,8 @@ class Scored:
         return self._estimate(-difference if self.recipes[metric].lower_is_better else difference, rows, test=True)
 
     def _estimate(self, values: Numbers, rows: Numbers | None, test: bool = False) -> Estimate | None:
-        mine = ~np.isnan(values) if rows is None else ~np.isnan(values) & rows.astype(bool)
-        places = np.flatnonzero(mine)
-        if not len(places):
-            return None
-        return estimate(values[places], [self.groups[place] for place in places], test=test)
+        mine = values if rows is None else np.where(rows.astype(bool), values, np.nan)
+        return estimates(mine[:, None], self.groups, test=test)[0]
 
 
 def write_scores(scored: Scored, folder: Path) -> list[Path]:
@@ -106,8 +106,10 @@ def write_scores(scored: Scored, folder: Path) -> list[Path]:
         "recipes": {name: asdict(recipe) for name, recipe in scored.recipes.items()},
         "splits": list(scored.splits),
         "foils": {name: list(values) for name, values in scored.foils.items()},
-        "corpus": dict(scored.corpus),
+        "corpus": {name: asdict(found) for name, found in scored.corpus.items()},
+        "costs": {name: asdict(found) for name, found in scored.costs.items()},
         "missing": dict(scored.missing),
+        "notes": dict(scored.notes),
     }
     rows, whole = folder / SCORES, folder / ABOUT
     rows.write_text("".join(lines), encoding="utf-8")
@@ -134,8 +136,10 @@ def read_scores(folder: Path) -> Scored:
                 foil: _columns([row["foils"][foil] for row in rows], metrics)
                 for foil, metrics in about["foils"].items()
             },
-            corpus=about["corpus"],
+            corpus={name: Estimate(**found) for name, found in about["corpus"].items()},
+            costs={name: Estimate(**found) for name, found in about["costs"].items()},
             missing=about["missing"],
+            notes=about["notes"],
         )
     except (ValueError, TypeError, KeyError) as error:
         raise RunError(f"{folder}: its scores cannot be read: {error}") from error

@@ -100,8 +100,8 @@ def test_a_model_proposes_wordings_and_bad_ones_are_dropped_with_the_reason(
     assert "\n" not in found.candidates[1].template.config.messages[0].text
     reasons = [line.partition(": ")[2] for line in found.dropped]
     assert [reason[:30] for reason in reasons] == [
-        "line 3 has other variables: Ca", "line 3 has other variables: Ca", "line 2 was not rewritten",
-        "line 1 has 999 characters, mor", "line 2 has other variables: {{", "the answer is no JSON: 'I cann",
+        "line 3 has other variables: 'C", "line 3 has other variables: 'C", "line 2 was not rewritten",
+        "line 1 has 999 characters, mor", "line 2 has other variables: '{", "the answer is no JSON: 'I cann",
     ]  # fmt: skip
     assert (found.prompt_tokens, found.new_tokens) == (800, 400)
     assert [params.seed for _, params in writer.asked_for] == list(range(8))

@@ -1,5 +1,7 @@
 """Successive halving: how many candidates see how many images, and who stays."""
 
+from itertools import pairwise
+
 import pytest
 
 from evaluation.experiments.halving import Round, rounds, stay
@@ -18,7 +20,7 @@ def test_each_round_has_fewer_candidates_and_the_last_sees_all() -> None:
 def test_one_is_left_at_a_cost_below_that_of_trying_all_on_all(candidates: int, keep_one_in: int) -> None:
     found = rounds(candidates, ALONE, keep_one_in)
     assert found[0].candidates == candidates
-    assert all(now.stay == then.candidates for now, then in zip(found, found[1:], strict=False))
+    assert all(now.stay == then.candidates for now, then in pairwise(found))
     assert found[-1].stay == 1
     assert found[-1].images == len(ALONE)
     images = [each.images for each in found]
