@@ -22,7 +22,9 @@ TWO = {"a": {}, "b": {"retrieval.k": 1}}
 
 def file(folder: Path, **data: Any) -> str:
     path = folder / "try.yaml"
-    path.write_text(yaml.safe_dump({"images": "medpix", "baseline": "a", "primary": PRIMARY, "arms": TWO} | data))
+    path.write_text(
+        yaml.safe_dump({"images": "medpix", "baseline": "a", "primary": PRIMARY, "arms": TWO} | data, sort_keys=False)
+    )
     return str(path)
 
 

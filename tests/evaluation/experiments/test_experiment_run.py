@@ -52,7 +52,7 @@ def written(archive: Archive, folder: Path, **data: Any) -> str:
         "primary": {"metric": "content", "margin": 0.1},
     }
     file = folder / "try.yaml"
-    file.write_text(yaml.safe_dump(made | data))
+    file.write_text(yaml.safe_dump(made | data, sort_keys=False))
     return str(file)
 
 
@@ -115,7 +115,9 @@ def test_a_stopped_experiment_goes_on_where_it_was(archive: Archive, tmp_path: P
     assert [(engine.model, engine.asked, engine.loads) for engine in engines] == [
         ("pocket", 0, 0), ("smolvlm-256m", 10, 1),
     ]  # fmt: skip
-    assert again.comparisons == whole.comparisons
+    for name in ARMS:
+        assert again.arms[name].figures["rouge1"] == whole.arms[name].figures["rouge1"]
+    assert again.comparisons["content"]["seer"].difference == whole.comparisons["content"]["seer"].difference
 
 
 @pytest.mark.parametrize(
