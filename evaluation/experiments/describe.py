@@ -33,7 +33,6 @@ class Describer:
     def __init__(self, images: EvaluationSet, tell: Tell, shared: Shared | None = None) -> None:
         self.images = images
         self._tell = tell
-        self._told: set[str] = set()
         self.shared = shared or Shared()
         self._pipelines: dict[Path, Pipeline] = {}
         self._at_work: Engine | None = None
@@ -42,7 +41,7 @@ class Describer:
         """Makes the run in `folder` ready, without loading a model. Raises what opening a pipeline does, and RunError
         where the folder holds a run of another configuration."""
         requests = [case.request() for case in self.images.cases]
-        pipeline = open_pipeline(settings, requests, self._tell_once, shared=self.shared)
+        pipeline = open_pipeline(settings, requests, self._tell, shared=self.shared)
         describe_set(settings, self.images, folder, self._tell, pipeline, first=0)
         self._pipelines[folder] = pipeline
 
@@ -66,12 +65,6 @@ class Describer:
             by_engine.setdefault(id(self._pipelines[folder].speaker.engine), []).append(folder)
         return [folder for several in by_engine.values() for folder in several]
 
-    def _tell_once(self, line: str) -> None:
-        """What every pipeline has to tell is told once."""
-        if line not in self._told:
-            self._told.add(line)
-            self._tell(line)
-
 
 def open_arms(experiment: Experiment, folder: Path, tell: Tell) -> Describer:
     """Every arm ready to be described, so that what is wrong with the last shows before the first is begun.
@@ -83,6 +76,18 @@ def open_arms(experiment: Experiment, folder: Path, tell: Tell) -> Describer:
         with naming(f"arm {arm.name}"):
             describer.open(arm.settings, arm_folder(folder, arm.name))
     return describer
+
+
+def once(tell: Tell) -> Tell:
+    """Tells a line the first time: every pipeline that is opened says the same of its model."""
+    told: set[str] = set()
+
+    def tell_new(line: str) -> None:
+        if line not in told:
+            told.add(line)
+            tell(line)
+
+    return tell_new
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,8 @@ class Looks:
         return self.taken[-1][1]
 
     def to_json(self) -> list[dict[str, Any]]:
-        """As plain JSON values."""
-        return [
-            {"images": images, "arms": {name: asdict(found) for name, found in arms.items()}}
-            for images, arms in self.taken
-        ]
+        """Each look: after how many images, and how the arms stood."""
+        return [{"images": images, "arms": dict(arms)} for images, arms in self.taken]
 
 
 def by_looks(experiment: Experiment, folder: Path, describer: Describer, config: MetricsConfig, tell: Tell) -> Looks:

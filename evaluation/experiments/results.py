@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -94,17 +95,17 @@ class Results:
                     "n": arm.n,
                     "failures": arm.failures,
                     "stopped_after": arm.stopped_after,
-                    "figures": _plain(arm.figures),
-                    "gains_over_shuffled": _plain(arm.gains),
+                    "figures": plain(arm.figures),
+                    "gains_over_shuffled": plain(arm.gains),
                     "cost": arm.cost.to_json(),
                 }
                 for name, arm in self.arms.items()
             },
-            "foils": {name: _plain(figures) for name, figures in self.foils.items()},
-            "comparisons": {metric: _plain(found) for metric, found in self.comparisons.items()},
-            "pairs": [{"first": first, "second": second, **asdict(found)} for first, second, found in self.pairs],
-            "looks": None if self.looks is None else self.looks.to_json(),
-            "metrics": {name: asdict(how) for name, how in self.recipes.items()},
+            "foils": plain(self.foils),
+            "comparisons": plain(self.comparisons),
+            "pairs": [{"first": first, "second": second, **plain(found)} for first, second, found in self.pairs],
+            "looks": None if self.looks is None else plain(self.looks.to_json()),
+            "metrics": plain(self.recipes),
             "missing": dict(self.missing),
         }
 
@@ -200,5 +201,12 @@ def _pairs(experiment: Experiment, arms: Mapping[str, Numbers]) -> tuple[tuple[s
     return tuple((first, second, found[str(place)]) for place, (first, second) in enumerate(config.pairs))
 
 
-def _plain(found: Mapping[str, Estimate] | Mapping[str, Judged]) -> dict[str, Any]:
-    return {name: asdict(one) for name, one in found.items()}
+def plain(found: object) -> Any:
+    """Results as JSON values; what is not a number is null."""
+    if is_dataclass(found) and not isinstance(found, type):
+        return plain(asdict(found))
+    if isinstance(found, Mapping):
+        return {str(name): plain(value) for name, value in found.items()}
+    if isinstance(found, list | tuple):
+        return [plain(value) for value in found]
+    return None if isinstance(found, float) and not isfinite(found) else found

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import configs
 from evaluation.experiments import config, plan, results
-from evaluation.experiments.describe import Tell, arm_folder, open_arms
+from evaluation.experiments.describe import Tell, arm_folder, once, open_arms
 from evaluation.experiments.looks import by_looks
 from evaluation.experiments.results import Results
 from evaluation.metrics.config import read_config
@@ -19,6 +19,7 @@ def run_experiment(name: str, folder: Path | None, tell: Tell) -> tuple[Results,
     Without a folder it is `runs/experiment-NAME`. Raises ConfigError, ExperimentError and other EvaluationErrors, and
     what describing raises.
     """
+    tell = once(tell)
     short = configs.find("experiments", name).stem
     asked = config.read(name)
     of_metrics = read_config(asked.metric_settings)

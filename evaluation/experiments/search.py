@@ -17,7 +17,7 @@ from evaluation.errors import ExperimentError
 from evaluation.experiments import search_config
 from evaluation.experiments.candidates import START, Candidate
 from evaluation.experiments.costs import Cost, cost_of, together
-from evaluation.experiments.describe import Describer, Tell, naming
+from evaluation.experiments.describe import Describer, Tell, naming, once
 from evaluation.experiments.halving import rounds, stay
 from evaluation.experiments.plan import by_article, drawn
 from evaluation.experiments.proposals import Proposed
@@ -75,6 +75,7 @@ def search(name: str, folder: Path | None, tell: Tell) -> tuple[Found, Path]:
     Without a folder it is `runs/search-NAME`. Raises ConfigError, ExperimentError and other EvaluationErrors, and what
     describing raises.
     """
+    tell = once(tell)
     config = search_config.read(name)
     named([config.primary.metric])
     short = configs.find("experiments", name).stem

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from evaluation.experiments.results import RESULTS
+from evaluation.experiments.results import RESULTS, plain
 from evaluation.experiments.scoring import primary_name
 from evaluation.experiments.search import Found, Round
 from evaluation.experiments.show import interval, number, table
@@ -41,8 +40,8 @@ def to_json(found: Found) -> dict[str, Any]:
             }
             for one in found.candidates
         ],
-        "rounds": [asdict(each) for each in found.rounds],
-        "confirmation": None if found.confirmation is None else asdict(found.confirmation),
+        "rounds": plain(found.rounds),
+        "confirmation": plain(found.confirmation),
         "cost": {
             **found.cost.to_json(),
             "images_if_all_had_been_tried": found.exhaustive,

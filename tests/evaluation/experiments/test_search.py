@@ -79,12 +79,16 @@ def test_the_better_wording_wins_and_is_confirmed_on_other_articles(
 
 def test_a_search_that_is_run_again_describes_nothing_twice(archive: Archive, tmp_path: Path, obeys: Engine) -> None:
     file = written(archive, tmp_path)
-    first, _ = search(file, tmp_path / "out", print)
+    told: list[str] = []
+    first, _ = search(file, tmp_path / "out", told.append)
+    assert len(told) == len(set(told)), "what every pipeline tells is told once"
     obeys.asked = 0
     again, _ = search(file, tmp_path / "out", print)
     assert obeys.asked == 0
     assert again.rounds == first.rounds
-    assert again.confirmation == first.confirmation
+    assert again.confirmation is not None
+    assert first.confirmation is not None
+    assert again.confirmation.difference == first.confirmation.difference
     with pytest.raises(ExperimentError, match=r"holds another search: seed was 0, is 1.*--out"):
         search(written(archive, tmp_path, seed=1), tmp_path / "out", print)
     candidate = tmp_path / "out" / "candidates" / "choice-01.yaml"
