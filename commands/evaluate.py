@@ -203,6 +203,69 @@ def evaluate_calibrate(coverage: float | None, risk: float | None, out: Path, as
     sys.exit(SOME_FAILED if found.failures else 0)
 
 
+@evaluate.command("compare")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN [RUN...]", type=click.Path(path_type=Path))
+@click.option("--baseline", metavar="NAME", help="The run that the others are compared with.  [default: the first]")
+@click.option("--metric", "metrics", multiple=True, metavar="M", help="Only this one; repeated: only these.")
+@click.option("--margin", "margins", multiple=True, metavar="M=0.02", help="The largest difference that is none.")
+@click.option("--test", "tests", multiple=True, metavar="M=TEST", help="bootstrap, mcnemar or wilcoxon.")
+@click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="What results.json holds.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder of the results; runs/compare-NAMES where not given."
+)
+def evaluate_compare(
+    runs: tuple[Path, ...],
+    baseline: str | None,
+    metrics: tuple[str, ...],
+    margins: tuple[str, ...],
+    tests: tuple[str, ...],
+    alpha: float,
+    as_json: bool,
+    out: Path | None,
+) -> None:
+    """Is a run better than another? Scored runs of the same images, paired, with a verdict.
+
+    better, worse, equivalent (surely within the margin) or inconclusive; with three runs and more p is Holm-adjusted.
+    Right and wrong is tested by McNemar's test, all else by a bootstrap; images of one article count as one.
+
+    \b
+    python cli.py evaluate compare runs/none runs/nearest --margin rouge1=0.02
+    python cli.py evaluate compare runs/a runs/b runs/c --baseline b --metric rouge1 --metric meteor --json
+    """
+    if len(runs) < 2:
+        raise click.UsageError("name two runs or more")
+    from evaluation.statistics import runs as comparison
+    from evaluation.statistics.table import compared_text
+
+    entries = comparison.read_entries(runs)
+    found = comparison.compare_runs(
+        entries,
+        baseline,
+        metrics,
+        {name: _number(value) for name, value in map(_assigned, margins)},
+        {name: comparison.named_test(value) for name, value in map(_assigned, tests)},
+        alpha,
+    )
+    folder = out or Path("runs") / "-".join(["compare", *(run.resolve().name for run in runs)])
+    to_stderr(f"wrote {comparison.write(found, folder)}")
+    click.echo(json.dumps(found.to_json()) if as_json else compared_text(found))
+
+
+def _assigned(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise click.UsageError(f"{text!r} is no METRIC=VALUE like rouge1=0.02")
+    return name, value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise click.UsageError(f"{text!r} is no number like 0.02") from error
+
+
 def _evaluation_set(options: dict[str, Any]) -> EvaluationSet:
     """The set that one --set names; the others, KEY=VALUE, stay settings."""
     from evaluation.sets import read_set

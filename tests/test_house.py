@@ -62,8 +62,8 @@ def test_the_ground_imports_no_room() -> None:
     [
         [], ["caption"], ["ask"], ["extract"], ["replay"], ["index"], ["data"], ["index", "build"], ["doctor"],
         ["models"], ["models", "list"], ["models", "pull"], ["models", "bench"], ["models", "recommend"],
-        ["evaluate"], ["evaluate", "retrieval"], ["evaluate", "calibrate"],
         ["experiment"], ["experiment", "run"], ["experiment", "search"], ["prompts", "diff"],
+        ["evaluate"], ["evaluate", "retrieval"], ["evaluate", "calibrate"], ["evaluate", "compare"],
     ],
 )  # fmt: skip
 def test_help_loads_nothing_heavy(command: list[str]) -> None:

@@ -96,7 +96,9 @@ def _compare(
         raise StatisticsError(f"there is no test {test!r}; there are {', '.join(TESTS)}")
     sums = pairs.sums[:, None]
     low, high = flip_interval(sums, pairs.sizes, alpha)
-    ends = (float(low[0]), float(high[0])) if np.isfinite([low[0], high[0]]).all() else (None, None)
+    # Where so few groups differ that no signs of theirs are rare, they say little of how the others might.
+    said = np.isfinite([low[0], high[0]]).all() and 2.0 ** (1 - np.count_nonzero(pairs.sums)) <= alpha
+    ends = (float(low[0]), float(high[0])) if said else (None, None)
     within = None if margin is None else not_equivalent_p(sums, pairs.sizes, np.asarray([pairs.reach]), margin)
     tested = RUN[test](pairs)
     return Comparison(
@@ -119,7 +121,7 @@ def _compare(
 
 
 def _bootstrap(pairs: Pairs) -> Tested:
-    p = flip_p(pairs.sums[:, None], mid=pairs.right_or_wrong)
+    p = flip_p(pairs.sums[:, None])
     spread = pairs.differences.std(ddof=1) if len(pairs.first) > 1 else 0.0
     size = pairs.differences.mean() / spread if spread > 0 else float("nan")
     return Tested("sign-flip bootstrap by group", float(p[0]), "paired d", float(size))

@@ -25,16 +25,13 @@ def not_equivalent_p(sums: Numbers, sizes: Numbers, reach: Numbers, margin: floa
     size = (sizes**2).sum() / sizes.sum()
     few = (sums != 0).sum(axis=0) < FEW
     beyond = np.where(few, size * reach, np.abs(sums).max(axis=0)) - size * margin
-    at = sizes[:, None] * margin
-    p = np.maximum(*(_nonnegative(np.vstack([way * sums - at, np.maximum(beyond, 0)])) for way in (1, -1)))
-    return np.asarray(np.where(reach > 0, p, 1.0))
-
-
-def _nonnegative(sums: Numbers) -> Numbers:
-    """The share of draws `(m,)` in which the weighted sum is 0 or more."""
     rng = np.random.default_rng(SEED)
-    rows, count = max(1, CELLS // max(sums.shape)), np.zeros(sums.shape[1])
+    rows, above = max(1, CELLS // max(sums.shape)), np.zeros((2, sums.shape[1]))
     for start in range(0, DRAWS, rows):
         # Exponentials are Dirichlet weights but for their sum, which changes no sign.
-        count += (rng.exponential(size=(min(rows, DRAWS - start), len(sums))) @ sums >= 0).sum(axis=0)
-    return np.asarray((1 + count) / (1 + DRAWS))
+        weights = rng.exponential(size=(min(rows, DRAWS - start), len(sums) + 1))
+        drawn = weights[:, :-1] @ np.column_stack([sums, sizes * margin])
+        difference, at, rest = drawn[:, :-1], drawn[:, -1:], weights[:, -1:] * np.maximum(beyond, 0)
+        above += [np.count_nonzero(way * difference - at + rest >= 0, axis=0) for way in (1, -1)]
+    p = (1 + above.max(axis=0)) / (1 + DRAWS)
+    return np.asarray(np.where(reach > 0, p, 1.0))

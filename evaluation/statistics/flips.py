@@ -25,20 +25,24 @@ TIE = 1e-9
 """Sums as near as this, relative to the sum of all magnitudes, are the same."""
 
 
-def flip_p(sums: Numbers, mid: bool = False) -> Numbers:
+def flip_p(sums: Numbers) -> Numbers:
     """Two-sided p `(m,)` of m experiments whose groups' sums are `(groups, m)`.
 
-    The share of sign assignments, the one seen among them, whose sum is as far from 0. With `mid`, those exactly as far
-    count half: for right and wrong, where many are (Fagerland, Lydersen and Laake 2013).
+    The share of sign assignments whose sum is as far from 0 as the one seen. Others that are exactly as far count half:
+    of right and wrong, and of ratings, many are, and p would be too careful (mid-p; Fagerland, Lydersen and Laake
+    2013).
     """
-    seen, tie = np.abs(sums.sum(axis=0)), TIE * np.abs(sums).sum(axis=0)
-    beyond, level, count = np.zeros(sums.shape[1]), np.zeros(sums.shape[1]), 0
-    for signs in _signs(*sums.shape):
-        flipped = np.abs(signs @ sums)
-        beyond += (flipped > seen + tie).sum(axis=0)
-        level += (np.abs(flipped - seen) <= tie).sum(axis=0)
-        count += len(signs)
-    return np.asarray((beyond + level * (0.5 if mid else 1.0)) / count)
+    total, tie = sums.sum(axis=0), TIE * np.abs(sums).sum(axis=0)
+    as_far, level, count = np.zeros(sums.shape[1]), np.zeros(sums.shape[1]), 0
+    for turned in _turned(sums):
+        beyond = np.abs(total - 2 * turned) - np.abs(total)
+        as_far += np.count_nonzero(beyond >= -tie, axis=0)
+        level += np.count_nonzero(np.abs(beyond) <= tie, axis=0)
+        count += len(beyond)
+    # The assignment seen counts whole, as its mirror does where all are tried.
+    own = 2 if len(sums) <= ALL_UP_TO else 1
+    p = (as_far - np.maximum(level - own, 0) / 2) / count
+    return np.asarray(np.where(np.abs(total) <= tie, 1.0, p))
 
 
 def flip_interval(sums: Numbers, sizes: Numbers, alpha: float) -> tuple[Numbers, Numbers]:
@@ -49,12 +53,11 @@ def flip_interval(sums: Numbers, sizes: Numbers, alpha: float) -> tuple[Numbers,
     are quantiles of means of random halves, Hartigan's typical values (1969).
     """
     lows, highs = [], []
-    for signs in _signs(*sums.shape):
-        kept = (signs + 1) / 2
+    for turned in _turned(np.column_stack([sums, sizes])):
+        there, size = turned[:, :-1], turned[:, -1:]
         with np.errstate(divide="ignore", invalid="ignore"):
-            one = (kept @ sums) / (kept @ sizes)[:, None]
-            other = ((1 - kept) @ sums) / ((1 - kept) @ sizes)[:, None]
-        empty = np.isnan(one) | np.isnan(other)
+            one, other = there / size, (sums.sum(axis=0) - there) / (sizes.sum() - size)
+        empty = (size == 0) | (size == sizes.sum())
         lows.append(np.where(empty, -np.inf, np.minimum(one, other)))
         highs.append(np.where(empty, np.inf, np.maximum(one, other)))
     low, high = np.concatenate(lows), np.concatenate(highs)
@@ -62,16 +65,19 @@ def flip_interval(sums: Numbers, sizes: Numbers, alpha: float) -> tuple[Numbers,
     return np.partition(low, rank, axis=0)[rank], np.partition(high, -1 - rank, axis=0)[-1 - rank]
 
 
-def _signs(groups: int, columns: int) -> Iterator[Numbers]:
-    """Rows of signs `(rows, groups)`, the first all +1: every assignment where they are few, else FLIPS random ones."""
+def _turned(columns: Numbers) -> Iterator[Numbers]:
+    """Sums `(rows, m)` of `(groups, m)` over the groups whose sign is turned, none in the first row.
+
+    Every assignment of signs where groups are few, else FLIPS random ones.
+    """
+    groups, m = columns.shape
     if groups <= ALL_UP_TO:
-        bits = (np.arange(1 << groups)[:, None] >> np.arange(groups)) & 1
-        yield np.where(bits, -1.0, 1.0)
+        yield (((np.arange(1 << groups)[:, None] >> np.arange(groups)) & 1) @ columns).astype(np.float64)
         return
     rng = np.random.default_rng(SEED)
-    rows = max(1, CELLS // max(groups, columns))
+    rows = max(1, CELLS // max(groups, m))
     for start in range(0, FLIPS, rows):
-        signs = np.where(rng.integers(0, 2, (min(rows, FLIPS - start), groups), dtype=np.int8), -1.0, 1.0)
+        signs = rng.integers(0, 2, (min(rows, FLIPS - start), groups), dtype=np.int8)
         if start == 0:
-            signs[0] = 1.0
-        yield signs
+            signs[0] = 0
+        yield signs.astype(np.float64) @ columns

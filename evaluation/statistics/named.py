@@ -14,6 +14,7 @@ from evaluation.errors import StatisticsError
 from evaluation.statistics.flips import flip_p
 from evaluation.statistics.intervals import Numbers
 from evaluation.statistics.pairs import Pairs, over_groups
+from evaluation.statistics.verdicts import NEEDED
 
 ODDS, BISERIAL = "odds ratio", "rank-biserial correlation"
 
@@ -42,10 +43,13 @@ def mcnemar(pairs: Pairs) -> Tested:
     half = 0.0 if b and c else 0.5
     odds = (b + half) / (c + half)
     if not pairs.single:
-        return Tested("McNemar by group, signs flipped", float(flip_p(pairs.sums[:, None], mid=True)[0]), ODDS, odds)
+        return Tested("McNemar by group, signs flipped", float(flip_p(pairs.sums[:, None])[0]), ODDS, odds)
     from scipy.stats import binom
-    from statsmodels.stats.contingency_tables import mcnemar as exact
 
+    try:
+        from statsmodels.stats.contingency_tables import mcnemar as exact
+    except ImportError as error:
+        raise StatisticsError(NEEDED) from error
     # b and c are off the diagonal; what is on it plays no part. All agree: nothing speaks against equality.
     p = float(exact([[0, b], [c, 0]], exact=True).pvalue) if b + c else 1.0
     mid = p - float(binom.pmf(b, b + c, 0.5)) * (0.5 if b == c else 1.0) if b + c else 1.0

@@ -13,13 +13,14 @@ from evaluation.statistics.intervals import Estimate
 
 Verdict = Literal["better", "worse", "equivalent", "inconclusive"]
 ALPHA = 0.05
+NEEDED = "comparing needs statsmodels: pip install 'lumenscribe[eval]'"
 
 
 @dataclass(frozen=True)
 class Judged:
     """Second minus first, paired by image, groups drawn whole. `verdict` is of the second.
 
-    `difference` has its 1 - alpha interval, without ends where there are too few groups for one. `p` is two-sided, of
+    `difference` has its 1 - alpha interval, without ends where too few groups differ for one. `p` is two-sided, of
     "no difference"; `p_adjusted` is Holm's across the arms that were compared together, None where it was one.
     `p_equivalent` is that of "not within `margin`", adjusted likewise; both are None where no margin was given. `n`
     images in `groups` groups were paired.
@@ -68,8 +69,10 @@ def judged_together(found: Mapping[str, Found]) -> dict[str, Found]:
 
 def holm(p: Sequence[float]) -> list[float]:
     """Holm's (1979) adjusted p: the risk that any claim is false is at most the largest of those that are claimed."""
-    from statsmodels.stats.multitest import multipletests
-
+    try:
+        from statsmodels.stats.multitest import multipletests
+    except ImportError as error:
+        raise StatisticsError(NEEDED) from error
     return [float(value) for value in multipletests(p, method="holm")[1]] if p else []
 
 
