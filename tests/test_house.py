@@ -64,6 +64,7 @@ def test_the_ground_imports_no_room() -> None:
         ["models"], ["models", "list"], ["models", "pull"], ["models", "bench"], ["models", "recommend"],
         ["experiment"], ["experiment", "run"], ["experiment", "search"], ["prompts", "diff"],
         ["evaluate"], ["evaluate", "retrieval"], ["evaluate", "calibrate"], ["evaluate", "compare"],
+        ["evaluate", "run"], ["evaluate", "score"],
     ],
 )  # fmt: skip
 def test_help_loads_nothing_heavy(command: list[str]) -> None:

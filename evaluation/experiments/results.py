@@ -15,9 +15,9 @@ from evaluation.experiments.costs import Cost, cost_of
 from evaluation.experiments.describe import Tell, read_runs
 from evaluation.experiments.looks import Looks
 from evaluation.experiments.plan import Experiment
-from evaluation.experiments.scoring import primary_name, primary_values, score_described, spread
+from evaluation.experiments.scoring import primary_name, primary_values, score_once, spread
 from evaluation.metrics.config import MetricsConfig
-from evaluation.metrics.scored import Recipe, Scored, write_scores
+from evaluation.metrics.scored import Recipe, Scored
 from evaluation.recipe import recipe
 from evaluation.runs import Run
 from evaluation.statistics.compare import Comparison, compare_all
@@ -123,8 +123,7 @@ def judge(
     scored = {}
     for name, run in runs.items():
         tell(f"scoring {name}")
-        scored[name] = score_described(run, failed, experiment.config.all_metrics, config)
-        write_scores(scored[name], run.folder)
+        scored[name] = score_once(run, failed, experiment.config.all_metrics, config)
     columns = _columns(experiment, scored)
     some = scored[experiment.config.baseline]
     return Results(

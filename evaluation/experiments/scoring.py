@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,14 @@ from evaluation.errors import ExperimentError
 from evaluation.experiments.config import PrimaryConfig
 from evaluation.metrics.config import MetricsConfig
 from evaluation.metrics.score import score_run
-from evaluation.metrics.scored import SHUFFLED, Scored
+from evaluation.metrics.scored import SHUFFLED, Scored, read_scores, write_scores
 from evaluation.runs import Run
 from evaluation.sets import EvaluationSet
 from evaluation.statistics.intervals import Numbers
+from indexer.manifest import hash_json
+
+KEY = "scores.key"
+"""What `scores.jsonl` was made of, as a hash."""
 
 
 def score_described(
@@ -31,6 +36,20 @@ def score_described(
         raise ExperimentError(f"arm {run.name} has no description that could be judged: {why}")
     index = run.made["settings"]["retrieval"]["index"]
     return score_run(replace(run, cases=cases), metrics, config, Path(index) if Path(index).is_dir() else None)
+
+
+def score_once(run: Run, without: Collection[str], metrics: list[str], config: MetricsConfig) -> Scored:
+    """As `score_described`, and written into the run's folder; read from there where the same was scored before."""
+    texts = [(case.id, run.text(case.id)) for case in run.cases if case.id in run.records and case.id not in without]
+    asked = [metadata.version("lumenscribe"), run.key, texts, sorted(metrics), config.model_dump(mode="json")]
+    key, file = hash_json(asked), run.folder / KEY
+    if file.is_file() and file.read_text(encoding="utf-8").strip() == key:
+        return read_scores(run.folder)
+    file.unlink(missing_ok=True)
+    scored = score_described(run, without, metrics, config)
+    write_scores(scored, run.folder)
+    file.write_text(key + "\n", encoding="utf-8")
+    return scored
 
 
 def primary_name(primary: PrimaryConfig) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.content import Content
 from evaluation.errors import MissingMetricError
 from evaluation.metrics.config import MetricsConfig
 from evaluation.metrics.measures import Asked
@@ -43,28 +44,63 @@ class Foil:
         return max(judged or variants, key=lambda values: sign * float(np.nanmean(values)) if judged else 0)
 
 
-def make(asked: Asked, texts: Sequence[str], config: MetricsConfig) -> tuple[list[Foil], dict[str, str]]:
-    """The foils there are for these references, and why others are missing."""
+def make(asked: Asked, texts: Sequence[str], config: MetricsConfig, content: bool) -> tuple[list[Foil], dict[str, str]]:
+    """The foils there are for these references, and why others are missing.
+
+    `content` says whether a constant text is to be good at stating what is true, too.
+    """
     found, missing = [], {}
-    for name, maker in ((CONSTANT, _constant), (SHUFFLED, _shuffled), (NEAREST, _nearest)):
+    makers: dict[str, Callable[[], Foil]] = {
+        CONSTANT: lambda: _constant(asked, config, content),
+        SHUFFLED: lambda: _shuffled(asked, texts, config),
+        NEAREST: lambda: _nearest(asked),
+    }
+    for name, maker in makers.items():
         try:
-            found.append(maker(asked, texts, config))
+            found.append(maker())
         except MissingMetricError as error:
             missing[name] = str(error)
     return found, missing
 
 
-def _constant(asked: Asked, texts: Sequence[str], config: MetricsConfig) -> Foil:  # noqa: ARG001 - one for all foils
+def _constant(asked: Asked, config: MetricsConfig, content: bool) -> Foil:
     if asked.is_questions:
         return _constant_answers(asked)
-    sentence, words = best_constants(asked.references, config.seed)
-    note = (
-        "one text for all images, for each metric the better of two, chosen on these very references by mean ROUGE-1 "
-        f"with all of them: the best of the references, {_short(sentence)!r}; and the same with words added and taken "
-        f"away while that rises, {_short(words)!r}"
-    )
-    count = len(asked.references)
-    return Foil(CONSTANT, ((sentence,) * count, (words,) * count), note, best=True)
+    tried = _tried(asked.references, config.seed)
+    bag = Bag(asked.references)
+    by_words = [tried[int(place)] for place in bag.scores(tried).mean(axis=1).argsort()[::-1]]
+    words = bag.climb(by_words[0])
+    chosen = [_for_others(by_words, asked), (words,) * len(asked.references)]
+    said = [
+        f"the reference with the highest mean ROUGE-1 with all of them, {_short(by_words[0])!r}",
+        f"the same with words added and taken away while that rises, {_short(words)!r}",
+    ]
+    if content and asked.content is not None:
+        truest = _truest(asked.content, asked.truth, tried)
+        chosen.append(_for_others(truest, asked))
+        said.append(f"the reference that is true of most images, {_short(truest[0])!r}")
+    note = f"one text for all images, for each metric the best of {len(chosen)}, chosen on these very references: "
+    note += "; ".join(said) + ". Images of a reference's own article have the next best in its place"
+    return Foil(CONSTANT, tuple(chosen), note, best=True)
+
+
+def _for_others(ranked: Sequence[str], asked: Asked) -> tuple[str, ...]:
+    """The first text for all images but those whose article it is of: they have the best one of other articles.
+
+    Otherwise a reference would be judged by itself.
+    """
+    of: dict[str, set[str]] = {}
+    for group, reference in zip(asked.groups, asked.references, strict=True):
+        of.setdefault(reference, set()).add(group)
+    own = of[ranked[0]]
+    instead = next((text for text in ranked if not of[text] & own), "")
+    return tuple(instead if group in own else ranked[0] for group in asked.groups)
+
+
+def _truest(content: Content, truth: Sequence[Mapping[str, str | None]], tried: Sequence[str]) -> list[str]:
+    """Texts by of how many images they state what is true, all lists taken together."""
+    often = Counter(pair for one in truth for pair in one.items() if pair[1] is not None)
+    return sorted(tried, key=lambda text: -sum(often[pair] for pair in content.said(text).items()))
 
 
 def _constant_answers(asked: Asked) -> Foil:
@@ -79,19 +115,13 @@ def _constant_answers(asked: Asked) -> Foil:
     )
 
 
-def best_constants(references: Sequence[str], seed: int) -> tuple[str, str]:
-    """Of the references that with the highest mean ROUGE-1 with all of them; and a text with a higher one.
-
-    The second is the first with single words taken away, or added at its end, as long as the mean rises. Of more than
-    1,000 references, 1,000 drawn at random are tried.
-    """
+def _tried(references: Sequence[str], seed: int) -> list[str]:
+    """The different references; of more than 1,000, 1,000 drawn at random."""
     distinct = list(dict.fromkeys(references))
-    random = np.random.default_rng(seed)
-    if len(distinct) > CANDIDATES:
-        distinct = [distinct[int(place)] for place in random.choice(len(distinct), CANDIDATES, replace=False)]
-    bag = Bag(references)
-    best = distinct[int(bag.scores(distinct).mean(axis=1).argmax())]
-    return best, bag.climb(best)
+    if len(distinct) <= CANDIDATES:
+        return distinct
+    drawn = np.random.default_rng(seed).choice(len(distinct), CANDIDATES, replace=False)
+    return [distinct[int(place)] for place in drawn]
 
 
 def _short(text: str) -> str:
@@ -133,7 +163,7 @@ def shuffle(groups: Sequence[str], within: Sequence[str | None], seed: int) -> N
     return order
 
 
-def _nearest(asked: Asked, texts: Sequence[str], config: MetricsConfig) -> Foil:  # noqa: ARG001 - one for all foils
+def _nearest(asked: Asked) -> Foil:
     if asked.is_questions:
         raise MissingMetricError("a caption is no answer: questions have no nearest caption")
     if not any(asked.nearest):

@@ -40,9 +40,10 @@ def score_texts(
     config = config or MetricsConfig()
     if len(texts) != len(asked.references) or not texts:
         raise MetricError(f"{name}: {len(texts)} texts for {len(asked.references)} references")
-    wanted = registry.families(registry.named(metrics))
+    names = registry.named(metrics)
+    wanted = registry.families(names)
     measures, missing = _opened(wanted, asked, config)
-    foils, without = make(asked, texts, config)
+    foils, without = make(asked, texts, config, content="content" in measures)
     variants = [tuple(texts), *(variant for foil in foils for variant in foil.variants)]
     tell(f"{len(texts)} texts and {len(variants) - 1} sets of foils: {', '.join(measures) or 'no metric can be had'}")
     found = _Found()
@@ -51,6 +52,7 @@ def score_texts(
         jobs = {family: pool.submit(_scored, measure, variants) for family, measure in measures.items()}
         for family, job in jobs.items():
             found.add(measures[family], wanted[family], job.result(), foils)
+    found.sort(names)
     return Scored(
         name=name, ids=asked.ids, groups=asked.groups, values=found.values, recipes=found.recipes,
         splits=asked.splits, foils=found.foils, corpus=found.corpus, missing=missing | without,
@@ -157,3 +159,9 @@ class _Found:
             kept = self.foils.setdefault(foil.name, {})
             for metric in only_of(variants[0], names):
                 kept[metric] = foil.values([values[metric] for values in mine], measure.recipes[metric].lower_is_better)
+
+    def sort(self, names: Sequence[str]) -> None:
+        """Puts metrics into the order in which they were asked for."""
+        order = sorted(self.values, key=lambda name: names.index(name if name in names else name.partition(".")[0]))
+        self.values = {name: self.values[name] for name in order}
+        self.recipes = {name: self.recipes[name] for name in order}

@@ -13,7 +13,7 @@ from evaluation.statistics.intervals import Estimate, Numbers, estimates
 
 FOILS = (CONSTANT, SHUFFLED, NEAREST)
 GAIN = "own - shuffled"
-_SMALLEST_SPLIT, _MOST_VALUES = 10, 12
+_SMALLEST_SPLIT, _MOST_VALUES = 5, 12
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Figures:
 
 
 def figures(scored: Scored) -> Figures:
-    """All figures of what was scored. Values of a split that fewer than 10 texts have get none."""
+    """All figures of what was scored. Values of a split that fewer than 5 texts have get none."""
     columns: dict[tuple[str, ...], Numbers] = {("own", name): values for name, values in scored.values.items()}
     for foil, found in scored.foils.items():
         columns |= {("foil", foil, name): values for name, values in found.items()}
@@ -110,7 +110,7 @@ def text(scored: Scored) -> str:
     if costs:
         lines += ["", *aligned([["cost", ""], *([name, _whole(figure)] for name, figure in costs.items())])]
     lines += ["", "How it was computed"]
-    lines += [f"  {_title(scored, name)}: {_recipe(scored, name)}" for name in judged]
+    lines += [f"  {', '.join(titles)}: {recipe}" for recipe, titles in _recipes(scored, judged).items()]
     lines += [
         f"  {_title(scored, name)} of all texts together: {_whole(figure)}" for name, figure in scored.corpus.items()
     ]
@@ -173,9 +173,14 @@ def _costs_title(scored: Scored, name: str) -> str:
     return f"{recipe.title}{unit}, mean"
 
 
-def _recipe(scored: Scored, name: str) -> str:
-    recipe = scored.recipes[name]
-    return "; ".join(part for part in (recipe.text, recipe.version) if part)
+def _recipes(scored: Scored, names: Sequence[str]) -> dict[str, list[str]]:
+    """Recipe -> titles of the metrics that it holds for."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        recipe = scored.recipes[name]
+        text = "; ".join(part for part in (recipe.text, recipe.version) if part)
+        found.setdefault(text, []).append(_title(scored, name))
+    return found
 
 
 def _short(figure: Estimate | None) -> str:

@@ -1,0 +1,76 @@
+"""Metrics against published values and against a second implementation (benchmarks/metrics_second.py)."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmarks import metrics_cases as golden
+from benchmarks import metrics_second as second
+from evaluation.metrics import coco
+from evaluation.metrics.config import MetricsConfig
+from evaluation.metrics.lexical import Bleu, Chrf, rouge
+from evaluation.metrics.measures import Asked
+
+TEXTS = ["CT of the chest shows a mass in the right lung.", "An image.", "Axial MR", "", "the the the the mass mass"]
+REFERENCES = [
+    "CT of the chest with a mass of the left lung.", "Coronal MR of the brain", "Axial MR of the brain.",
+    "A chest film", "the mass",
+]  # fmt: skip
+ASKED = Asked(tuple("abcde"), tuple(REFERENCES), tuple("abcde"))
+
+needs_java = pytest.mark.skipif(shutil.which("java") is None, reason="METEOR 1.5 is a Java program; no Java is here")
+
+
+def test_cider_has_its_published_value() -> None:
+    assert coco.cider(golden.TEXTS, golden.REFERENCES).mean() == pytest.approx(1.242192, abs=1e-6)
+
+
+@needs_java
+def test_meteor_has_its_published_values() -> None:
+    for text, references, value in golden.METEOR_OF_ONE:
+        assert coco.meteor([text], [references])[0] == pytest.approx(value, abs=1e-6)
+
+
+@needs_java
+def test_meteor_gives_a_value_to_each_text_and_none_to_an_empty_one() -> None:
+    measure = coco.Meteor(ASKED, MetricsConfig())
+    own, same = measure.score([TEXTS, REFERENCES])
+    assert own["meteor"][3] == 0
+    assert 0 < own["meteor"][0] < 1
+    assert same["meteor"] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_lexical_metrics_are_equal_to_a_second_implementation() -> None:
+    found = golden.lexical(TEXTS, REFERENCES)
+    assert set(found) >= {"rouge1", "rougeL", "imageclef_rouge1", "bleu1", "bleu4", "chrf", "cider"}
+    assert {name: value for name, value in found.items() if value > 1e-9 and "all texts" not in name} == {}
+
+
+def test_an_empty_text_has_no_score_and_the_reference_itself_the_full_one() -> None:
+    for measure in (rouge(ASKED, MetricsConfig()), Bleu(ASKED, MetricsConfig()), Chrf(ASKED, MetricsConfig())):
+        empty, same = measure.score([[""] * 5, REFERENCES])
+        assert all(values.tolist() == [0] * 5 for values in empty.values())
+        assert all(values.tolist() == pytest.approx([1] * 5) for values in same.values())
+
+
+def test_bleu_of_all_texts_is_of_their_summed_counts_with_an_interval() -> None:
+    from sacrebleu.metrics.bleu import BLEU
+
+    found = Bleu(ASKED, MetricsConfig()).corpus(TEXTS)["bleu4"]
+    by_library = BLEU(lowercase=True).corpus_score(TEXTS, [REFERENCES]).score / 100
+    assert found.value == pytest.approx(by_library)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low <= found.value <= found.high
+
+
+@pytest.mark.data
+def test_on_500_pairs_of_real_captions_every_lexical_metric_is_equal_to_a_second_implementation(
+    shared_data: Path,
+) -> None:
+    texts, references = golden.pairs(shared_data)
+    found = golden.lexical(texts, references)
+    assert len(texts) == 500
+    assert max(found.values()) < 1e-9
+    assert second.largest_difference([1.0], [float("nan")]) == float("inf")
