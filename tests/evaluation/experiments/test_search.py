@@ -93,6 +93,7 @@ def test_a_search_that_is_run_again_describes_nothing_twice(archive: Archive, tm
         search(written(archive, tmp_path, seed=1), tmp_path / "out", print)
     candidate = tmp_path / "out" / "candidates" / "choice-01.yaml"
     candidate.write_text(candidate.read_text().replace("Caption it", "Caption this"))
+    written(archive, tmp_path)
     with pytest.raises(ExperimentError, match=r"choice-01\.yaml was edited"):
         search(file, tmp_path / "out", print)
 
