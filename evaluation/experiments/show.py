@@ -120,7 +120,8 @@ def interval(estimate: Estimate | None, signed: bool = False) -> str:
     """`0.712 [0.655, 0.768]`."""
     if estimate is None:
         return "-"
-    value = f"{estimate.value:+.3f}" if signed else f"{estimate.value:.3f}"
+    rounded = round(estimate.value, 3) or 0.0  # no -0.000
+    value = f"{rounded:+.3f}" if signed else f"{rounded:.3f}"
     if estimate.low is None or estimate.high is None:
         return value
     return f"{value} [{estimate.low:.3f}, {estimate.high:.3f}]"
