@@ -19,6 +19,7 @@ from commands.data import data
 from commands.describe import ask, caption, extract, replay
 from commands.doctor import doctor
 from commands.evaluate import evaluate
+from commands.experiment import experiment
 from commands.index import index
 from commands.models import models
 from commands.prompts import prompts
@@ -68,7 +69,22 @@ def main() -> None:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns that the hub has faster kernels
 
 
-for command in (caption, ask, extract, replay, index, data, prompts, models, evaluate, rate, ratings, report, doctor):
+for command in (
+    caption,
+    ask,
+    extract,
+    replay,
+    index,
+    data,
+    prompts,
+    models,
+    evaluate,
+    experiment,
+    rate,
+    ratings,
+    report,
+    doctor,
+):
     main.add_command(command)
 
 

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent
 SINGULAR = {
     "content": "content list",
     "embedders": "embedder",
+    "experiments": "experiment",
     "indexes": "index config",
     "models": "model",
     "prompts": "prompt",
@@ -58,8 +59,8 @@ def find(kind: str, name: str) -> Path:
     if path.is_file():
         return path
     known = names(kind)
-    hint = _hint(name, known) or "."
-    raise ConfigError(f"unknown {SINGULAR[kind]} {name!r}{hint} Known: {', '.join(known)}")
+    near = hint(name, known) or "."
+    raise ConfigError(f"unknown {SINGULAR[kind]} {name!r}{near} Known: {', '.join(known)}")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -94,7 +95,7 @@ def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         leaf = str(problem["loc"][-1])
-        return f"unknown key {key!r}{_hint(leaf, _fields_at(model, problem['loc'][:-1]))}"
+        return f"unknown key {key!r}{hint(leaf, _fields_at(model, problem['loc'][:-1]))}"
     return f"{key}: {problem['msg'].lower()}" if key else problem["msg"]
 
 
@@ -118,6 +119,7 @@ def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     return fields
 
 
-def _hint(name: str, known: list[str]) -> str:
+def hint(name: str, known: list[str]) -> str:
+    """`; did you mean 'near'?` where one of the known names is near, else nothing."""
     near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

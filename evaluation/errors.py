@@ -27,6 +27,10 @@ class ReportError(EvaluationError):
     """A folder or file that no report can be made of."""
 
 
+class ExperimentError(EvaluationError):
+    """An experiment that cannot be run as it is, or a folder that holds another one."""
+
+
 class MetricError(EvaluationError):
     """Texts that cannot be scored as they are, or a metric that there is not."""
 

@@ -2,7 +2,8 @@
 
 `run.json` holds the recipe, `descriptions.jsonl` the records as `caption --json` prints them, `failures.jsonl` why
 others have none, `images.jsonl` what a person said of each image and where it lies, so that a run can be scored, rated
-and shown without the set it came from. Run it again and it goes on; under another configuration it refuses.
+and shown without the set it came from, `prompts/` the templates as they were. Run it again and it goes on; under
+another configuration it refuses.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from rag.config import Settings
 from rag.content import Content
 from rag.opening import open_pipeline
 from rag.pipeline import Pipeline
+from rag.prompt_versions import keep
 from rag.types import Description, Failure
 
 RUN, DESCRIPTIONS, FAILURES, IMAGES = "run.json", "descriptions.jsonl", "failures.jsonl", "images.jsonl"
@@ -88,12 +90,18 @@ def text_of(record: Mapping[str, Any]) -> str:
 
 
 def describe_set(
-    settings: Settings, images: EvaluationSet, folder: Path, tell: Tell, pipeline: Pipeline | None = None
+    settings: Settings,
+    images: EvaluationSet,
+    folder: Path,
+    tell: Tell,
+    pipeline: Pipeline | None = None,
+    first: int | None = None,
 ) -> Run:
     """Describes what the folder has no description of yet; failures are tried again. A batch is kept once it is done.
 
-    `pipeline` is one for these settings that is open already, so that runs share models. Raises RunError where the
-    folder holds a run of another configuration, and what opening the pipeline raises.
+    `pipeline` is one for these settings that is open already, so that runs share models. `first` stops after so many
+    images of the set; the run goes on from there another time. Raises RunError where the folder holds a run of another
+    configuration, and what opening the pipeline raises.
     """
     pipeline = pipeline or open_pipeline(settings, [case.request() for case in images.cases], tell)
     key = run_key(pipeline, images)
@@ -103,7 +111,7 @@ def describe_set(
     if before is None:
         _begin(folder, pipeline, images, key)
     done = set() if before is None else set(before.records)
-    left = [case for case in images.cases if case.id not in done]
+    left = [case for case in images.cases[:first] if case.id not in done]
     if left:
         with spending(folder / COSTS, len(left)):
             _describe(left, pipeline, folder)
@@ -112,7 +120,7 @@ def describe_set(
 
 def run_key(pipeline: Pipeline, images: EvaluationSet) -> str:
     """Hash of what decides what is said of a set."""
-    return hash_json({**_inputs(pipeline), "set": _set_hash(images)})[:16]
+    return hash_json({**_inputs(pipeline), "set": set_hash(images)})[:16]
 
 
 def read_run(folder: Path) -> Run:
@@ -134,7 +142,7 @@ def _begin(folder: Path, pipeline: Pipeline, images: EvaluationSet, key: str) ->
     folder.mkdir(parents=True, exist_ok=True)
     about = {
         "name": images.name,
-        "hash": _set_hash(images),
+        "hash": set_hash(images),
         "images": len(images.cases),
         "articles": len({case.group for case in images.cases}),
         "content": f"{images.content.name}@{images.content.hash[:8]}",
@@ -146,6 +154,8 @@ def _begin(folder: Path, pipeline: Pipeline, images: EvaluationSet, key: str) ->
         "unusable": list(images.failures),
     }
     _write_lines(folder / IMAGES, [asdict(case) for case in images.cases])
+    for template in pipeline.templates.values():
+        keep(template, folder)
     made = {"key": key, **recipe(), "set": about, **_inputs(pipeline)}
     # Last: a folder with this file has all that a run begins with.
     (folder / RUN).write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -185,7 +195,8 @@ def _inputs(pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def _set_hash(images: EvaluationSet) -> str:
+def set_hash(images: EvaluationSet) -> str:
+    """Hash of what is asked of which images, and of what a person said, in their order."""
     return hash_json(
         [[case.id, case.image, case.caption, case.article, case.question, case.schema] for case in images.cases]
     )[:16]
@@ -193,10 +204,18 @@ def _set_hash(images: EvaluationSet) -> str:
 
 def _differences(made: Mapping[str, Any], pipeline: Pipeline, images: EvaluationSet) -> str:
     """The inputs that differ, each as it was there and as it is now."""
-    was = _flat({**{name: made.get(name) for name in _inputs(pipeline)}, "set": made["set"]["hash"]})
-    now = _flat({**_inputs(pipeline), "set": _set_hash(images)})
-    keys = [key for key in was | now if was.get(key) != now.get(key)]
-    return "another configuration: " + "; ".join(f"{key} was {was.get(key)}, is {now.get(key)}" for key in keys[:3])
+    was = {**{name: made.get(name) for name in _inputs(pipeline)}, "set": made["set"]["hash"]}
+    return f"another configuration: {'; '.join(changes(was, {**_inputs(pipeline), 'set': set_hash(images)})[:3])}"
+
+
+def changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs in two mappings, however deep: each value as it was and as it is."""
+    before, after = _flat(was), _flat(now)
+    return [
+        f"{key} was {before.get(key, 'not there')}, is {after.get(key, 'not there')}"
+        for key in before | after
+        if key not in before or key not in after or before[key] != after[key]
+    ]
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:

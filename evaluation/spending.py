@@ -18,6 +18,7 @@ from vlm.cost.machine import forget_peak, peak_mib
 def spending(file: Path, images: int) -> Iterator[None]:
     """Adds a line to `file`: how many images, seconds, peak MiB of the process and of the GPU, joules where told."""
     forget_peak()
+    _forget_gpu_peak()
     started, before = perf_counter(), joules()
     yield
     seconds, after = perf_counter() - started, joules()
@@ -31,6 +32,14 @@ def spending(file: Path, images: int) -> Iterator[None]:
         line["joules"] = {name: round(value, 3) for name, value in spent.items()}
     with file.open("a", encoding="utf-8") as lines:
         lines.write(json.dumps(line) + "\n")
+
+
+def _forget_gpu_peak() -> None:
+    """Lets the GPU's peak begin anew: a process may describe with one model after the other."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        for device in range(torch.cuda.device_count()):
+            torch.cuda.reset_peak_memory_stats(device)
 
 
 def _gpu_mib() -> float | None:

@@ -158,12 +158,15 @@ class Settings(StrictModel):
 
 
 def resolve(
-    config: Path | Mapping[str, Any] | None = None, assignments: Iterable[str] = (), **overrides: Any
+    config: Path | Mapping[str, Any] | None = None,
+    assignments: Iterable[str] = (),
+    described: str = "settings of the record",
+    **overrides: Any,
 ) -> Settings:
     """The settings for one run: defaults, then the file, then `a.b=value` assignments, then named overrides.
 
-    In place of a file, `config` may be the settings of a record. `overrides` are dotted keys with `__` for the dot;
-    None leaves a key as it is. Raises ConfigError.
+    In place of a file, `config` may be settings as a mapping, a record's or others that errors call `described`.
+    `overrides` are dotted keys with `__` for the dot; None leaves a key as it is. Raises ConfigError.
     """
     data = read_yaml(ROOT / "default.yaml")
     where = "settings"
@@ -171,7 +174,7 @@ def resolve(
         where = config.name
         data = _merged(data, read_yaml(config))
     elif config is not None:
-        where = "settings of the record"
+        where = described
         data = _merged(data, config)
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
@@ -187,6 +190,14 @@ def resolve(
         if value is not None:
             data = _merged(data, _nested(key.split("__"), value))
     return parse(Settings, data, where)
+
+
+def undotted(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that are written `a.b` -> value as a nested mapping."""
+    data: dict[str, Any] = {}
+    for key, value in flat.items():
+        data = _merged(data, _nested(key.split("."), value))
+    return data
 
 
 def _nested(keys: list[str], value: Any) -> dict[str, Any]:

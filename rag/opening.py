@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from indexer import open_index
+from indexer import Index, load_embedder, open_index
 from rag.checking import electorate_of
-from rag.config import Settings
+from rag.config import CheckSettings, ModelSettings, Settings
 from rag.errors import RequestError, TemplateError
 from rag.pipeline import Pipeline
 from rag.prompts import PromptTemplate, Task
@@ -20,27 +21,71 @@ SERVES: dict[Task, set[Task]] = {"caption": {"caption"}, "ask": {"ask", "classif
 """The tasks that a template may be used for: a question reads the same with answers to choose from."""
 
 
+class Shared:
+    """What pipelines have in common, each opened once: an engine a model, adapter and batch size; an index a folder.
+
+    The models of an index and of the checks stay loaded. Engines that are not at work can be made to let go of theirs.
+    """
+
+    def __init__(self) -> None:
+        self._engines: dict[tuple[ModelConfig, Path | None, int], Engine] = {}
+        self._indexes: dict[Path, Index] = {}
+        self._embedders: dict[str, object] = {}
+
+    def engine(self, model: ModelConfig, adapter: Path | None, batch_size: int) -> Engine:
+        """The engine of that model; opened where it is the first time."""
+        key = (model, adapter, batch_size)
+        if key not in self._engines:
+            self._engines[key] = open_engine(*key)
+        return self._engines[key]
+
+    def index(self, folder: Path) -> Index:
+        """The index in that folder; opened where it is the first time."""
+        if folder not in self._indexes:
+            self._indexes[folder] = open_index(folder)
+        return self._indexes[folder]
+
+    def keep_checks(self, settings: CheckSettings) -> None:
+        """Keeps the text model of the checks for the next pipeline: one is shared as long as somebody has it."""
+        name = settings.text_embedder
+        if name is not None and name not in self._embedders:
+            self._embedders[name] = load_embedder(name)
+
+    def only(self, engine: Engine) -> None:
+        """Unloads every other engine's model, so that one is in memory at a time."""
+        for other in self._engines.values():
+            if other is not engine:
+                other.unload()
+
+
 def open_pipeline(
     settings: Settings,
     requests: Sequence[Request],
     tell: Tell = lambda _: None,
     finder: EvidenceFinder | None = None,
+    shared: Shared | None = None,
 ) -> Pipeline:
     """The pipeline for these requests' tasks. `tell` hears what a person should know.
 
-    `finder` finds the evidence in place of the index that the settings name, which is then not opened.
+    `finder` finds the evidence in place of the index that the settings name, which is then not opened. `shared` has
+    what other pipelines opened already.
 
     Loads no model: the first batch with an image that can be read does, or `Pipeline.load`. Raises ConfigError,
     IndexerError, VlmError, TemplateError and RequestError for what can be refused before that.
     """
-    model = _model(settings)
+    if shared is not None:
+        shared.keep_checks(settings.check)
+    shared = shared or Shared()
+    model = model_config(settings.model)
     tasks: set[Task] = {request.task for request in requests}
     _check_tasks(model, tasks)
     templates = _templates(settings, model, tasks)
-    engine = open_engine(model, settings.model.adapter, settings.batch_size)
+    engine = shared.engine(model, settings.model.adapter, settings.batch_size)
     _check_example_images(settings, engine)
     shows_evidence = any(template.kinds for template in templates.values())
-    retriever = (finder or _retriever(settings, tell)) if settings.retrieval.enabled and shows_evidence else None
+    retriever = (
+        (finder or _retriever(settings, tell, shared)) if settings.retrieval.enabled and shows_evidence else None
+    )
     if model.notice:
         tell(model.notice)
     order = settings.prompt.evidence_order or model.evidence_order
@@ -49,9 +94,9 @@ def open_pipeline(
     return Pipeline(settings, speaker, templates, retriever)
 
 
-def _model(settings: Settings) -> ModelConfig:
-    overrides = settings.model.model_dump(exclude={"name", "adapter"}, exclude_none=True)
-    return load_model_config(settings.model.name, **overrides)
+def model_config(asked: ModelSettings) -> ModelConfig:
+    """The model that settings name, with what they override. Raises UnknownModel and ConfigError."""
+    return load_model_config(asked.name, **asked.model_dump(exclude={"name", "adapter"}, exclude_none=True))
 
 
 def _params(settings: Settings, model: ModelConfig, tasks: set[Task]) -> GenerationParams:
@@ -102,9 +147,9 @@ def _check_example_images(settings: Settings, engine: Engine) -> None:
         )
 
 
-def _retriever(settings: Settings, tell: Tell) -> Retriever:
+def _retriever(settings: Settings, tell: Tell, shared: Shared) -> Retriever:
     asked = settings.retrieval
-    index = open_index(index_folder(asked.index, tell))
+    index = shared.index(index_folder(asked.index, tell))
     only = asked.only.filter()
     return Retriever(
         index, asked.k, asked.guard, only, asked.selection(), tuple(asked.narrow), electorate_of(settings.check)

@@ -26,7 +26,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
 
 from configs import StrictModel, find, load, names
 from imaging import LoadedImage, decode
@@ -51,6 +54,8 @@ LENGTHS: dict[Length, str] = {
 }
 VARIABLES = {"images", "facts", "examples", "passages", "question", "labels", "schema", "length", "language"}
 VERSION_DIGITS = 8
+VERSION = rf"^[\w.-]+(@[0-9a-f]{{{VERSION_DIGITS}}})?$"
+"""A template's name, and the beginning of its hash where one text of that name is meant."""
 MAX_TITLE_CHARS = 200
 MIN_EVIDENCE_TOKENS = 8
 """An evidence text cut below this says nothing; the last of the evidence is left out instead."""
@@ -69,11 +74,12 @@ class TemplateMessage(StrictModel):
 
 
 class TemplateConfig(StrictModel):
-    """A file of `configs/prompts/`. `parent` names the template that this one was made from."""
+    """A file of `configs/prompts/`. `parent` is the version of the template that this one was made from, as NAME@HASH;
+    `note` says what this one does that others do not."""
 
     note: str
     task: Task
-    parent: str | None = None
+    parent: Annotated[str, Field(pattern=VERSION)] | None = None
     messages: list[TemplateMessage]
 
 
@@ -128,9 +134,18 @@ class PromptTemplate:
 
     @classmethod
     def load(cls, name: str) -> PromptTemplate:
-        """The template of `configs/prompts/NAME.yaml`, or of a file. Raises ConfigError and TemplateError."""
-        path = find("prompts", name)
-        template = cls(path.stem, load(TemplateConfig, path))
+        """The template of `configs/prompts/NAME.yaml`, or of a file. Raises ConfigError and TemplateError.
+
+        NAME@HASH, also as the name of a file, is the template only if it still has that text.
+        """
+        path = find("prompts", name if name.endswith((".yaml", ".yml")) else name.partition("@")[0])
+        template = cls(path.stem.partition("@")[0], load(TemplateConfig, path))
+        asked = Path(name).stem.partition("@")[2] if path == Path(name) else name.partition("@")[2]
+        if asked and not template.hash.startswith(asked):
+            raise TemplateError(
+                f"{path.name} has another text than {template.name}@{asked}: it is {template.version}. Runs keep the "
+                f"templates they used: python cli.py prompts show {template.name}@{asked} --runs FOLDER"
+            )
         unknown = template.variables - VARIABLES
         if unknown:
             raise TemplateError(

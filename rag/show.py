@@ -12,6 +12,7 @@ from indexer import IndexInfo
 from indexer.types import Evidence
 from rag.attribution import LicenseUse, caution
 from rag.judging import Replay
+from rag.prompt_versions import difference, parent_of
 from rag.prompts import PromptTemplate
 from rag.types import Description, Sentence, Tokens
 
@@ -120,14 +121,24 @@ def index_text(info: IndexInfo) -> str:
 
 def template_line(template: PromptTemplate) -> str:
     """Version, task, note, and what it was made from."""
-    made_from = f" (from {template.config.parent})" if template.config.parent else ""
+    parent = parent_of(template)
+    made_from = f" (from {parent})" if parent else ""
     return f"{template.version:<30} {template.config.task:<8} {template.config.note}{made_from}"
 
 
 def template_text(template: PromptTemplate) -> str:
-    """The template line, then its messages as they are written."""
+    """Name, hash, parent, task and note, then the messages as they are written."""
+    about = [f"name    {template.name}", f"hash    {template.hash}", f"parent  {parent_of(template) or '-'}"]
+    about += [f"task    {template.config.task}", f"note    {template.config.note}"]
     messages = [f"[{message.role}]\n{message.text.rstrip()}" for message in template.config.messages]
-    return "\n\n".join([template_line(template), *messages])
+    return "\n\n".join(["\n".join(about), *messages])
+
+
+def template_difference(first: PromptTemplate, second: PromptTemplate) -> str:
+    """Both versions with their notes, then the lines that were taken away (-) and added (+)."""
+    head = [f"- {template_line(first)}", f"+ {template_line(second)}"]
+    lines = difference(first, second) or "the messages are the same"
+    return "\n".join([*head, "", lines])
 
 
 def _body(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -65,6 +66,18 @@ class TransformersEngine:
 
                 self._loaded = load(self._config, folder, self._adapter)
             return self._loaded
+
+    def unload(self) -> None:
+        """Gives back the memory of the model; it is loaded again when it is next needed. Not while it answers."""
+        with self._lock:
+            if self._loaded is None:
+                return
+            self._loaded = None
+        import torch
+
+        gc.collect()  # a model is full of references in circles
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text as this model's tokenizer cuts it, special tokens not counted. Loads no model."""

@@ -65,6 +65,9 @@ class ServerEngine:
         """
         return self._served
 
+    def unload(self) -> None:
+        """Nothing: the model's memory is the server's."""
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """An upper estimate of each text's tokens, `BYTES_PER_TOKEN`: the server's tokenizer is not at hand."""
         return [-(-len(text.encode()) // BYTES_PER_TOKEN) for text in texts]

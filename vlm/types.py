@@ -107,6 +107,10 @@ class Engine(Protocol):
         """Loads the model now, where it is not loaded yet."""
         ...
 
+    def unload(self) -> None:
+        """Gives back the memory of the model; it is loaded again when it is next needed."""
+        ...
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text as this model's tokenizer cuts it, special tokens not counted."""
         ...

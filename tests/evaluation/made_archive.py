@@ -37,18 +37,24 @@ class ColourEmbedder:
 
 
 class Engine:
-    """Says of each prompt what `answer` makes of it; `asked` counts prompts."""
+    """Says of each prompt what `answer` makes of it; `asked` counts prompts, `loads` how often it was loaded anew."""
 
     model, adapter, max_images, fingerprint = "made", None, None, "f" * 64
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.asked = self.loads = 0
+        self.loaded = False
 
     def answer(self, prompt: Prompt) -> str:
         raise NotImplementedError
 
     def load(self) -> object:
+        self.loads += not self.loaded
+        self.loaded = True
         return self
+
+    def unload(self) -> None:
+        self.loaded = False
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]

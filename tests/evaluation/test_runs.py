@@ -11,6 +11,7 @@ from evaluation.errors import RunError
 from evaluation.runs import DESCRIPTIONS, FAILURES, IMAGES, RUN, describe_set, read_run
 from evaluation.sets import EvaluationSet, read_set
 from rag.config import Settings, resolve
+from rag.prompts import PromptTemplate
 
 
 @pytest.fixture
@@ -94,3 +95,22 @@ def test_a_folder_that_cannot_be_read_says_so(
 def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="holds no run"):
         read_run(tmp_path)
+
+
+@pytest.mark.usefixtures("parrot")
+def test_a_run_keeps_the_templates_it_used(images: EvaluationSet, settings: Settings, tmp_path: Path) -> None:
+    run = describe_set(settings, images, tmp_path, print)
+    (file,) = (tmp_path / "prompts").iterdir()
+    assert file.stem == run.made["prompt"]["caption"]
+    assert PromptTemplate.load(str(file)).version == file.stem
+
+
+def test_a_run_can_stop_after_so_many_images_and_go_on(
+    images: EvaluationSet, settings: Settings, parrot: Engine, tmp_path: Path
+) -> None:
+    part = describe_set(settings, images, tmp_path, print, first=5)
+    assert (len(part.records), part.complete) == (5, False)
+    assert set(part.records) == {case.id for case in images.cases[:5]}
+    whole = describe_set(settings, images, tmp_path, print)
+    assert whole.complete
+    assert parrot.asked == len(images.cases)

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from tests.vlm import tiny
+from tests.vlm.conftest import prompt
 from tests.vlm.test_vlm_engine import Configs
-from vlm import load_model_config, open_engine
+from vlm import GenerationParams, load_model_config, open_engine
 from vlm.config import Quantisation
 from vlm.cost.held import held_bytes
 from vlm.cost.memory import adapter_parameters, describing, shape_of, tuning
@@ -24,6 +25,14 @@ def test_weights_are_as_reckoned(kind: str, quantisation: Quantisation, dtype: s
     held = held_bytes(open_engine(config).load().model)
     gemmas_scale = 2 if dtype == "bf16" and kind in ("paligemma", "paligemma2", "gemma3") else 0  # one number, cast
     assert describing(config, CPU).terms["weights"] - gemmas_scale == held
+
+
+def test_what_is_held_can_be_told_after_use(config_of: Configs) -> None:
+    """On a CPU bitsandbytes packs NF4 anew at the first use: the scales of its scales are gone then."""
+    engine = open_engine(config_of("smolvlm", quantisation="nf4"))
+    before = held_bytes(engine.load().model)
+    list(engine.generate([prompt()], GenerationParams(max_new_tokens=2)))
+    assert 0.5 * before < held_bytes(engine.load().model) < 2 * before
 
 
 @pytest.mark.parametrize("kind", tiny.ALL_KINDS)

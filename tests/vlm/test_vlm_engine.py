@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+import weakref
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -299,3 +300,14 @@ def test_a_time_limit_returns_what_there_is(config_of: Configs) -> None:
     assert cut.text
     (whole,) = run(engine, [prompt()], GenerationParams(max_new_tokens=3, time_limit_s=60))
     assert whole.stop == "length"
+
+
+@pytest.mark.parametrize("kind", ["fastvlm", "smolvlm"])
+def test_a_model_that_was_unloaded_is_gone_and_loads_again(kind: str, config_of: Configs) -> None:
+    engine = open_engine(config_of(kind))
+    before = words(run(engine, [asked(kind, "What is this?", picture(1))]))
+    model = weakref.ref(engine.load().model)
+    engine.unload()
+    assert model() is None
+    engine.unload()
+    assert words(run(engine, [asked(kind, "What is this?", picture(1))])) == before

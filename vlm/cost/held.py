@@ -26,4 +26,7 @@ def _tensors(model: nn.Module) -> Iterator[torch.Tensor]:
             yield rows
         state = getattr(parameter, "quant_state", None)
         if state is not None:
-            yield from (state.absmax, state.code, state.offset, state.state2.absmax, state.state2.code)
+            yield from (state.absmax, state.code)
+            scales = getattr(state, "state2", None)
+            if scales is not None:  # on a CPU they are unpacked at the first use
+                yield from (state.offset, scales.absmax, scales.code)
