@@ -2,8 +2,8 @@
 
     python benchmarks/verdicts.py [--experiments 10000]
 
-Writes benchmarks/verdicts.json after every row; run again, it goes on. Every p is computed by the functions that `evaluate compare` uses, for many experiments
-at once; `tests/evaluation/statistics` holds that they give what `compare` and `look` give for one.
+Writes benchmarks/verdicts.json after every row; run again, it goes on. Every p is computed by the functions that
+`evaluate compare` uses, for many experiments at once; `tests/evaluation/statistics` holds that one gives the same.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def main() -> None:
             if shape.null:
                 row |= averaged([same(rng, it, shape, each) for it in layouts])
                 row |= smallest(rng, layouts, shape, each)
+            rng = np.random.default_rng([n, list(SHAPES).index(name), 1])
             row |= averaged([apart(rng, it, shape, each) for it in layouts])
             rows.append(row)
             print(f"{time.perf_counter() - started:5.0f} s", row, flush=True)
