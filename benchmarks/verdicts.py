@@ -2,19 +2,20 @@
 
     python benchmarks/verdicts.py [--experiments 10000]
 
-Writes benchmarks/verdicts.json. Every p is computed by the functions that `evaluate compare` uses, for many experiments
-at once; `tests/evaluation/statistics` holds that they give what `compare` and `look` give for one.
+Writes benchmarks/verdicts.json after every row; run again, it goes on. Every p is computed by the functions that
+`evaluate compare` uses, for many experiments at once; `tests/evaluation/statistics` holds that one gives the same.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
 from typing import Any
 
 import numpy as np
-from machine import save
+from machine import ROOT, save
 from statsmodels.stats.power import TTestPower
 from verdicts_shapes import SHAPES, Layout, Numbers, Shape, layout
 
@@ -40,16 +41,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--experiments", type=int, default=10_000)
     each = parser.parse_args().experiments // LAYOUTS
-    started, load = time.perf_counter(), os.getloadavg()[0]
-    rows = []
+    rows, before = earlier(each * LAYOUTS)
+    done = {(row["shape"], row["images"]) for row in rows}
+    started, load = time.perf_counter() - before, os.getloadavg()[0]
     for name, shape in SHAPES.items():
         for n in IMAGES:
+            if (name, n) in done:
+                continue
             rng = np.random.default_rng([n, list(SHAPES).index(name)])
             layouts = [layout(rng, n, shape.clustered) for _ in range(LAYOUTS)]
             row = {"shape": name, "images": n, "groups": round(float(np.mean([len(it.sizes) for it in layouts])), 1)}
             if shape.null:
                 row |= averaged([same(rng, it, shape, each) for it in layouts])
                 row |= smallest(rng, layouts, shape, each)
+            rng = np.random.default_rng([n, list(SHAPES).index(name), 1])
             row |= averaged([apart(rng, it, shape, each) for it in layouts])
             rows.append(row)
             print(f"{time.perf_counter() - started:5.0f} s", row, flush=True)
@@ -64,6 +69,13 @@ def main() -> None:
                 "rows": rows,
             }
             save("verdicts", results)
+
+
+def earlier(experiments: int) -> tuple[list[dict[str, Any]], float]:
+    """The rows of a run of as many experiments that was stopped, and the seconds they took."""
+    file = ROOT / "benchmarks" / "verdicts.json"
+    found = json.loads(file.read_text()) if file.is_file() else {"experiments": 0}
+    return (found["rows"], found["seconds"]) if found["experiments"] == experiments else ([], 0.0)
 
 
 def same(rng: np.random.Generator, where: Layout, shape: Shape, m: int) -> dict[str, float]:

@@ -24,7 +24,7 @@ def not_equivalent_p(sums: Numbers, sizes: Numbers, reach: Numbers, margin: floa
     """
     size = (sizes**2).sum() / sizes.sum()
     few = (sums != 0).sum(axis=0) < FEW
-    beyond = np.where(few, size * reach, np.abs(sums).max(axis=0)) - size * margin
+    beyond = np.where(few, size * (reach - margin), np.abs(sums).max(axis=0))
     rng = np.random.default_rng(SEED)
     rows, above = max(1, CELLS // max(sums.shape)), np.zeros((2, sums.shape[1]))
     for start in range(0, DRAWS, rows):

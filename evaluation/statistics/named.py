@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluation.errors import StatisticsError
-from evaluation.statistics.flips import flip_p
+from evaluation.statistics.flips import ALL_UP_TO, flip_p
 from evaluation.statistics.intervals import Numbers
 from evaluation.statistics.pairs import Pairs, over_groups
 from evaluation.statistics.verdicts import NEEDED
@@ -68,11 +68,12 @@ def wilcoxon(pairs: Pairs) -> Tested:
     if not ranks.any():
         return Tested("Wilcoxon signed rank", 1.0, BISERIAL, 0.0)
     biserial = float(ranks.sum() / np.abs(ranks).sum())
-    if pairs.single:
-        # Of the ranks, which rank as the differences do and tie where those but for rounding would.
+    if pairs.single and np.count_nonzero(ranks) > ALL_UP_TO:
+        # Of the ranks, which tie where differences do but for rounding. Fewer scipy permutes one by one, for seconds.
         return Tested("Wilcoxon signed rank", float(single(ranks[ranks != 0]).pvalue), BISERIAL, biserial)
     sums = over_groups(ranks, pairs.group, len(pairs.sizes))
-    return Tested("Wilcoxon signed rank by group, signs flipped", float(flip_p(sums[:, None])[0]), BISERIAL, biserial)
+    name = "Wilcoxon signed rank, signs flipped" if pairs.single else "Wilcoxon signed rank by group, signs flipped"
+    return Tested(name, float(flip_p(sums[sums != 0][:, None])[0]), BISERIAL, biserial)
 
 
 def signed_ranks(differences: Numbers) -> Numbers:

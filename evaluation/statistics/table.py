@@ -22,9 +22,16 @@ def compared_text(found: Compared) -> str:
         "",
         "smallest shown: the true difference that 80 % of samples like this one would show",
     ]
+    tests = dict.fromkeys(each.test for compared in found.comparisons.values() for each in compared.values())
+    for test in tests:
+        tested = [
+            found.titles[metric]
+            for metric, compared in found.comparisons.items()
+            if any(each.test == test for each in compared.values())
+        ]
+        lines.append(f"{test}: {', '.join(tested)}")
     lines += [f"not in {name}, left out: {some(ids)}" for name, ids in found.absent.items()]
     for metric, compared in found.comparisons.items():
-        lines.append(f"{metric}: {', '.join(dict.fromkeys(each.test for each in compared.values()))}")
         left = {name: each.left_out for name, each in compared.items() if each.left_out}
         lines += [f"{metric}: {count} images have no value in {name} or the baseline" for name, count in left.items()]
     lines += [f"{metric} was not compared: {why}" for metric, why in found.blank.items()]

@@ -253,3 +253,11 @@ def test_five_groups_that_differ_give_no_interval_and_six_do() -> None:
     five[:5], six[:6] = 0.3, 0.3
     assert compare(np.zeros(60), five, range(60)).difference.low is None
     assert compare(np.zeros(60), six, range(60)).difference.low is not None
+
+
+def test_wilcoxon_of_few_differences_is_the_exact_test() -> None:
+    difference = np.r_[np.arange(1.0, 10.0), -10.0, np.zeros(20)]
+    found = compare(np.zeros(30), difference, range(30), test="wilcoxon")
+    # Without ties but with the statistic's own: scipy's exact p, of which those exactly as far count half.
+    exact = stats.wilcoxon(difference[:10], method="exact").pvalue
+    assert exact * 0.5 < found.p <= exact
