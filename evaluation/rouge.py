@@ -21,7 +21,7 @@ _EDITS, _RISE = 100, 1e-7
 
 def words(text: str) -> Counter[str]:
     """The words of a text as rouge-score cuts it after the task's normalisation."""
-    return Counter(_WORD.findall(imageclef(text).lower()))
+    return Counter(_WORD.findall(imageclef(text)))
 
 
 def rouge1(said: Counter[str], reference: Counter[str]) -> float:
@@ -54,7 +54,7 @@ class Bag:
 
     def climb(self, text: str) -> str:
         """The text with words taken away, or added at its end, as long as its mean ROUGE-1 rises."""
-        said = _WORD.findall(imageclef(text).lower())
+        said = _WORD.findall(imageclef(text))
         value = float(self.scores([" ".join(said)]).mean())
         for _ in range(_EDITS):
             best, edited = self._best_edit(said)

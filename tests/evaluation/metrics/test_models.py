@@ -33,7 +33,9 @@ def test_bertscore_is_equal_to_a_second_implementation_and_prints_its_recipe(enc
     assert again["bertscore"][0] == 0
     assert same["bertscore"] == pytest.approx(1, abs=1e-5)
     recipe = measure.recipes["bertscore"]
-    assert recipe.text == ("F1, model tiny-bert, layer 1, idf over the 3 references, no normalisation, no rescaling")
+    assert recipe.text == (
+        "F1, model tiny-bert, layer 1, idf over the 3 references, no normalisation, no rescaling, batches of 32"
+    )
     assert recipe.version.startswith("bert-score 0.3")
 
 

@@ -91,6 +91,9 @@ def test_questions_are_asked_and_their_answers_judged(
     assert figures["accuracy"]["value"] == 0.5
     assert figures["accuracy.closed"]["value"] == 1
     assert figures["accuracy.open"]["value"] == 0
+    wrong = run("retrieval", "--set", str(file), *given)
+    assert wrong.exit_code == 2
+    assert "has questions; evaluate retrieval judges descriptions" in wrong.stderr
     kept = read_run(tmp_path / "run")
     assert kept.cases[0].question == "Is it CT?"
     assert kept.text("r0") == "Yes, it is."
