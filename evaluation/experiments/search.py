@@ -172,7 +172,7 @@ def _write_winner(config: SearchConfig, winner: Candidate, found: Comparison, se
     made = winner.template.config
     note = (
         f"{made.note.rstrip('.')}; won a search on {searched} images; against its parent on {found.n} others: "
-        f"{found.verdict}, {config.primary.metric} {found.difference.value:+.3f}."
+        f"{found.verdict}, {config.primary.metric} {round(found.difference.value, 3) or 0.0:+.3f}."
     )
     file = out / f"{config.winner}.yaml"
     file.write_text(written(TemplateConfig.model_validate(made.model_dump() | {"note": note})), encoding="utf-8")
