@@ -91,7 +91,8 @@ ORDERS = (
         r"|prompts?|instructions?|guidelines?|passages?|citations?|citing|cite|this (?:text|batch|dialogue|",
         r"conversation|message|record)|your turn|confidence ?=|configuration|questions? (?:that )?follows?|",
         r"the (?:user|model|developer|question|assistant)|the reader|evidence \d|passage \d|caption \d|source \d|",
-        r"json|base64|safety|system prompt|this image|each image|every image)\b",
+        r"json|base64|safety (?:rules?|policy|filters?|checks?|settings?)|system prompt|",
+        r"this image|each image|every image)\b",
     ),
     _cue(
         "absolute",
