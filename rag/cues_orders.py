@@ -1,0 +1,161 @@
+"""Cues of what is ordered: to look away, to write, how, and what never. In English; `cues_english` has them all."""
+
+from __future__ import annotations
+
+from rag import cues_words as words
+from rag.cues import cue as _cue
+
+ORDERS = (
+    _cue("override", 1.0, rf"{words.AT}{words.OVERRIDE}{words.FILL}\s+{words.ORDERS}\b"),
+    _cue(
+        "override",
+        1.0,
+        rf"\b{words.OVERRIDE}(?:\s+(?:all|any|of|the|your|my|and))*\s+(?:previous|prior|above|earlier|",
+        r"preceding|system|",
+        rf"original|initial){words.FILL}\s+{words.ORDERS}\b",
+    ),
+    _cue("override", 1.0, rf"{words.AT}{words.OVERRIDE}{words.FILL}\s+{words.THINGS}{words.STOP}"),
+    _cue("override", 0.5, rf"\b{words.OVERRIDE}{words.FILL}\s+(?:\w+\s+)?(?:{words.ORDERS}|{words.THINGS}|text)\b"),
+    _cue(
+        "override",
+        0.7,
+        r"\b(?:previous|prior|above|earlier|system|foregoing) (?:instructions?|prompts?|rules|text|task) (?:are|",
+        r"is|were|was|no longer|do not|have been|should be|must be|to be)\b|\b(?:foregoing|above) was a test\b",
+    ),
+    # Words without a space between them, as letters that stood apart read once they are put together.
+    _cue(
+        "override",
+        1.0,
+        r"(?:ignore|disregard|forget|override)(?:all|the|any|your|this|these|previous|prior|above|other|",
+        r"and)*(?:image|picture|scan|instruction|prompt|caption|rule|evidence|context|everything)|(?:say|reply|",
+        r"answer|respond|write|output)(?:only|with|that|just|nothing)[a-z]{3}|systemprompt|youarenow",
+    ),
+    _cue("order", 0.5, rf"{words.BEGIN}{words.LITERATE}\b{words.NO_NOUN}"),
+    _cue("order", 0.3, rf"{words.BEGIN}{words.COMMON}\b{words.NO_NOUN}"),
+    _cue("order", 0.7, rf"{words.AT}{words.SAY} (?:to the user |back |me |us |the user )?{words.WHAT}"),
+    _cue(
+        "order",
+        1.0,
+        rf"{words.AT}(?:{words.SAY}|label|classify|diagnose|call|identify|treat|interpret|mark|",
+        r"rate) (?:it|(?:this|the|every|",
+        rf"any|each|all)(?: \w+)? {words.SEEN}) (?:only |simply |always )?as\b",
+    ),
+    _cue(
+        "order",
+        1.0,
+        rf"\b{words.SAY} (?:only |just )?(?:with |in |as )(?:valid |a |one )?(?:json|xml|yaml|html|markdown)\b",
+    ),
+    _cue(
+        "order",
+        0.9,
+        r"\b(?:begin|start|end|finish|prefix|close|open|conclude|sign) (?:your|the|every|each|all|any)",
+        rf"(?: \w+)? (?:{words.ANSWER}|reports?|texts?|sentences?) (?:with|by|in|off)\b",
+    ),
+    _cue(
+        "order",
+        0.9,
+        r"\b(?:copy|repeat|reproduce|paste|include|use|quote|insert|output) (?:this|these|the (?:following|above)|",
+        r"only this)(?: \w+)? (?:sentence|text|captions?|words|line|string|phrase|paragraph|verbatim)",
+    ),
+    _cue(
+        "order",
+        1.0,
+        rf"{words.BEGIN}(?:let|make) (?:the|your)(?: \w+)? {words.ANSWER} (?:read|say|be|state|end|begin)\b",
+    ),
+    _cue(
+        "order",
+        0.7,
+        rf"{words.BEGIN}tell (?:the |every )?(?:users?|readers?|doctor|physician|requester|them|everyone)\b",
+    ),
+    _cue("order", 1.0, r"\brepeat after me\b"),
+    _cue(
+        "order",
+        1.0,
+        r"\b(?:when|while|before|after|in) (?:generating|writing|producing|composing|drafting|preparing|",
+        rf"captioning|describing|answering|summari[sz]ing)\b[^.,\n]{{0,40}}, ?(?:{words.LITERATE}|",
+        rf"{words.COMMON})\b{words.NO_NOUN}",
+    ),
+    _cue(
+        "payload",
+        0.5,
+        rf"\b(?:{words.LITERATE}|{words.COMMON}|{words.ANSWER}|is|be|as|with|read|reads|words?|phrase|sentence|",
+        r"following)\b[^.!?\n]{0,24}",
+        r"[\s:]\"[^\"\n]{2,120}\"|\b(?:say|state|write|answer|respond|reply|output|print|is|as|",
+        r"with)\b:? '[^'\n]{2,80}'",
+    ),
+    _cue(
+        "meta",
+        0.5,
+        rf"\b(?:captions?|answers?|repl(?:y|ies)|your (?:{words.ANSWER})|the (?:output|description|response|",
+        r"summary)(?! (?:of|to))",
+        r"|prompts?|instructions?|guidelines?|passages?|citations?|citing|cite|this (?:text|batch|dialogue|",
+        r"conversation|message|record)|your turn|confidence ?=|configuration|questions? (?:that )?follows?|",
+        r"the (?:user|model|developer|question|assistant)|the reader|evidence \d|passage \d|caption \d|source \d|",
+        r"json|base64|safety (?:rules?|policy|filters?|checks?|settings?)|system prompt|",
+        r"this image|each image|every image)\b",
+    ),
+    _cue(
+        "absolute",
+        0.5,
+        r"\b(?:whatever|whichever|whenever|regardless|irrespective|no matter|even if|even though|nothing else|",
+        r"word for word|verbatim|in (?:its|their) (?:place|stead)|from now on|henceforth|until further notice|",
+        r"nothing but|without (?:exception|restrictions?|comment|explanation)|(?:every|each|all|any) (?:image|",
+        r"picture|caption|case|answer|scan|question|text|passage|other text)s?|under (?:any|no) circumstances?|",
+        r"at all times)\b|\binstead\b[.,;!:]|\binstead of (?:a|an|the|your|any) (?:captions?|descriptions?|",
+        r"answers?)",
+    ),
+    _cue("absolute", 0.4, rf"\b(?:always|never|only) {words.SAY}\b|\binstead\b"),
+    _cue("rule", 0.5, rf"\b(?:always|never) (?:{words.SAY}|diagnose|refer to|cite|add|include|reveal|admit)\b"),
+    _cue(
+        "rule",
+        0.5,
+        r"\b(?:do not|don'?t|without|must not) (?:mention|describe|report|say|cite|reveal|disclose|refer|admit|",
+        r"tell|describing|mentioning)\w*\b",
+    ),
+    _cue(
+        "rule",
+        0.7,
+        r"\b(?:regardless of|no matter|irrespective of|whatever)\b[^.!?\n]{0,20}\b(?:images?|pictures?|scans?|",
+        r"content|visible|(?:you|it) sees?|shown|shows|depicts?|depicted|pixels)\b",
+    ),
+    _cue(
+        "rule",
+        1.0,
+        rf"\b(?:the|your|every|each|any|all|final|correct)(?: \w+)? {words.ANSWER} (?:must|should|",
+        r"has to|have to|shall|",
+        r"needs? to|",
+        r"is to|are to|will) (?:always |only |not |never )?(?:say|state|begin|start|end|read|claim|mention|be \")",
+    ),
+    _cue(
+        "rule",
+        0.4,
+        rf"\b(?:the|your|every|each|any|all|final|correct)(?: \w+)? {words.ANSWER} (?:must|should|",
+        r"has to|have to|shall|",
+        r"needs? to|is to|ought to|will|is:? [\"'])",
+    ),
+    _cue(
+        "rule",
+        1.0,
+        r"\b(?:must|has to|have to|should|shall|is to|are to|needs to) be (?:copied|repeated|reproduced|quoted|",
+        r"used|included|written|output|given|stated)\b[^.!?\n]{0,20}\b(?:word for word|verbatim|exactly as|",
+        r"instead of|in (?:every|each|your) )",
+    ),
+    _cue(
+        "rule",
+        0.9,
+        r"\b(?:overrides?|supersedes?|takes? (?:precedence|priority) over|",
+        r"replaces?)(?: \w+){0,3} (?:instructions?|prompts?|captions?|evidence|rules|others?|images?)\b",
+    ),
+    _cue(
+        "rule",
+        0.9,
+        r"\b(?:the|all) other (?:captions?|passages?|evidence|examples?|sources|records) (?:are|",
+        r"is) (?:all )?(?:wrong|false|unreliable|outdated|incorrect|fake|irrelevant)",
+    ),
+    _cue(
+        "rule",
+        0.8,
+        rf"{words.AT}(?:use|trust|believe|cite|follow|rely on) only (?:this (?:text|caption|passage)|the following|",
+        r"evidence|source)\b",
+    ),
+)
