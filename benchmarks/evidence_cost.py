@@ -6,8 +6,8 @@
 All dev images of `medpix` go through the one path in batches of 16, with retrieval over the train split, `--rounds`
 times; what was read of texts is forgotten between rounds, so that each is as the first. Seconds in the guard (looking
 for copies, counting what is left out), in the search for texts that speak to the model, in the checks of what was
-written (citations, conflicts, copies) and in the confidence are taken inside that very run, and told as shares of the
-rest of it. Two cores, one process.
+written (citations, conflicts, copies), in the neighbours' votes and in the confidence are taken inside that very run,
+and told as shares of the rest of it. Two cores, one process.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ from rag.check import reading
 from rag.check.checker import Checker
 from rag.confidence import Reliance
 from rag.config import resolve
+from rag.content import Content
 from rag.guard import Guard
+from rag.neighbourhood import Electorate
+from rag.retrieve import Retriever
 from rag.types import Description, Request
 
 BATCH = 16
@@ -55,11 +58,13 @@ def main() -> None:
     watch(seconds, distrust, "order_in", "instructions")
     watch(seconds, Checker, "check", "checks")
     watch(seconds, Reliance, "confidence", "confidence")
+    watch(seconds, Electorate, "votes", "votes")
     list(pipeline.run(requests[:BATCH]))  # warm
     rounds = []
     for _ in range(args.rounds):
         reading.read.cache_clear()
         untrusted.instruction_in.cache_clear()
+        forget_neighbours(pipeline)
         seconds.clear()
         started = perf_counter()
         outcomes = [
@@ -74,6 +79,13 @@ def main() -> None:
     results = told(rounds, len(requests))
     print(json.dumps(results, indent=1))
     print(save("evidence_cost", {"index": args.index, "batch": BATCH, **results}), file=sys.stderr)
+
+
+def forget_neighbours(pipeline: Pipeline) -> None:
+    """Lets captions of neighbours be read anew."""
+    if not isinstance(pipeline.retriever, Retriever):
+        sys.exit("the evidence is to come from an index")
+    pipeline.retriever.electorate = Electorate(Content.of_all(pipeline.settings.check.content))
 
 
 def watch(seconds: dict[str, float], owner: Any, name: str, part: str) -> None:
@@ -92,7 +104,7 @@ def watch(seconds: dict[str, float], owner: Any, name: str, part: str) -> None:
 
 def told(rounds: list[dict[str, float]], images: int) -> dict[str, Any]:
     """Medians over the rounds: milliseconds an image, and shares of what is left of a batch without each part."""
-    parts = ("guard", "instructions", "checks", "confidence")
+    parts = ("guard", "instructions", "checks", "votes", "confidence")
     spent = [sum(one.get(part, 0.0) for part in parts) for one in rounds]
     shares = [used / (one["whole"] - used) for used, one in zip(spent, rounds, strict=True)]
     return {

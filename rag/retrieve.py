@@ -92,7 +92,7 @@ class Retriever:
         self.only = only
         self.narrow = narrow
         self._guard = Guard(index, guard)
-        self._electorate = electorate
+        self.electorate = electorate
 
     @property
     def version(self) -> str:
@@ -125,7 +125,7 @@ class Retriever:
         requests, vectors, narrow = [r for r, _, _ in asked], [v for _, v, _ in asked], [n for _, _, n in asked]
         with clock.measure("retrieve"):
             nearest, told = search_narrowed(partial(self._nearest, vectors, left), narrow, self.only)
-            votes = [None if self._electorate is None else self._electorate.votes(found) for found in nearest]
+            votes = [None if self.electorate is None else self.electorate.votes(found) for found in nearest]
             held = partial(self.index.vectors, IMAGES)
             examples = [
                 self._selection.choose(found, self.k, held, request.question)
@@ -160,7 +160,7 @@ class Retriever:
     ) -> list[list[Evidence]]:
         """For each request the examples nearest to its images, as many as are chosen from and as vote."""
         pool = self._selection.pool(self.k)
-        if self._electorate is not None:
+        if self.electorate is not None:
             pool = max(pool, NEIGHBOURS)
         queries = [
             Query(IMAGES, vector, pool, out.ids, out.sha256, out.articles, only=passing)
