@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from machine import save
 
-from rag import distrust, open_pipeline, untrusted
+from rag import Pipeline, distrust, open_pipeline, untrusted
 from rag.check import reading
 from rag.check.checker import Checker
 from rag.confidence import Reliance
