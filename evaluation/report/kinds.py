@@ -20,6 +20,7 @@ from evaluation.report.experiment_folder import EXPERIMENT
 from evaluation.report.ratings import ratings_document, ratings_file
 from evaluation.report.retrieval import retrieval_document
 from evaluation.report.run import run_document, scores_document
+from evaluation.report.search import search_document
 from evaluation.report.training import SUFFIXES, is_log, training_document
 from evaluation.runs import RUN
 
@@ -120,6 +121,11 @@ KINDS = (
         "results of evaluate retrieval (results.json)",
         _json("results.json", _keys("arms", "foils", "differences")),
         _of("results.json", retrieval_document),
+    ),
+    Kind(
+        "a prompt search (results.json)",
+        _json("results.json", lambda data: _keys("kind", "rounds")(data) and data["kind"] == "prompt search"),
+        _of("results.json", search_document),
     ),
     Kind(
         "results of evaluate compare (results.json)",

@@ -173,6 +173,24 @@ def test_a_broken_log_names_the_file(tmp_path: Path) -> None:
     assert done.stderr.startswith(f"error: {file} cannot be read as a training log:")
 
 
+def test_a_prompt_search_is_reported_with_what_it_cost() -> None:
+    file = ROOT / "benchmarks" / "experiments" / "search_pocket.json"
+    data = json.loads(file.read_text())
+    said = text_of(file)
+    winner = data["winner"]["name"]
+    assert f"{winner} against {data['start']} is {data['confirmation']['verdict']}" in said
+    assert all(candidate["name"] in said for candidate in data["candidates"])
+    assert f"{data['cost']['images']}; {data['cost']['images_if_all_had_been_tried']} if all had been tried" in said
+    assert data["candidates"][0]["messages"][0]["text"] in said
+
+
+def test_a_search_that_the_start_won_has_nothing_to_confirm(tmp_path: Path) -> None:
+    data = json.loads((ROOT / "benchmarks" / "experiments" / "search_pocket.json").read_text())
+    (tmp_path / "results.json").write_text(json.dumps({**data, "winner": data["candidates"][0], "confirmation": None}))
+    said = text_of(tmp_path)
+    assert "None was better than the start" in said
+
+
 @pytest.mark.parametrize("file", sorted((ROOT / "benchmarks").glob("*.json")), ids=lambda file: file.stem)
 def test_every_benchmark_of_ours_is_reported(file: Path) -> None:
     document = document_of(file)
