@@ -35,8 +35,10 @@ _NAMED = frozenset(
 """Words whose number is a name and no count."""
 
 
-_SAME, _SAME_TIME = 0.02, 0.1
-"""Numbers that differ by this share of the larger are the same; times, where four weeks are a month."""
+_SAME, _SAME_TIME, _SAME_ABOUT = 0.02, 0.1, 0.15
+"""Numbers that differ by this share of the larger are the same; times, where four weeks are a month; and where one of
+them is said to be about right."""
+_ABOUT = frozenset("about approximately around roughly nearly almost circa ca ~ some".split())
 _BRACKETS = (("(", ")"), ("[", "]"))
 _PREPOSITIONS = frozenset("with from about over under than approximately nearly almost around measuring".split())
 
@@ -46,18 +48,21 @@ class Quantity:
     """One or more numbers that stand together (a size in two axes, the ends of a range), in one unit.
 
     `unit` is empty where things are counted, and `name` where it is the number of a grade, stage or level. `span`
-    where they are the ends of a range.
+    where they are the ends of a range, `about` where they are said to be about right.
     """
 
     values: tuple[float, ...]
     unit: str
     span: bool = False
+    about: bool = False
 
     def agrees(self, other: Quantity) -> bool:
         """Whether the fewer numbers are, within rounding, among the more; a range holds what is between its ends."""
         one, more = sorted((self, other), key=lambda quantity: len(quantity.values))
         few, many = one.values, more.values
         near = _SAME_TIME if self.unit in ("days", "age") else _SAME
+        if self.about or other.about:
+            near = max(near, _SAME_ABOUT)
         return all(any(_same(a, b, near) for b in many) or (more.span and min(many) <= a <= max(many)) for a in few)
 
 
@@ -111,14 +116,15 @@ def quantities(tokens: list[Token]) -> Iterator[tuple[int, int, Quantity]]:
         first = start > 0 and (
             tokens[start - 1].word in _NAMED or (unit is None and _numbers_a_thing(tokens, start, end))
         )
+        about = start > 0 and tokens[start - 1].word in _ABOUT
         if unit is not None:
-            yield start, end, Quantity(tuple(round(v * unit[1], 6) for v in values), unit[0], span)
+            yield start, end, Quantity(tuple(round(v * unit[1], 6) for v in values), unit[0], span, about)
         elif first or listed:
             name = tokens[start - 1].word if first else name
             last_named = end
             yield start, end, Quantity(tuple(values), f"name of {name}", span)
         elif not _part_of_a_name(tokens, start) and not _refers(tokens, start, end):
-            yield start, end, Quantity(tuple(values), "", span)
+            yield start, end, Quantity(tuple(values), "", span, about)
         place = end + 1
 
 

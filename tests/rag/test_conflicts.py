@@ -22,6 +22,8 @@ def conflicts(text: str, *evidence: str) -> tuple[Conflict, ...]:
         ("negation", "A pneumothorax is seen.", "The pneumothorax is no longer visible."),
         ("number", "A mass of 3 cm in the liver.", "Hepatic mass measuring 5 cm."),
         ("number", "Blood smear with two eosinophils.", "Blood smear with five eosinophils."),
+        ("number", "Blood smear with about 15 red cells.", "Blood smear with about 23 red cells."),
+        ("number", "Blood smear with 15 red cells.", "Blood smear with 16 red cells."),
         ("number", "CT of a 45-year-old man with an abscess of the liver.", "CT of a man aged 54, liver abscess."),
         ("modality", "CT of the brain with a haematoma.", "MRI of the brain: haematoma."),
         ("plane", "Axial CT of the liver with a cyst.", "Coronal CT image of a hepatic cyst."),
@@ -42,6 +44,8 @@ def test_a_difference_from_the_evidence_is_named(kind: str, text: str, evidence:
     [
         ("Stone in the left kidney, 20 mm.", "Left renal calculus of 2 cm."),
         ("Pleural effusion on the left.", "Bilateral pleural effusions."),
+        ("Blood smear with about 15 red cells.", "Blood smear with about 16 red cells."),
+        ("A mass of approximately 9 cm in the liver.", "Hepatic mass measuring 10 cm."),
         ("The right atrium is dilated.", "The left ventricle is dilated."),
         ("A mass in the left kidney and a cyst in the right.", "Mass of the left kidney; the right has a cyst."),
         ("No effusion is seen.", "The effusion has resolved."),
