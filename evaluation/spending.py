@@ -22,7 +22,7 @@ def spending(file: Path, images: int) -> Iterator[None]:
     started, before = perf_counter(), joules()
     yield
     seconds, after = perf_counter() - started, joules()
-    line: dict[str, Any] = {"images": images, "seconds": round(seconds, 3), "peak_mib": round(peak_mib(), 1)}
+    line: dict[str, Any] = {"images": images, "seconds": round(seconds, 6), "peak_mib": round(peak_mib(), 1)}
     gpu = _gpu_mib()
     if gpu is not None:
         line["gpu_peak_mib"] = gpu

@@ -45,6 +45,7 @@ def test_what_was_spent_is_noted_each_time_and_summed(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (tmp_path / "costs.jsonl").read_text().splitlines()]
     assert [row["images"] for row in rows] == [3, 1]
     assert all(row["peak_mib"] > 0 for row in rows)
+    assert all(row["seconds"] > 0 for row in rows)  # however little was done
     found = costs.noted(tmp_path)
     assert found["peak memory (MiB)"] == max(row["peak_mib"] for row in rows)
     assert costs.noted(tmp_path / "elsewhere") == {}

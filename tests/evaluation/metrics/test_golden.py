@@ -30,8 +30,8 @@ def test_cider_has_its_published_value() -> None:
 @needs_java
 def test_meteor_has_its_published_values() -> None:
     assert coco.meteor_of_all(golden.TEXTS, golden.REFERENCES) == pytest.approx(0.295797, abs=1e-6)
-    for text, references, value in golden.METEOR_OF_ONE:
-        assert coco.meteor([text], [references])[0] == pytest.approx(value, abs=1e-6)
+    texts, references, values = zip(*golden.METEOR_OF_ONE, strict=True)
+    assert coco.meteor(texts, references) == pytest.approx(values, abs=1e-6)
 
 
 @needs_java
