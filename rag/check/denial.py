@@ -27,6 +27,9 @@ _AGAINST = frozenset("but while whereas although though however because since so
 _DENIALS = frozenset("no not without".split())
 _STOPS = frozenset(".;:()[]!?")
 _SHOWING = frozenset("show shows showed has have contain contains demonstrate demonstrates".split())
+_NONE = frozenset({"0", "zero"})
+_NUMBERED = frozenset("grade stage type class level day week score group t n m".split())
+"""Words whose 0 is no count."""
 _MOST = 14
 """Tokens that a cue reaches at most."""
 
@@ -39,6 +42,8 @@ def denied_phrases(tokens: list[Token], words: Lexicon) -> tuple[list[Span], lis
     while place < len(tokens):
         before, behind = (_longest(tokens, place, cues) for cues in (words.denies_preceding, words.denies_following))
         length = _longest(tokens, place, words.no_denial)
+        if counted := _counted_none(tokens, place, words):
+            denied.append(counted)
         if length >= max(before, behind):
             pass
         elif length := before if before > behind or (before == behind and _ends_a_clause(tokens, place, before)) else 0:
@@ -51,6 +56,17 @@ def denied_phrases(tokens: list[Token], words: Lexicon) -> tuple[list[Span], lis
             (partly if in_part else denied).extend(spans)
         place += length or 1
     return denied, partly
+
+
+def _counted_none(tokens: list[Token], place: int, words: Lexicon) -> Span | None:
+    """What there is none of, by count: "0 white cells" has two tokens of it."""
+    if tokens[place].word not in _NONE or (place and tokens[place - 1].word in _NUMBERED):
+        return None
+    for length in (3, 2, 1):
+        phrase = tuple(token.word for token in tokens[place + 1 : place + 1 + length])
+        if len(phrase) == length and phrase in words.concepts:
+            return place + 1, place + 1 + length
+    return None
 
 
 def _ends_a_clause(tokens: list[Token], place: int, length: int) -> bool:
