@@ -1,6 +1,6 @@
 """Draws docs/caption.png: a real run of `caption`, the image beside what was printed.
 
-python docs/screenshot.py data/demo/ihc.png
+python docs/screenshot.py data/demo/smear.png
 """
 
 from __future__ import annotations
