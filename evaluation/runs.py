@@ -163,7 +163,7 @@ def _begin(folder: Path, pipeline: Pipeline, images: EvaluationSet, key: str) ->
 
 def _describe(cases: Sequence[Case], pipeline: Pipeline, folder: Path) -> None:
     chunk = CHUNK_BATCHES * pipeline.settings.batch_size
-    (folder / FAILURES).unlink(missing_ok=True)
+    _mend(folder / DESCRIPTIONS)
     with (
         (folder / DESCRIPTIONS).open("a", encoding="utf-8") as records,
         (folder / FAILURES).open("w", encoding="utf-8") as failures,
@@ -230,11 +230,16 @@ def _write_lines(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _rows(file: Path) -> Iterator[dict[str, Any]]:
-    """The whole lines of a file. A last line that a stopped run left unfinished is taken off it."""
+    """The whole lines of a file. The last one may be unfinished, where a run was stopped or is going on."""
     if not file.is_file():
         return
     text = file.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        file.write_text(whole, encoding="utf-8")
-    yield from (json.loads(line) for line in whole.split("\n") if line)
+    yield from (json.loads(line) for line in text[: text.rfind("\n") + 1].split("\n") if line)
+
+
+def _mend(file: Path) -> None:
+    """Takes off a file a last line that a stopped run left unfinished, so that lines can be added."""
+    if not file.is_file():
+        return
+    with file.open("rb+") as lines:
+        lines.truncate(lines.read().rfind(b"\n") + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,7 @@ class ColourEmbedder:
         return np.tile(np.float32([1, 0, 0]), (len(texts), 1))
 
 
-class Engine:
+class Engine(ABC):
     """Says of each prompt what `answer` makes of it; `asked` counts prompts, `loads` how often it was loaded anew."""
 
     model, adapter, max_images, fingerprint = "made", None, None, "f" * 64
@@ -45,8 +46,8 @@ class Engine:
         self.asked = self.loads = 0
         self.loaded = False
 
-    def answer(self, prompt: Prompt) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def answer(self, prompt: Prompt) -> str: ...
 
     def load(self) -> object:
         self.loads += not self.loaded
@@ -70,7 +71,7 @@ class Engine:
     def score(
         self, prompts: Sequence[Prompt], labels: Sequence[str], one_pass: bool = False
     ) -> Iterator[tuple[int, LabelScores]]:
-        raise NotImplementedError
+        raise AssertionError(f"no test asks these engines {len(prompts)} questions of {labels}, {one_pass=}")
 
     def told_apart_at_once(self, _: Sequence[str]) -> bool:
         return False

@@ -51,6 +51,17 @@ def test_a_stopped_run_goes_on_where_it_was(
     assert [again.text(case.id) for case in images.cases] == [whole.text(case.id) for case in images.cases]
 
 
+def test_reading_a_run_that_goes_on_changes_none_of_its_files(
+    images: EvaluationSet, settings: Settings, parrot: Engine, tmp_path: Path
+) -> None:
+    describe_set(settings, images, tmp_path, print)
+    file = tmp_path / DESCRIPTIONS
+    half = file.read_bytes()[:-40]
+    file.write_bytes(half)
+    assert len(read_run(tmp_path).records) == parrot.asked - 1
+    assert file.read_bytes() == half
+
+
 def test_an_image_that_cannot_be_read_is_a_failure_and_is_tried_again(
     images: EvaluationSet, settings: Settings, seer: Engine, tmp_path: Path
 ) -> None:
