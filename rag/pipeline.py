@@ -9,7 +9,8 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from imaging import ImageError, LoadedImage, load
+from imaging import ImageError, LoadedImage
+from indexer.images import image_ref
 from rag.acquisition import facts_line
 from rag.checking import Checking, checking_of
 from rag.config import Settings
@@ -66,7 +67,9 @@ class Pipeline:
                 try:
                     good.append((request, self._images(request)))
                 except (ImageError, RequestError) as error:
-                    failures.append(Failure(request, str(error)))
+                    failures.append(
+                        Failure(request, str(error), "image" if isinstance(error, ImageError) else "request")
+                    )
         if good:
             self.load()
         found = self._retrieve(good, clock)
@@ -76,7 +79,7 @@ class Pipeline:
                 try:
                     items.append(self._prompt(request, images, evidence))
                 except TemplateError as error:
-                    failures.append(Failure(request, f"{request.id}: {error}"))
+                    failures.append(Failure(request, f"{request.id}: {error}", "prompt"))
         return Prepared(tuple(items), tuple(failures), clock.shared(len(good)))
 
     def describe(self, prepared: Prepared) -> Iterator[Description | Failure]:
@@ -121,7 +124,7 @@ class Pipeline:
         if limit is not None and len(request.images) > limit:
             told = reads_fewer(self.speaker.engine.model, limit)
             raise RequestError(f"{request.id}: {len(request.images)} images in one question, {told}")
-        return tuple(image if isinstance(image, LoadedImage) else load(image) for image in request.images)
+        return tuple(image if isinstance(image, LoadedImage) else image_ref(image).load() for image in request.images)
 
     def _retrieve(self, good: Sequence[tuple[Request, tuple[LoadedImage, ...]]], clock: Stopwatch) -> list[Found]:
         kinds = {kind for request, _ in good for kind in self.templates[request.task].kinds}

@@ -69,7 +69,7 @@ class Recorder:
                 try:
                     fields = read_fields(generation.text, request.schema)
                 except AnswerError as error:
-                    return Failure(request, f"{request.id}: {error}{_cut_short(generation)}")
+                    return Failure(request, f"{request.id}: {error}{_cut_short(generation)}", "answer")
             told = self._cannot_tell(generation.text, fields)
             checks, confidence = Checks(), None
             if told and fields is None:

@@ -24,7 +24,8 @@ STAGES = ("decode", "embed", "retrieve", "prompt", "generate", "check")
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked. `article` is what the image shares with others of its origin (a PMCID, a case).
+    """What is asked. An image is a file (`scan.dcm#frame=3`), a zip's member (`a.zip!b.png`) or a Parquet file's row
+    (`a.parquet!12`), or is loaded already. `article` is what it shares with others of its origin (a PMCID, a case).
 
     `ask` has a question, and `history` where it goes on from earlier ones, oldest first; `classify` has a question
     and the `labels` to choose from; `extract` has a JSON Schema, as JSON text.
@@ -46,12 +47,18 @@ class Request:
             raise RequestError(f"{self.id}: labels and the task classify belong together: give both or neither")
 
 
+FailureKind = Literal["image", "request", "prompt", "answer"]
+"""What a request failed by: its image cannot be read, it asks what cannot be asked, no prompt can be made of it, or
+the answer is not what was asked for."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """A request that could not be carried out, and why, in one line."""
 
     request: Request
     reason: str
+    kind: FailureKind
 
 
 Basis = Literal["terms", "meaning", "entailment"]
