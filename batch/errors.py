@@ -15,6 +15,10 @@ class NoRun(BatchError):  # noqa: N818 - the name says what is wrong, as in the 
     """The folder holds no run, or none of that name."""
 
 
+class RunDamaged(BatchError):  # noqa: N818
+    """A file of the run is not what it should be, and cannot be done again by itself."""
+
+
 class RunBusy(BatchError):  # noqa: N818
     """Another process is writing to the folder."""
 

@@ -18,7 +18,6 @@ from typing import Any
 from tqdm import tqdm
 
 from evaluation.errors import RunError
-from evaluation.recipe import recipe
 from evaluation.sets import Case, EvaluationSet
 from evaluation.spending import spending
 from indexer.manifest import hash_json
@@ -27,6 +26,7 @@ from rag.content import Content
 from rag.opening import open_pipeline
 from rag.pipeline import Pipeline
 from rag.prompt_versions import keep
+from rag.recipe import recipe
 from rag.types import Description, Failure
 
 RUN, DESCRIPTIONS, FAILURES, IMAGES = "run.json", "descriptions.jsonl", "failures.jsonl", "images.jsonl"

@@ -29,7 +29,7 @@ ROOMS = ("imaging", "indexer", "vlm", "rag")
 
 def run_of(settings: Settings, speaker: Speaker) -> Run:
     """What a pipeline of these settings makes its descriptions with. To be asked once its models are loaded."""
-    resolved = _without_secrets(settings.model_dump(mode="json"))
+    resolved = without_secrets_in(settings.model_dump(mode="json"))
     return Run(
         settings=resolved,
         settings_sha256=_sha256(resolved),
@@ -49,12 +49,13 @@ def prompt_sha256(prompt: Prompt) -> str:
     return _sha256([messages, prompt.schema])
 
 
-def _without_secrets(value: Any) -> Any:
+def without_secrets_in(value: Any) -> Any:
+    """JSON values with the secrets of addresses in their texts taken out."""
     if isinstance(value, str):
         return without_secrets(value)
     if isinstance(value, dict):
-        return {key: _without_secrets(held) for key, held in value.items()}
-    return [_without_secrets(held) for held in value] if isinstance(value, list) else value
+        return {key: without_secrets_in(held) for key, held in value.items()}
+    return [without_secrets_in(held) for held in value] if isinstance(value, list) else value
 
 
 def _sha256(value: Any) -> str:

@@ -19,6 +19,13 @@ from rag.types import Request, Stopwatch
 _WRITTEN = re.compile(r"\S")
 
 
+def text_of(record: Mapping[str, Any]) -> str:
+    """What a record says: its caption or answer; of a document its fields, as JSON."""
+    if "fields" in record:
+        return json.dumps(record["fields"], sort_keys=True)
+    return str(record.get("caption", record.get("answer", "")))
+
+
 class _Recorded(BaseModel):
     """Part of a record. Keys that are not needed here may be there."""
 

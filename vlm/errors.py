@@ -51,6 +51,10 @@ class ServerUnavailable(VlmError):  # noqa: N818
     """The server cannot be reached, is too busy, or answers with what is no answer."""
 
 
+class ServerTimeout(ServerUnavailable):
+    """The server did not answer this request in time, however often it was asked; it may answer others."""
+
+
 class UnsupportedByServer(VlmError):  # noqa: N818
     """What a server cannot do, or this installation cannot ask of one."""
 

@@ -10,6 +10,7 @@ import importlib
 import json
 import math
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -17,7 +18,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from vlm.config import ModelConfig, ServerConfig
-from vlm.errors import PromptError, ServerRefused, ServerUnavailable, UnsupportedByServer, one_line
+from vlm.errors import PromptError, ServerRefused, ServerTimeout, ServerUnavailable, UnsupportedByServer, one_line
 from vlm.labels import checked_labels
 from vlm.server_messages import chat
 from vlm.types import Generation, GenerationParams, LabelScores, Prompt, reads_fewer
@@ -34,8 +35,8 @@ _NO_KEY = "none"
 class ServerEngine:
     """One model of a server. Implements `Engine`.
 
-    `concurrency` prompts are under way at once; how they are batched is the server's affair. An answer under greedy
-    decoding may depend on what else the server is doing.
+    `concurrency` prompts are under way at once, of all that are generating; how they are batched is the server's
+    affair. An answer under greedy decoding may depend on what else the server is doing.
     """
 
     adapter = None
@@ -47,6 +48,7 @@ class ServerEngine:
         self._name = config.name
         self._server: ServerConfig = config.server
         self._counts_streams = True
+        self._places = threading.BoundedSemaphore(config.server.concurrency)
 
     @property
     def model(self) -> str:
@@ -122,12 +124,17 @@ class ServerEngine:
             return
         self.load()
         with ThreadPoolExecutor(min(self._server.concurrency, len(prompts))) as pool:
-            positions = {pool.submit(ask, prompt): n for n, prompt in enumerate(prompts)}
+            positions = {pool.submit(self._in_a_place, ask, prompt): n for n, prompt in enumerate(prompts)}
             try:
                 for done in as_completed(positions):
                     yield positions[done], done.result()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
+
+    def _in_a_place(self, ask: Callable[[Prompt], T], prompt: Prompt) -> T:
+        """Waits where others are asking already: two batches may be under way, so that the server has no pause."""
+        with self._places:
+            return ask(prompt)
 
     def _check_images(self, prompts: Sequence[Prompt]) -> None:
         most = max((len(prompt.images) for prompt in prompts), default=0)
@@ -267,7 +274,7 @@ class ServerEngine:
                 f"{where} has no such address or model ({self._told(error)}). See what it offers: curl {where}/models"
             ) from error
         except openai.APITimeoutError as error:
-            raise ServerUnavailable(
+            raise ServerTimeout(
                 f"{where} gave no answer within {self._server.timeout_s:g} s, {self._tries} Give it longer "
                 f"(server.timeout_s), or ask less at once (server.concurrency)"
             ) from error

@@ -17,11 +17,11 @@ from evaluation.ablation.evidence import Chooser, Planned
 from evaluation.ablation.predictions import ORDERS, Describer, Said
 from evaluation.ablation.scores import Follows, Judge, Row, follows
 from evaluation.errors import EvaluationError
-from evaluation.recipe import recipe
 from evaluation.sets import EvaluationSet
 from evaluation.statistics.intervals import DRAWS, LEVEL, Numbers
 from indexer.manifest import hash_json
 from rag.config import Settings
+from rag.recipe import recipe
 
 PREDICTIONS = "predictions"
 MAX_K = 10

@@ -20,12 +20,12 @@ from tqdm import tqdm
 from evaluation.ablation.predictions import CHUNK_BATCHES
 from evaluation.calibration.selective import Curve, fit, ideal, risk_at, risk_coverage, threshold_for
 from evaluation.errors import CalibrationError
-from evaluation.recipe import recipe
 from evaluation.sets import Case, EvaluationSet
 from evaluation.statistics.intervals import Estimate, Numbers
 from rag import Pipeline, open_pipeline
 from rag.confidence import Calibration
 from rag.config import Settings
+from rag.recipe import recipe
 from rag.types import Confidence, Description, Failure
 
 REPORTED = 0.8

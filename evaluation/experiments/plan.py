@@ -15,11 +15,11 @@ from typing import Any
 
 from evaluation.errors import ExperimentError
 from evaluation.experiments.config import ExperimentConfig, ImagesConfig
-from evaluation.recipe import recipe
 from evaluation.runs import changes, set_hash
 from evaluation.sets import Case, EvaluationSet, read_set
 from indexer.manifest import hash_json
 from rag.config import Settings, resolve, undotted
+from rag.recipe import recipe
 
 EXPERIMENT, ARMS = "experiment.json", "arms"
 FREE = {"note", "metrics", "metric_settings"}

@@ -18,11 +18,11 @@ from evaluation.experiments.plan import Experiment
 from evaluation.experiments.scoring import primary_name, primary_values, score_once, spread
 from evaluation.metrics.config import MetricsConfig
 from evaluation.metrics.scored import Recipe, Scored
-from evaluation.recipe import recipe
 from evaluation.runs import Run
 from evaluation.statistics.compare import Comparison, compare_all
 from evaluation.statistics.intervals import Estimate, Numbers
 from evaluation.statistics.verdicts import Judged
+from rag.recipe import recipe
 
 RESULTS = "results.json"
 

@@ -11,13 +11,13 @@ from evaluation.experiments.candidates import Candidate, chosen, different
 from evaluation.experiments.describe import Tell
 from evaluation.experiments.proposals import Proposed, propose
 from evaluation.experiments.search_config import SearchConfig
-from evaluation.recipe import recipe
 from evaluation.runs import changes, set_hash
 from evaluation.sets import EvaluationSet
 from indexer.manifest import hash_json
 from rag.errors import TemplateError
 from rag.prompt_versions import written
 from rag.prompts import PromptTemplate
+from rag.recipe import recipe
 
 SEARCH, CANDIDATES = "search.json", "candidates"
 NOTHING = Proposed((), (), 0, 0, 0.0)

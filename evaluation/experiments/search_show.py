@@ -10,8 +10,8 @@ from evaluation.experiments.results import RESULTS, plain
 from evaluation.experiments.scoring import primary_name
 from evaluation.experiments.search import Found, Round
 from evaluation.experiments.show import interval, number, table
-from evaluation.recipe import recipe
 from rag.prompt_versions import difference
+from rag.recipe import recipe
 
 
 def to_json(found: Found) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from evaluation.errors import RatingsError
 from evaluation.ratings import sampling
 from evaluation.ratings.store import Store
 from evaluation.ratings.types import Arm, Item, Kind, Shown, Task, Text
-from evaluation.recipe import recipe
 from evaluation.runs import Run, text_of
 from evaluation.sets import Case
 from indexer.manifest import hash_json
+from rag.recipe import recipe
 from rag.secrets import without_secrets
 
 ITEMS = 500

@@ -13,11 +13,11 @@ import numpy as np
 
 from evaluation.errors import StatisticsError
 from evaluation.metrics.scored import Scored, read_scores
-from evaluation.recipe import recipe
 from evaluation.runs import RUN, read_run
 from evaluation.statistics.compare import TESTS, Comparison, Test, compare_all
 from evaluation.statistics.intervals import Estimate, Numbers, estimate
 from evaluation.statistics.verdicts import ALPHA, others_than
+from rag.recipe import recipe
 from vlm.cost.machine import versions
 
 RESULTS = "results.json"

@@ -1,0 +1,68 @@
+"""What names a run and each of its results: hashes of all that shapes a text.
+
+A result's key is of the record's id, its article, what is asked, the bytes of its images and the run; the same thing
+asked again has the same key wherever its file lies. Its mark is of what can be told without reading an image, and
+stands for the key as long as the input's stamp is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib import metadata
+from typing import Any
+
+from batch.types import Item
+from indexer.manifest import hash_json
+from rag.pipeline import Pipeline
+from rag.provenance import without_secrets_in
+from rag.types import Request
+from vlm.weights import adapter_fingerprint
+
+NAME_DIGITS = 12
+_PLACES = (("retrieval", "index"), ("model", "path"), ("model", "adapter"), ("model", "url"))
+"""Settings that say where something lies. What lies there counts, under a name of its own."""
+
+
+def shaped_by(pipeline: Pipeline) -> dict[str, Any]:
+    """What shapes the texts of a run, as plain JSON values. Loads no model; reads the files' fingerprints."""
+    speaker, settings = pipeline.speaker, pipeline.settings.model_dump(mode="json")
+    for room, key in _PLACES:
+        settings[room].pop(key)
+    adapter = pipeline.settings.model.adapter
+    return {
+        "model": f"{speaker.engine.model}@{speaker.engine.fingerprint}",
+        "adapter": None if adapter is None else adapter_fingerprint(adapter),
+        "prompts": {task: template.version for task, template in sorted(pipeline.templates.items())},
+        "index": None if pipeline.retriever is None else pipeline.retriever.version,
+        "params": asdict(speaker.params),
+        "evidence_order": speaker.evidence_order,
+        "prompt_tokens": speaker.prompt_tokens,
+        "settings": without_secrets_in(settings),
+        "program": metadata.version("lumenscribe"),
+    }
+
+
+def run_name(shaped: dict[str, Any]) -> str:
+    """The name of the run that is shaped so: 12 hex digits."""
+    return hash_json(shaped)[:NAME_DIGITS]
+
+
+def mark_of(run: str, item: Item) -> str:
+    """32 hex digits of what a run is asked of an item, and of its images' stamp."""
+    return _digest([run, *_asked(item.request), list(map(str, item.request.images)), item.stamp])
+
+
+def key_of(run: str, request: Request, images_sha256: Sequence[str]) -> str:
+    """32 hex digits of what a run is asked of a request, and of its images' bytes."""
+    return _digest([run, *_asked(request), list(images_sha256)])
+
+
+def _asked(request: Request) -> list[Any]:
+    return [request.id, request.article, request.task, request.question, list(request.labels), request.schema]
+
+
+def _digest(values: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()[:32]

@@ -1,0 +1,192 @@
+"""The run: what is asked for, less what is done, described and committed block by block."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from batch.errors import InputError, RunBusy, RunStopped
+from batch.keys import run_name, shaped_by
+from batch.ledger import Ledger, Session
+from batch.plan import Plan, PlanRow, plan_of, recognise
+from batch.progress import Progress, Silent, Tally
+from batch.run_folder import CURRENT, LEDGER, LOCK, PLAN, RUN, SHARDS, SUMMARY
+from batch.shards import is_whole, put, pyarrow_module, table_bytes, table_of
+from batch.stopping import Stop
+from batch.summary import Summary, summarise
+from batch.types import Input, Item, Unusable, Workers
+from batch.writer import Writer
+from rag.config import Settings
+from rag.opening import open_pipeline
+from rag.pipeline import Pipeline
+from rag.prompt_versions import keep
+from rag.provenance import without_secrets_in
+from rag.recipe import recipe
+from rag.starter import Tell
+from rag.types import Request
+
+BLOCK = 64
+"""Records that are prepared, described and committed together, where nobody says otherwise."""
+
+OpenWorkers = Callable[[Pipeline, Sequence[Request]], Workers]
+"""Makes who describes: by the pipeline, whose models are not loaded, and one request of each task."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done: describe the records of `given` by `settings`, and keep it in the folder `out`.
+
+    `block` records are worked on and committed together. With `retry_failed` what failed before is tried again.
+    """
+
+    given: Input
+    settings: Settings
+    out: Path
+    block: int = BLOCK
+    retry_failed: bool = False
+
+
+def run_batch(
+    job: Job,
+    workers: OpenWorkers,
+    tell: Tell = lambda _: None,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+) -> Summary:
+    """Describes what has no description yet. Done at any time, it goes on where it was; with nothing left it loads
+    no model.
+
+    Raises InputError, RunBusy where another process works in the folder, RunStopped where the disk, a server or the
+    workers gave up (what was done is kept), and what opening a pipeline raises.
+    """
+    pyarrow_module()
+    rows = list(job.given)
+    pipeline = open_pipeline(job.settings, _examples(job.given, rows), tell)
+    shaped = shaped_by(pipeline)
+    plan = plan_of(run_name(shaped), rows)
+    folder = job.out / plan.run
+    with _told_in_one_line(folder), _locked(job.out):
+        _begin(folder, job, pipeline, shaped, plan)
+        with Ledger(folder / LEDGER) as ledger:
+            _mend(folder, ledger, tell)
+            recognise(plan, ledger)
+            if job.retry_failed:
+                ledger.forget_failures()
+            writer = Writer(folder, ledger, plan)
+            book = _Book(ledger, writer.tally, progress or Silent())
+            try:
+                if writer.tally.left:
+                    _describe(job, plan, workers(pipeline, plan.examples()), writer, book, stop or Stop())
+            finally:
+                with suppress(OSError, sqlite3.Error):  # of a full disk; what is lost can be told from the ledger
+                    summary = _close(folder, job, writer, ledger, book)
+            return summary
+
+
+def _examples(given: Input, rows: Sequence[Item | Unusable]) -> list[Request]:
+    """One request of each task. Raises InputError where there is nothing to describe."""
+    requests = {row.request.task: row.request for row in rows if isinstance(row, Item)}
+    if not requests:
+        first = next((f", the first, {row.id}: {row.reason}" for row in rows if isinstance(row, Unusable)), "")
+        raise InputError(f"{given.name}: none of its {len(rows)} records can be described{first}")
+    return list(requests.values())
+
+
+def _describe(job: Job, plan: Plan, workers: Workers, writer: Writer, book: _Book, stop: Stop) -> None:
+    """Puts the blocks to the workers and commits what comes back, until nothing is left or somebody wants to stop."""
+    results = workers.describe(stop.until_asked(plan.blocks(job.block, writer.known)))
+    with closing(results):
+        for result in results:
+            writer.commit(result)
+            book.write(writer.tally)
+
+
+class _Book:
+    """How far this session has come, told and written down."""
+
+    def __init__(self, ledger: Ledger, tally: Tally, progress: Progress) -> None:
+        self._ledger = ledger
+        self._progress = progress
+        self._began = tally
+        self._clock = time.perf_counter()
+        self._started = datetime.now(UTC).isoformat(timespec="microseconds")
+        progress.show(tally)
+
+    def write(self, tally: Tally, *, last: bool = False) -> None:
+        """After each commit."""
+        self._progress.show(tally, last=last)
+        described, failed = tally.described - self._began.described, tally.failed - self._began.failed
+        if described or failed:
+            seconds = time.perf_counter() - self._clock
+            command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+            self._ledger.note(Session(self._started, command, described, failed, round(seconds, 3)))
+
+
+def _begin(folder: Path, job: Job, pipeline: Pipeline, shaped: dict[str, Any], plan: Plan) -> None:
+    """Makes the run's folder where it is not there; writes the input down as it is now."""
+    folder.mkdir(exist_ok=True)
+    if not (folder / RUN).is_file():
+        for template in pipeline.templates.values():
+            keep(template, folder)
+        settings = without_secrets_in(job.settings.model_dump(mode="json"))
+        made = {"name": plan.run, **recipe(), "block": job.block, "settings": settings, **shaped}
+        # Last: a folder with this file has all that a run begins with.
+        put((json.dumps(made, indent=1, ensure_ascii=False) + "\n").encode(), folder / RUN)
+    put(table_bytes(table_of(PlanRow, plan.kept())), folder / PLAN)
+    put(f"{plan.run}\n".encode(), job.out / CURRENT)
+
+
+def _mend(folder: Path, ledger: Ledger, tell: Tell) -> None:
+    """Drops shards that are not what was committed, and what a killed run left that was not."""
+    shards = ledger.shards()
+    damaged = [shard for shard in shards if not is_whole(folder, shard)]
+    for shard in damaged:
+        tell(f"{folder / shard.file} is damaged or gone: its {shard.described} descriptions are made again")
+    ledger.drop([shard.number for shard in damaged])
+    whole = {shard.file for shard in shards} - {shard.file for shard in damaged}
+    for file in (*(folder / SHARDS).glob("*.parquet"), *(folder / SHARDS).glob(".*.part")):
+        if f"{SHARDS}/{file.name}" not in whole:
+            file.unlink()
+
+
+def _close(folder: Path, job: Job, writer: Writer, ledger: Ledger, book: _Book) -> Summary:
+    """Writes what people and programs look at when a session is over."""
+    book.write(writer.tally, last=True)
+    writer.write_failures()
+    summary = summarise(folder.name, job.given.name, writer.tally, ledger.shards(), writer.failures, ledger.sessions())
+    put((json.dumps(summary.to_json(), indent=1, ensure_ascii=False) + "\n").encode(), folder / SUMMARY)
+    return summary
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Holds the batch folder for this process alone. Raises RunBusy."""
+    from filelock import FileLock, Timeout
+
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(out / LOCK, timeout=0):
+            yield
+    except Timeout:
+        raise RunBusy(f"{out}: another batch is writing to it ({out / LOCK} is held). Wait for its end") from None
+
+
+@contextmanager
+def _told_in_one_line(folder: Path) -> Iterator[None]:
+    """Raises RunStopped for what the disk raised inside."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        what = getattr(error, "strerror", None) or error
+        raise RunStopped(
+            f"{folder} cannot be written to: {what}. What was done is kept; mend it and run the same command again"
+        ) from error

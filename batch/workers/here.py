@@ -1,0 +1,50 @@
+"""In this process: one thread prepares the next block while the model describes this one.
+
+That is for a model on a GPU or behind a server, which must never wait for the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
+
+from batch.types import Block, BlockResult
+from batch.workers.work import PreparedBlock, finish_block, prepare_block
+from rag.pipeline import Pipeline
+
+
+class Here:
+    """`together` blocks are described at once, two for a server: it is then busy while the last answers of one come in.
+
+    One more block is prepared meanwhile, so that memory holds the images of `together` + 1 blocks.
+    """
+
+    def __init__(self, pipeline: Pipeline, together: int = 1) -> None:
+        self._pipeline = pipeline
+        self._together = together
+
+    def describe(self, blocks: Iterable[Block]) -> Iterator[BlockResult]:
+        """Results as they are done. Raises what ends the run once what was done is yielded."""
+        coming = iter(blocks)
+        with (
+            ThreadPoolExecutor(1, thread_name_prefix="prepare") as preparers,
+            ThreadPoolExecutor(self._together, thread_name_prefix="describe") as describers,
+        ):
+            under_way: set[Future[BlockResult]] = set()
+            try:
+                while True:
+                    for block in islice(coming, self._together + 1 - len(under_way)):
+                        prepared = preparers.submit(prepare_block, self._pipeline, block)
+                        under_way.add(describers.submit(self._finish, prepared))
+                    if not under_way:
+                        return
+                    done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                    for future in sorted(done, key=lambda ended: ended.exception() is not None):
+                        yield future.result()
+            finally:
+                preparers.shutdown(wait=False, cancel_futures=True)
+                describers.shutdown(wait=True, cancel_futures=True)
+
+    def _finish(self, prepared: Future[PreparedBlock]) -> BlockResult:
+        return finish_block(self._pipeline, prepared.result())

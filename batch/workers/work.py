@@ -1,0 +1,108 @@
+"""One block: prepared, described, and each request that breaks it found and set apart.
+
+What is wrong with one request (it does not fit in memory, a server refuses it or takes too long over it) is that
+request's failure. What is wrong with all of them is the run's end.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from batch.errors import RunStopped
+from batch.types import Block, BlockResult, Described, Failed, Kind
+from rag.pipeline import Pipeline
+from rag.types import Description, Failure, Prepared, PreparedRequest, Request
+from vlm.errors import OutOfMemory, PromptError, ServerTimeout, VlmError, one_line
+
+_SILENT_IN_A_ROW = 3
+"""So many requests in a row, each asked alone, that a server gives no answer to: then it is the server."""
+
+
+@dataclass(frozen=True)
+class PreparedBlock:
+    """A block that is ready to be described. `failed` cannot be; `parts` are described one after the other.
+
+    There is one part, but where memory did not suffice to prepare the block whole. `wall_s` is what it took.
+    """
+
+    number: int
+    parts: tuple[Prepared, ...]
+    failed: tuple[Failed, ...]
+    wall_s: float
+
+
+def describe_block(pipeline: Pipeline, block: Block, worker: str = "") -> BlockResult:
+    """All of it. Raises what ends the run: IndexerError, VlmError, RunStopped."""
+    return finish_block(pipeline, prepare_block(pipeline, block), worker)
+
+
+def prepare_block(pipeline: Pipeline, block: Block) -> PreparedBlock:
+    """Everything before generation."""
+    started = time.perf_counter()
+    parts, failed = _prepared(pipeline, block.requests)
+    failed += [_failed(failure) for part in parts for failure in part.failures]
+    return PreparedBlock(block.number, tuple(parts), tuple(failed), time.perf_counter() - started)
+
+
+def finish_block(pipeline: Pipeline, block: PreparedBlock, worker: str = "") -> BlockResult:
+    """Generation and all after it."""
+    started = time.perf_counter()
+    outcomes = [outcome for part in block.parts for outcome in _described(pipeline, part)]
+    return BlockResult(block.number, (*block.failed, *outcomes), block.wall_s + time.perf_counter() - started, worker)
+
+
+def _prepared(pipeline: Pipeline, requests: tuple[Request, ...]) -> tuple[list[Prepared], list[Failed]]:
+    """The requests in as few parts as memory allows, and those that do not fit alone."""
+    try:
+        return [pipeline.prepare(requests)], []
+    except MemoryError as error:
+        if len(requests) == 1:
+            return [], [Failed(requests[0].id, "memory", f"{requests[0].id}: {one_line(error) or 'out of memory'}")]
+    half = len(requests) // 2
+    first, failed = _prepared(pipeline, requests[:half])
+    second, more = _prepared(pipeline, requests[half:])
+    return first + second, failed + more
+
+
+def _described(pipeline: Pipeline, prepared: Prepared) -> Iterator[Described | Failed]:
+    left = {item.request.id: item for item in prepared.items}
+    try:
+        for outcome in pipeline.describe(prepared):
+            del left[outcome.request.id]
+            yield _outcome(outcome)
+    except (OutOfMemory, MemoryError, PromptError, ServerTimeout):
+        yield from _one_by_one(pipeline, list(left.values()), prepared.timings_s)
+
+
+def _one_by_one(
+    pipeline: Pipeline, items: list[PreparedRequest], timings_s: dict[str, float]
+) -> Iterator[Described | Failed]:
+    """Each alone, so that what breaks the others shows. Raises RunStopped where nothing is answered any more."""
+    silent = 0
+    for item in items:
+        try:
+            (outcome,) = pipeline.describe(Prepared((item,), (), timings_s))
+        except (OutOfMemory, MemoryError, PromptError, ServerTimeout) as error:
+            silent = silent + 1 if isinstance(error, ServerTimeout) else 0
+            if silent == _SILENT_IN_A_ROW:
+                raise RunStopped(f"{error} So it was for {silent} images in a row") from error
+            yield Failed(item.request.id, _kind(error), f"{item.request.id}: {one_line(error, 400)}")
+        else:
+            silent = 0
+            yield _outcome(outcome)
+
+
+def _kind(error: VlmError | MemoryError) -> Kind:
+    if isinstance(error, ServerTimeout):
+        return "time"
+    return "prompt" if isinstance(error, PromptError) else "memory"
+
+
+def _outcome(outcome: Description | Failure) -> Described | Failed:
+    return _failed(outcome) if isinstance(outcome, Failure) else Described(outcome.request.id, outcome.to_json())
+
+
+def _failed(failure: Failure) -> Failed:
+    return Failed(failure.request.id, failure.kind, failure.reason)

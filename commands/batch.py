@@ -1,0 +1,63 @@
+"""Describe everything in a folder, an archive or a table, and go on where it was."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from commands.common import SOME_FAILED, pipeline_options, settings, to_stderr
+
+
+@click.command()
+@click.argument("given", metavar="INPUT")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the results.")
+@click.option(
+    "--field", "fields", multiple=True, metavar="NAME=FIELD", help="id, image, article, question: where it is."
+)
+@click.option("--where", multiple=True, metavar="FIELD=VALUE", help="Only records with this value; repeat for others.")
+@click.option("--question", help="Ask this of each image, in place of a description.")
+@click.option("--label", "labels", multiple=True, metavar="ANSWER", help="An answer to choose from; repeat it.")
+@click.option("--schema", type=click.Path(path_type=Path), help="JSON Schema: copy out fields of documents.")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="This machine, or a Ray cluster.")
+@click.option("--workers", type=click.IntRange(1), help="Processes (local) or actors (ray); else as many as suit.")
+@click.option("--block", type=click.IntRange(1), default=64, help="Images that are described and kept together.")
+@click.option("--retry-failed", is_flag=True, help="Try again what failed before.")
+@click.option(
+    "--progress", type=click.Choice(["bar", "json", "none"]), default="bar", help="How to tell how far it is."
+)
+@pipeline_options
+def batch(
+    given: str, out: Path, fields: tuple[str, ...], where: tuple[str, ...], question: str | None,
+    labels: tuple[str, ...], schema: Path | None, engine: str, workers: int | None, block: int, retry_failed: bool,
+    progress: str, as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Describe everything in INPUT, and keep it in a folder. Run it again and it goes on.
+
+    INPUT is a folder of images, a "glob*.png", a zip, a record file (CSV, JSONL, Parquet) with the images beside it or
+    inside, an index, a data set of the hub on disk, or ROCOv2's archive. Whatever shapes a text (model, prompt, index,
+    parameters) makes a run of its own in the folder; the same again goes on with the one that is there.
+
+    \b
+    python cli.py batch images/ --out results/
+    python cli.py batch data/rocov2 --out results/ --index data/indexes/rocov2 --set batch_size=16
+    python cli.py batch cases.csv --field id=case_id --field image=file --where split=test --out results/
+    python cli.py export results/ --format csv --out captions.csv
+    """
+    from batch.inputs import InputOptions, open_input
+    from batch.progress import FORMS
+    from batch.runner import Job, run_batch
+    from batch.stopping import Stop
+    from batch.workers.choose import Crew
+
+    asked = InputOptions(fields=fields, where=where, question=question, labels=labels, schema=schema)
+    job = Job(open_input(given, asked), settings(options), out, block, retry_failed)
+    stop = Stop()
+    with stop.by_signals(to_stderr):
+        summary = run_batch(job, Crew(engine, workers).open, to_stderr, FORMS[progress](), stop)
+    click.echo(json.dumps(summary.to_json(), ensure_ascii=False) if as_json else summary)
+    if summary.tally.failed or summary.tally.left:
+        sys.exit(SOME_FAILED)
