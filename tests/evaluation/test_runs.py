@@ -125,3 +125,25 @@ def test_a_run_can_stop_after_so_many_images_and_go_on(
     whole = describe_set(settings, images, tmp_path, print)
     assert whole.complete
     assert parrot.asked == len(images.cases)
+
+
+def test_what_a_run_is_judged_by_is_that_of_the_set_as_given_now(
+    images: EvaluationSet, settings: Settings, parrot: Engine, archive: Archive, tmp_path: Path
+) -> None:
+    first = describe_set(settings, images, tmp_path, print)
+    given = {"where": ["split=dev"], "fields": ["article=case"], "truth": ["modality=kind"], "splits": ["plane=plane"]}
+    other = read_set(str(archive.records), **given)
+    content = Path("configs/content/radiology.yaml").read_text(encoding="utf-8").replace("Axial:", "Transverse:")
+    (tmp_path / "words.yaml").write_text(content, encoding="utf-8")
+    lists = read_set(
+        str(archive.records), where=["split=dev"], fields=["article=case"], content=f"{tmp_path}/words.yaml"
+    )
+    for now in (other, lists):
+        run = describe_set(settings, now, tmp_path, print)
+        assert run.cases == now.cases != first.cases
+        assert run.made["set"]["truth"] == now.truth_from
+        assert run.content is not None
+        assert run.content.lists == now.content.lists
+        assert {**run.made, "set": None} == {**first.made, "set": None}
+        assert run.records == first.records
+    assert parrot.asked == len(images.cases)
