@@ -21,7 +21,7 @@ from evaluation.errors import RunError
 from evaluation.lines import mend, read_lines, write_lines
 from evaluation.recipe import recipe
 from evaluation.sets import Case, EvaluationSet
-from evaluation.spending import spending
+from evaluation.spending import Spent, spending
 from indexer.manifest import hash_json
 from rag.config import Settings
 from rag.content import Content
@@ -118,8 +118,9 @@ def describe_set(
     done = set() if before is None else set(before.records)
     left = [case for case in images.cases[:first] if case.id not in done]
     if left:
-        with spending(folder / COSTS, len(left)):
-            _describe(left, pipeline, folder)
+        pipeline.load()  # before the clock starts: images a second are those of a model that is loaded
+        with spending(folder / COSTS) as spent:
+            _describe(left, pipeline, folder, spent)
     return read_run(folder)
 
 
@@ -175,7 +176,7 @@ def _about(images: EvaluationSet) -> dict[str, Any]:
     }
 
 
-def _describe(cases: Sequence[Case], pipeline: Pipeline, folder: Path) -> None:
+def _describe(cases: Sequence[Case], pipeline: Pipeline, folder: Path, spent: Spent) -> None:
     chunk = CHUNK_BATCHES * pipeline.settings.batch_size
     mend(folder / DESCRIPTIONS)
     with (
@@ -191,6 +192,7 @@ def _describe(cases: Sequence[Case], pipeline: Pipeline, folder: Path) -> None:
                     case Failure():
                         line = {"id": outcome.request.id, "reason": outcome.reason}
                         failures.write(json.dumps(line, ensure_ascii=False) + "\n")
+                spent.images += 1
                 bar.update()
             records.flush()
             failures.flush()

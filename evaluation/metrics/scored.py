@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from evaluation.errors import RunError
+from evaluation.lines import read_lines
 from evaluation.statistics.intervals import Estimate, Numbers, estimates
 
 SCORES, ABOUT = "scores.jsonl", "scores.json"
@@ -103,6 +104,7 @@ def write_scores(scored: Scored, folder: Path) -> list[Path]:
         lines.append(json.dumps(line, ensure_ascii=False) + "\n")
     about = {
         "name": scored.name,
+        "n": len(scored.ids),
         "recipes": {name: asdict(recipe) for name, recipe in scored.recipes.items()},
         "splits": list(scored.splits),
         "foils": {name: list(values) for name, values in scored.foils.items()},
@@ -123,8 +125,9 @@ def read_scores(folder: Path) -> Scored:
         raise RunError(f"{folder} holds no scores: it has no {ABOUT} with {SCORES}. `evaluate run` makes them")
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        text = (folder / SCORES).read_text(encoding="utf-8")
-        rows = [json.loads(line) for line in text.split("\n") if line]
+        rows = list(read_lines(folder / SCORES))
+        if len(rows) != about.get("n", len(rows)):
+            raise ValueError(f"{SCORES} has {len(rows)} whole lines of {about['n']}. Score it again")
         return Scored(
             name=about["name"],
             ids=tuple(row["id"] for row in rows),

@@ -8,10 +8,11 @@ import pytest
 from made_archive import Archive, Engine
 
 from evaluation.errors import RunError
-from evaluation.runs import DESCRIPTIONS, FAILURES, IMAGES, RUN, describe_set, read_run
+from evaluation.runs import COSTS, DESCRIPTIONS, FAILURES, IMAGES, RUN, describe_set, read_run
 from evaluation.sets import EvaluationSet, read_set
 from rag.config import Settings, resolve
 from rag.prompts import PromptTemplate
+from vlm.types import Prompt
 
 
 @pytest.fixture
@@ -147,3 +148,22 @@ def test_what_a_run_is_judged_by_is_that_of_the_set_as_given_now(
         assert {**run.made, "set": None} == {**first.made, "set": None}
         assert run.records == first.records
     assert parrot.asked == len(images.cases)
+
+
+def test_a_run_that_is_interrupted_notes_what_was_done_and_the_clock_starts_with_the_model_loaded(
+    images: EvaluationSet, settings: Settings, parrot: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answer, started = parrot.answer, []
+
+    def answered(prompt: Prompt) -> str:
+        if parrot.asked > 3:
+            raise KeyboardInterrupt
+        return answer(prompt)
+
+    monkeypatch.setattr(parrot, "answer", answered)
+    monkeypatch.setattr("evaluation.spending.forget_peak", lambda: started.append(parrot.loaded))
+    with pytest.raises(KeyboardInterrupt):
+        describe_set(settings, images, tmp_path, print)
+    assert started == [True]
+    (row,) = [json.loads(line) for line in (tmp_path / COSTS).read_text().splitlines()]
+    assert row["images"] == len(read_run(tmp_path).records) > 0

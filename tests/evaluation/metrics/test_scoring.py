@@ -119,6 +119,10 @@ def test_scores_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     assert table.to_json(again) == table.to_json(scored)
     with pytest.raises(RunError, match="holds no scores"):
         read_scores(tmp_path / "elsewhere")
+    file = tmp_path / "scores.jsonl"
+    file.write_text(file.read_text(encoding="utf-8")[:-40], encoding="utf-8")
+    with pytest.raises(RunError, match="has 23 whole lines of 24"):
+        read_scores(tmp_path)
 
 
 def test_all_figures_at_once_are_those_of_one_at_a_time() -> None:
