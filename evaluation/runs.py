@@ -73,11 +73,6 @@ class Run:
             {key: {value: re.compile(p, re.IGNORECASE) for value, p in of.items()} for key, of in lists.items()},
         )
 
-    @property
-    def complete(self) -> bool:
-        """Whether every image was tried."""
-        return all(case.id in self.records or case.id in self.failures for case in self.cases)
-
     def text(self, id_: str) -> str:
         """The caption, answer or fields (as JSON) of an image; empty where it has none."""
         return text_of(self.records[id_]) if id_ in self.records else ""

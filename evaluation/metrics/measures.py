@@ -58,16 +58,23 @@ class Measure(Protocol):
         """The figure of all texts together, of metrics where that is not the mean of the texts' own."""
 
 
+class Mean:
+    """Of a measure whose figures of all texts together are the means of the texts' own: there is nothing to add."""
+
+    def corpus(self, texts: Texts) -> Mapping[str, Estimate]:  # noqa: ARG002 - the mean is the figure
+        return {}
+
+
 class Maker(Protocol):
     """Makes a measure for references. Raises MissingMetricError where something that it needs is not here."""
 
     def __call__(self, asked: Asked, config: MetricsConfig) -> Measure: ...
 
 
-def need(package: str, module: str, extra: str = "eval") -> str:
+def need(package: str, module: str) -> str:
     """`package VERSION` where it is installed. Raises MissingMetricError with the install line where it is not."""
     if importlib.util.find_spec(module) is None:
-        raise MissingMetricError(f"{package} is not installed. Install it: pip install 'lumenscribe[{extra}]'")
+        raise MissingMetricError(f"{package} is not installed. Install it: pip install 'lumenscribe[eval]'")
     return f"{package} {metadata.version(package)}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
@@ -12,9 +12,9 @@ import numpy as np
 
 from evaluation.errors import MissingMetricError
 from evaluation.metrics.config import MetricsConfig
-from evaluation.metrics.measures import Asked, Maker, Texts
+from evaluation.metrics.measures import Asked, Maker, Mean, Texts
 from evaluation.metrics.scored import Recipe
-from evaluation.statistics.intervals import Estimate, Numbers
+from evaluation.statistics.intervals import Numbers
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ CHEXBERT = Kind("f1chexbert", "f1chexbert_sample_acc_5", "CheXbert", "all of fiv
                 "Smit et al. 2020, arXiv:2004.09167")  # fmt: skip
 
 
-class Radiology:
+class Radiology(Mean):
     """A metric of RadEval (Xu et al. 2025). An empty text has 0."""
 
     def __init__(self, asked: Asked, config: MetricsConfig, kind: Kind) -> None:  # noqa: ARG002 - nothing to set
@@ -48,9 +48,6 @@ class Radiology:
 
     def score(self, variants: Sequence[Texts]) -> list[dict[str, Numbers]]:
         return [{self._name: self._score(texts)} for texts in variants]
-
-    def corpus(self, texts: Texts) -> Mapping[str, Estimate]:  # noqa: ARG002 - the mean is the figure
-        return {}
 
     def _score(self, texts: Texts) -> Numbers:
         from radeval import RadEval  # type: ignore[import-not-found]

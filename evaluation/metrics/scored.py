@@ -64,29 +64,28 @@ class Scored:
     missing: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
 
-    def estimate(self, metric: str, rows: Numbers | None = None) -> Estimate | None:
-        """The mean of a metric with its interval, of all rows or of those where `rows` (n,) is true.
+    def estimate(self, metric: str) -> Estimate | None:
+        """The mean of a metric with its interval; None where nothing was judged.
 
-        None where nothing was judged. For all figures at once, `table.figures` is faster.
+        For all figures at once, `table.figures` is faster.
         """
-        return self._estimate(self.values[metric], rows)
+        return self._estimate(self.values[metric])
 
     def foil(self, name: str, metric: str) -> Estimate | None:
         """The mean of a metric of a foil; None where the foil has none."""
         values = self.foils.get(name, {}).get(metric)
-        return None if values is None else self._estimate(values, None)
+        return None if values is None else self._estimate(values)
 
-    def gain(self, metric: str, foil: str = SHUFFLED, rows: Numbers | None = None) -> Estimate | None:
-        """By how much the run's own texts are better than a foil's, paired by image, with p for "not better"."""
-        other = self.foils.get(foil, {}).get(metric)
+    def gain(self, metric: str) -> Estimate | None:
+        """By how much texts are better than the same ones shuffled, paired by image, with p for "not better"."""
+        other = self.foils.get(SHUFFLED, {}).get(metric)
         if other is None:
             return None
         difference = self.values[metric] - other
-        return self._estimate(-difference if self.recipes[metric].lower_is_better else difference, rows, test=True)
+        return self._estimate(-difference if self.recipes[metric].lower_is_better else difference, test=True)
 
-    def _estimate(self, values: Numbers, rows: Numbers | None, test: bool = False) -> Estimate | None:
-        mine = values if rows is None else np.where(rows.astype(bool), values, np.nan)
-        return estimates(mine[:, None], self.groups, test=test)[0]
+    def _estimate(self, values: Numbers, test: bool = False) -> Estimate | None:
+        return estimates(values[:, None], self.groups, test=test)[0]
 
 
 def write_scores(scored: Scored, folder: Path) -> list[Path]:
