@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.common import SOME_FAILED, Command, comma_separated, pipeline_options, settings, to_stderr
+from commands.common import SOME_FAILED, Command, comma_separated, pipeline_options, settings, to_stderr, with_options
 
 if TYPE_CHECKING:
     from evaluation.sets import EvaluationSet
+    from rag.config import Settings
 
 
 @click.group()
@@ -22,21 +23,18 @@ def evaluate() -> None:
 
 def set_options(command: Command) -> Command:
     """Which images something is measured on."""
-    options = [
+    return with_options(
         click.option("--where", multiple=True, metavar="FIELD=VALUE", help="Only such records: split=dev"),
         click.option("--field", "fields", multiple=True, metavar="OURS=THEIRS", help="Of a record: article=case"),
         click.option("--truth", multiple=True, metavar="LIST=FIELD", help="What is true is in this field: plane=plane"),
         click.option("--split", "splits", multiple=True, metavar="NAME=FIELD", help="Figures by a field: organ=organ"),
         click.option("--content", help="The word lists that texts are read by: of configs/content, or a YAML file."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    )(command)
 
 
 def metric_options(command: Command) -> Command:
     """Which metrics, and how they are set."""
-    options = [
+    return with_options(
         click.option(
             "--metrics", default="default", show_default=True, callback=comma_separated(str),
             help="Metrics and presets: default, lexical, imageclef, radiology, questions, fields, all.",
@@ -44,10 +42,7 @@ def metric_options(command: Command) -> Command:
         click.option(
             "--with", "metric_settings", multiple=True, metavar="KEY=VALUE", help="Of metrics: bertscore.model=minilm"
         ),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+    )(command)  # fmt: skip
 
 
 @evaluate.command("run")
@@ -83,9 +78,8 @@ def evaluate_run(
     from evaluation.runs import describe_set
 
     config = read_config(metric_settings)
-    images = _evaluation_set(options)
+    images, asked = _set_and_settings(options)
     wanted = usual(images) if metrics == ("default",) else named(metrics)
-    asked = settings(options)
     run = describe_set(asked, images, out, to_stderr)
     index = asked.retrieval.index
     scored = score_run(run, wanted, config, Path(index) if index and Path(index).is_dir() else None, to_stderr)
@@ -166,9 +160,9 @@ def evaluate_retrieval(ks: tuple[int, ...], out: Path | None, as_json: bool, **o
     from evaluation import show
     from evaluation.ablation import retrieval
 
-    images = _evaluation_set(options)
+    images, asked = _set_and_settings(options)
     folder = out or Path("runs") / f"retrieval-{images.name}"
-    results = retrieval.evaluate_retrieval(settings(options), images, ks, folder, tell=to_stderr)
+    results = retrieval.evaluate_retrieval(asked, images, ks, folder, tell=to_stderr)
     for file in retrieval.write(results, folder):
         to_stderr(f"wrote {file}")
     click.echo(json.dumps(results.to_json()) if as_json else show.retrieval_text(results))
@@ -195,8 +189,8 @@ def evaluate_calibrate(coverage: float | None, risk: float | None, out: Path, as
     from evaluation import show
     from evaluation.calibration import calibrate
 
-    images = _evaluation_set(options)
-    found = calibrate.calibrate(settings(options), images, to_stderr, coverage or calibrate.REPORTED, risk)
+    images, asked = _set_and_settings(options)
+    found = calibrate.calibrate(asked, images, to_stderr, coverage or calibrate.REPORTED, risk)
     for file in calibrate.write(found, out):
         to_stderr(f"wrote {file}")
     click.echo(json.dumps(found.to_json()) if as_json else show.calibration_text(found))
@@ -266,15 +260,15 @@ def _number(text: str) -> float:
         raise click.UsageError(f"{text!r} is no number like 0.02") from error
 
 
-def _evaluation_set(options: dict[str, Any]) -> EvaluationSet:
-    """The set that one --set names; the others, KEY=VALUE, stay settings."""
+def _set_and_settings(options: dict[str, Any]) -> tuple[EvaluationSet, Settings]:
+    """The set that one --set names, and the settings: the other --set, KEY=VALUE, are among those."""
     from evaluation.sets import read_set
 
     given = options["assignments"]
     named = [value for value in given if "=" not in value or Path(value).exists()]
     if len(named) != 1:
         raise click.UsageError("name one set of images: --set FOLDER, --set records.jsonl or --set NAME (configs/sets)")
-    options["assignments"] = tuple(value for value in given if value not in named)
-    return read_set(
+    images = read_set(
         named[0], options["where"], options["fields"], options["truth"], options["content"], options["splits"]
     )
+    return images, settings(options | {"assignments": tuple(value for value in given if value not in named)})
