@@ -51,7 +51,10 @@ def score_texts(
     with ThreadPoolExecutor(max_workers=2) as pool:
         jobs = {family: pool.submit(_scored, measure, variants) for family, measure in measures.items()}
         for family, job in jobs.items():
-            found.add(measures[family], wanted[family], job.result(), foils)
+            try:
+                found.add(measures[family], wanted[family], job.result(), foils)
+            except MissingMetricError as error:
+                missing |= dict.fromkeys(wanted[family], str(error))
     found.sort(names)
     return Scored(
         name=name, ids=asked.ids, groups=asked.groups, values=found.values, recipes=found.recipes,

@@ -84,7 +84,7 @@ def test_a_metric_that_cannot_be_had_is_blank_with_the_reason() -> None:
     assert set(found.values) == {"rouge1", "imageclef_rouge1"}
     assert "--with bertscore.model=FOLDER" in found.missing["bertscore"]
     assert "microsoft/deberta-xlarge-mnli" in found.missing["imageclef_bertscore"]
-    assert "pip install radeval" in found.missing["radgraph"]
+    assert "pip install 'radeval>=2'" in found.missing["radgraph"]
     assert "--with bleurt.model=FOLDER" in found.missing["bleurt"]
     assert "bertscore" in table.text(found)
 
