@@ -72,17 +72,17 @@ def evaluate_run(
     from evaluation.metrics import table
     from evaluation.metrics.config import read_config
     from evaluation.metrics.files import write_submission
-    from evaluation.metrics.registry import named, usual
+    from evaluation.metrics.registry import named
     from evaluation.metrics.score import score_run
     from evaluation.metrics.scored import write_scores
     from evaluation.runs import describe_set
 
     config = read_config(metric_settings)
+    named(metrics)  # a wrong name is told before anything is described
     images, asked = _set_and_settings(options)
-    wanted = usual(images) if metrics == ("default",) else named(metrics)
     run = describe_set(asked, images, out, to_stderr)
     index = asked.retrieval.index
-    scored = score_run(run, wanted, config, Path(index) if index and Path(index).is_dir() else None, to_stderr)
+    scored = score_run(run, metrics, config, Path(index) if index and Path(index).is_dir() else None, to_stderr)
     for file in write_scores(scored, out):
         to_stderr(f"wrote {file}")
     if submission is not None:
@@ -122,17 +122,14 @@ def evaluate_score(
     from evaluation.metrics import table
     from evaluation.metrics.config import read_config
     from evaluation.metrics.files import pairs, read_captions
-    from evaluation.metrics.registry import named
     from evaluation.metrics.score import score_texts
     from evaluation.metrics.scored import write_scores
 
-    config, wanted = read_config(metric_settings), named(metrics)
+    config = read_config(metric_settings)
     asked, texts, faults = pairs(read_captions(predictions), read_captions(references), lenient)
     for fault in faults:
         to_stderr(fault)
-    if metrics == ("default",) and asked.is_questions:
-        wanted = named(["questions"])
-    scored = score_texts(predictions.stem, texts, asked, wanted, config, to_stderr)
+    scored = score_texts(predictions.stem, texts, asked, metrics, config, to_stderr)
     if out is not None:
         for file in write_scores(scored, out):
             to_stderr(f"wrote {file}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -43,6 +44,15 @@ class Asked:
     def is_questions(self) -> bool:
         """Whether the texts are answers: some has a type of question."""
         return any(kind is not None for kind in self.types)
+
+    @property
+    def is_documents(self) -> bool:
+        """Whether the texts are fields of documents: every reference is JSON, and one is an object or a list."""
+        try:
+            values = [json.loads(reference) for reference in self.references]
+        except ValueError:
+            return False
+        return any(isinstance(value, dict | list) for value in values)
 
 
 class Measure(Protocol):

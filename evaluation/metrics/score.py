@@ -32,7 +32,7 @@ def score_texts(
     config: MetricsConfig | None = None,
     tell: Tell = lambda _: None,
 ) -> Scored:
-    """The metrics of n texts and of their foils. `metrics` are names of metrics and presets.
+    """The metrics of n texts and of their foils. `metrics` are names of metrics and presets, `default` those that suit.
 
     A metric that cannot be computed here is in `missing`, with the reason. Raises MetricError for a name there is not,
     and where there are no texts.
@@ -40,7 +40,7 @@ def score_texts(
     config = config or MetricsConfig()
     if len(texts) != len(asked.references) or not texts:
         raise MetricError(f"{name}: {len(texts)} texts for {len(asked.references)} references")
-    names = registry.named(metrics)
+    names = registry.named(metrics, asked)
     wanted = registry.families(names)
     measures, missing = _opened(wanted, asked, config)
     foils, without = make(asked, texts, config, content="content" in measures)

@@ -99,6 +99,17 @@ def test_metrics_and_presets_are_told_by_name() -> None:
     assert read_config(["bertscore.model=minilm", "shuffles=2"]).bertscore.model == "minilm"
 
 
+def test_the_default_is_what_suits_the_texts_and_is_chosen_by_one_rule() -> None:
+    answers = asked(types=("closed",) * 24)
+    documents = asked(references=tuple(f'{{"number": {n}}}' for n in range(24)))
+    assert named(["default"], asked()) == PRESETS["default"]
+    assert named(["default"], answers) == PRESETS["questions"]
+    assert named(["default", "rouge1"], documents) == (*PRESETS["fields"], "rouge1")
+    numbers = asked(references=tuple(map(str, range(24))))
+    assert named(["default"], numbers) == PRESETS["default"]
+    assert set(score_texts("x", list(documents.references), documents).values) == {"field_f1"}
+
+
 def test_scores_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     kinds = tuple("CT" if n % 2 else "MR" for n in range(24))
     truth = tuple({"modality": kind} for kind in kinds)
