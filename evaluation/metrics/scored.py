@@ -23,6 +23,7 @@ SCORES, ABOUT = "scores.jsonl", "scores.json"
 CONSTANT, SHUFFLED, NEAREST = "constant", "shuffled", "nearest"
 """Foils, texts that nobody wrote for the images: one sentence for all, the run's own texts of other articles, and the
 caption of the nearest image of the index."""
+FOILS = (CONSTANT, SHUFFLED, NEAREST)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from evaluation.metrics.config import read_config
 from evaluation.metrics.files import read_captions
 from evaluation.metrics.images import ImageText
 from evaluation.metrics.measures import Asked
+from evaluation.metrics.score import score_run
 from evaluation.metrics.scored import NEAREST, read_scores
 from evaluation.runs import read_run
 from evaluation.sets import read_set
@@ -53,7 +54,7 @@ def test_a_run_is_described_scored_and_written_and_goes_on(archive: Archive, tmp
 
 
 def test_without_evidence_the_nearest_caption_is_found_in_the_index(
-    archive: Archive, tmp_path: Path, seer: Engine
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seer: Engine
 ) -> None:
     given = ["run", "--index", str(archive.index), "--no-rag", "--set", str(archive.records), *FIELDS, *METRICS]
     done = run(*given, "--out", str(tmp_path / "run"), "--json")
@@ -66,6 +67,8 @@ def test_without_evidence_the_nearest_caption_is_found_in_the_index(
     assert gain.low is not None
     assert gain.low > 0
     assert scored.values["content"].mean() == 1
+    monkeypatch.setattr("evaluation.metrics.nearest.searched", lambda *_: pytest.fail("the index was searched"))
+    assert score_run(read_run(tmp_path / "run"), ("rouge1",), index=archive.index, foils=()).foils == {}
 
 
 def test_questions_are_asked_and_their_answers_judged(

@@ -79,6 +79,15 @@ def test_the_nearest_captions_are_a_foil_where_there_are_any() -> None:
     assert set(near.foils) == {CONSTANT, SHUFFLED, NEAREST}
 
 
+def test_only_such_foils_are_made_as_are_named() -> None:
+    alone = score_texts("x", CAPTIONS, asked(), ("rouge1",), foils=())
+    assert (alone.foils, alone.missing, alone.notes) == ({}, {}, {})
+    shuffled = score_texts("x", CAPTIONS, asked(), ("rouge1",), foils=(SHUFFLED,))
+    assert set(shuffled.foils) == {SHUFFLED}
+    every = score_texts("x", CAPTIONS, asked(), ("rouge1",))
+    assert np.array_equal(shuffled.foils[SHUFFLED]["rouge1"], every.foils[SHUFFLED]["rouge1"])
+
+
 def test_a_metric_that_cannot_be_had_is_blank_with_the_reason() -> None:
     found = score_texts("x", CAPTIONS, asked(), ("rouge1", "bertscore", "imageclef", "radgraph"))
     assert set(found.values) == {"rouge1", "imageclef_rouge1"}
