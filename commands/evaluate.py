@@ -21,6 +21,11 @@ def evaluate() -> None:
     """How good descriptions are, and what retrieval adds to them."""
 
 
+_content_option = click.option(
+    "--content", help="The word lists that texts are read by: of configs/content, or a YAML file."
+)
+
+
 def set_options(command: Command) -> Command:
     """Which images something is measured on."""
     return with_options(
@@ -28,7 +33,7 @@ def set_options(command: Command) -> Command:
         click.option("--field", "fields", multiple=True, metavar="OURS=THEIRS", help="Of a record: article=case"),
         click.option("--truth", multiple=True, metavar="LIST=FIELD", help="What is true is in this field: plane=plane"),
         click.option("--split", "splits", multiple=True, metavar="NAME=FIELD", help="Figures by a field: organ=organ"),
-        click.option("--content", help="The word lists that texts are read by: of configs/content, or a YAML file."),
+        _content_option,
     )(command)
 
 
@@ -69,6 +74,7 @@ def evaluate_run(
     python cli.py evaluate run --set medpix --out runs/medpix --metrics lexical,bertscore --with bertscore.model=minilm
     python cli.py evaluate run --set vqa_rad --out runs/vqa_rad
     """
+    from evaluation.errors import MetricError
     from evaluation.metrics import table
     from evaluation.metrics.config import read_config
     from evaluation.metrics.files import write_submission
@@ -85,18 +91,29 @@ def evaluate_run(
     scored = score_run(run, metrics, config, Path(index) if index and Path(index).is_dir() else None, to_stderr)
     for file in write_scores(scored, out):
         to_stderr(f"wrote {file}")
-    if submission is not None:
-        write_submission({case.id: run.text(case.id) for case in run.cases}, submission)
-        to_stderr(f"wrote {submission}")
     for id_, reason in run.failures.items():
         to_stderr(f"{id_}: {reason}; it counts with an empty text")
     click.echo(json.dumps(table.to_json(scored)) if as_json else table.text(scored))
-    sys.exit(SOME_FAILED if run.failures else 0)
+    failed = bool(run.failures)
+    if submission is not None:
+        try:
+            write_submission({case.id: run.text(case.id) for case in run.cases}, submission)
+            to_stderr(f"wrote {submission}")
+        except MetricError as error:
+            to_stderr(f"no {submission}: {error}")
+            failed = True
+    sys.exit(SOME_FAILED if failed else 0)
 
 
 @evaluate.command("score")
 @click.option("--predictions", required=True, type=click.Path(path_type=Path), help="JSONL or CSV with id, caption.")
 @click.option("--references", required=True, type=click.Path(path_type=Path), help="The same, of what people wrote.")
+@click.option(
+    "--index",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of an index: its encoder, and its nearest captions as a foil.",
+)
+@_content_option
 @click.option("--lenient", is_flag=True, help="Score although lines are wrong: what is missing counts as empty.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the scores, image by image.")
 @metric_options
@@ -104,6 +121,8 @@ def evaluate_run(
 def evaluate_score(
     predictions: Path,
     references: Path,
+    index: Path | None,
+    content: str | None,
     lenient: bool,
     out: Path | None,
     metrics: tuple[str, ...],
@@ -122,13 +141,18 @@ def evaluate_score(
     from evaluation.metrics import table
     from evaluation.metrics.config import read_config
     from evaluation.metrics.files import pairs, read_captions
+    from evaluation.metrics.nearest import with_index
+    from evaluation.metrics.registry import named
     from evaluation.metrics.score import score_texts
     from evaluation.metrics.scored import write_scores
 
     config = read_config(metric_settings)
-    asked, texts, faults = pairs(read_captions(predictions), read_captions(references), lenient)
+    named(metrics)  # a wrong name is told before an index is searched
+    asked, texts, faults = pairs(read_captions(predictions), read_captions(references), lenient, content or "radiology")
     for fault in faults:
         to_stderr(fault)
+    if index is not None:
+        asked = with_index(asked, index)
     scored = score_texts(predictions.stem, texts, asked, metrics, config, to_stderr)
     if out is not None:
         for file in write_scores(scored, out):

@@ -60,7 +60,8 @@ class Codes(Mean):
     def __init__(self, asked: Asked, config: MetricsConfig) -> None:  # noqa: ARG002 - there is nothing to set
         if not any(asked.concepts):
             raise MissingMetricError(
-                "no record says the codes of its concepts: name the field with --field concepts=cui"
+                "no reference has the codes of its concepts: a field `concepts` (or `cui`) has them; for a set name it "
+                "with --field concepts=cui"
             )
         if not any(asked.said_concepts):
             raise MissingMetricError("texts have no codes: predictions with a field `concepts` (or `cui`) have them")
@@ -90,7 +91,10 @@ class RightContent(Mean):
         lists = () if asked.content is None else tuple(asked.content.lists)
         self._lists = [name for name in lists if any(truth.get(name) is not None for truth in asked.truth)]
         if asked.content is None or not self._lists:
-            raise MissingMetricError("nothing is known to be true of the images: say which fields hold it with --truth")
+            raise MissingMetricError(
+                "nothing that the word lists have is known of the images: take other lists with --content; for a set "
+                "say which fields hold what is true with --truth"
+            )
         self._content, self._truth = asked.content, asked.truth
         lists_version = f"configs/content/{asked.content.name}.yaml@{asked.content.hash[:8]}"
         self.recipes = {

@@ -82,7 +82,7 @@ def score_run(
     """
     asked = asked_of(run, index)
     if NEAREST in foils and not asked.is_questions:
-        asked = replace(asked, nearest=nearest_captions(run, index))
+        asked = replace(asked, nearest=nearest_captions(run, asked, index))
     texts = [run.text(case.id) for case in run.cases]
     scored = score_texts(run.name, texts, asked, metrics, config, tell, foils)
     spent = costs.by_record([run.records.get(case.id) for case in run.cases])
