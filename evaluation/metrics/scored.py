@@ -1,7 +1,7 @@
 """Metrics of a run, image by image, with how each was computed; written to a folder and read from it again.
 
-`scores.jsonl` has a line an image; `scores.json` has what holds for all: recipes, what is missing and why, the figures
-of the whole set, and those of the foils.
+`scores.jsonl` has a line an image; `scores.json` has what holds for all: command, date and versions, recipes, what is
+missing and why, the figures of the whole set, and those of the foils.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from evaluation.errors import RunError
 from evaluation.lines import read_lines
+from evaluation.recipe import recipe
 from evaluation.statistics.intervals import Estimate, Numbers, estimates
 
 SCORES, ABOUT = "scores.jsonl", "scores.json"
@@ -105,7 +106,8 @@ def write_scores(scored: Scored, folder: Path) -> list[Path]:
     about = {
         "name": scored.name,
         "n": len(scored.ids),
-        "recipes": {name: asdict(recipe) for name, recipe in scored.recipes.items()},
+        **recipe(),
+        "recipes": {name: asdict(how) for name, how in scored.recipes.items()},
         "splits": list(scored.splits),
         "foils": {name: list(values) for name, values in scored.foils.items()},
         "corpus": {name: asdict(found) for name, found in scored.corpus.items()},
@@ -133,7 +135,7 @@ def read_scores(folder: Path) -> Scored:
             ids=tuple(row["id"] for row in rows),
             groups=tuple(row["group"] for row in rows),
             values=_columns([row["values"] for row in rows], list(about["recipes"])),
-            recipes={name: Recipe(**recipe) for name, recipe in about["recipes"].items()},
+            recipes={name: Recipe(**how) for name, how in about["recipes"].items()},
             splits={name: tuple(row["splits"][name] for row in rows) for name in about["splits"]},
             foils={
                 foil: _columns([row["foils"][foil] for row in rows], metrics)

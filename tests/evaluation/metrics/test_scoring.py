@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +129,10 @@ def test_scores_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     held = asked(splits={"modality": kinds}, truth=truth, content=Content.load("radiology"))
     scored = score_texts("own", CAPTIONS, held, ("rouge1", "bleu4", "content"))
     write_scores(scored, tmp_path)
+    made = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
+    assert made["command"]
+    assert datetime.fromisoformat(made["date"]).tzinfo is not None
+    assert "numpy" in made["versions"]
     again = read_scores(tmp_path)
     assert again.recipes == scored.recipes
     assert again.splits == scored.splits
