@@ -135,7 +135,7 @@ def evaluate_score(
     Every line that is wrong is named, and nothing is scored (code 2); with --lenient the rest is (code 1).
 
     \b
-    python cli.py evaluate score --predictions said.jsonl --references written.jsonl
+    python cli.py evaluate score --predictions said.jsonl --references written.jsonl --index data/indexes/medpix
     python cli.py evaluate score --predictions submission.csv --references captions.csv --metrics imageclef --json
     """
     from evaluation.metrics import table
