@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from benchmarks import metrics_second as second
+from configs import ROOT
 from evaluation.metrics import coco
+from evaluation.metrics.answers import CLOSED, OPEN, Accuracy, FieldF1
+from evaluation.metrics.concepts import Codes, RightContent, concepts
 from evaluation.metrics.config import MetricsConfig
 from evaluation.metrics.lexical import ORDERS, Bleu, Chrf, imageclef_rouge, rouge
 from evaluation.metrics.measures import Asked
 from evaluation.metrics.texts import coco as coco_tokens
 from evaluation.metrics.texts import imageclef
+from evaluation.statistics.intervals import Numbers
+from rag.content import Content
 
 PAIRS = 500
 PUBLISHED = "nlg-eval, nlgeval/tests/test_nlgeval.py at 01f73db1 (Sharma et al. 2017, arXiv:1706.09799)"
@@ -36,8 +46,7 @@ METEOR_OF_ONE = (
 
 def pairs(data: Path) -> tuple[list[str], list[str]]:
     """Texts and references."""
-    lines = (data / "text" / "roco_captions.jsonl").read_text(encoding="utf-8").splitlines()
-    captions = [" ".join(json.loads(line)["caption"].split()) for line in lines]
+    captions = [" ".join(row["caption"].split()) for row in _lines(data / "text" / "roco_captions.jsonl")]
     references = captions[:: len(captions) // PAIRS][:PAIRS]
     texts = []
     for place, reference in enumerate(references):
@@ -54,8 +63,7 @@ def lexical(texts: list[str], references: list[str]) -> dict[str, float]:
     """Metric -> the largest difference of any pair."""
     from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
-    asked = Asked(tuple(map(str, range(len(texts)))), tuple(references), tuple(map(str, range(len(texts)))))
-    config = MetricsConfig()
+    asked, config = _asked(references), MetricsConfig()
     ours = {
         name: values
         for make in (rouge, imageclef_rouge, Bleu, Chrf, coco.Cider)
@@ -71,11 +79,88 @@ def lexical(texts: list[str], references: list[str]) -> dict[str, float]:
         "chrf": second.chrf(texts, references),
         "cider": second.cider(*([coco_tokens(text) for text in several] for several in (texts, references))),
     }
-    found = {name: second.largest_difference(ours[name].tolist(), values) for name, values in theirs.items()}
+    found = _differences(ours, theirs)
     whole = Bleu(asked, config).corpus(texts)
     for order in ORDERS:
         found[f"bleu{order}, all texts"] = abs(whole[f"bleu{order}"].value - second.corpus_bleu(said, held, order))
     return found
+
+
+def judged(data: Path) -> dict[str, float]:
+    """Metrics of what is said, not how, each on real texts that are right in part.
+
+    Answers are VQA-RAD's, documents the counts and boxes of BCCD, codes and content those of captions. As no set here
+    has codes of concepts, the names of concepts stand for them.
+    """
+    rows = _lines(data / "vqa_rad" / "qa.jsonl")[:PAIRS]
+    true = [row["answer"] for row in rows]
+    said = [
+        [a, f"The {a}.", b, f"{a}, {b}"][n % 4] for n, (a, b) in enumerate(zip(true, true[7:] + true[:7], strict=True))
+    ]
+    pages = [{"cells": {k: row[k] for k in ("rbc", "wbc", "platelets")}, "boxes": row["boxes"]}
+             for row in _lines(data / "bccd" / "records.jsonl")]  # fmt: skip
+    read = [{"cells": page["cells"], "boxes": other["boxes"][1:] + page["boxes"][:3]}
+            for page, other in zip(pages, pages[1:] + pages[:1], strict=True)]  # fmt: skip
+    texts, references = pairs(data)
+    return {
+        **answers(said, true, [row["answer_type"].casefold() for row in rows]),
+        **fields(read, pages),
+        **codes(list(map(concepts, texts)), list(map(concepts, references))),
+        **content(texts, references),
+    }
+
+
+def answers(said: list[str], true: list[str], types: list[str]) -> dict[str, float]:
+    """Answers to questions of these types: metric -> the largest difference of any."""
+    asked = replace(_asked(true), types=tuple(types))
+    ours = Accuracy(asked, MetricsConfig()).score([said])[0]
+    right, recalled = second.answers(said, true)
+    theirs = {"accuracy": right}
+    for name, values, kind in (("closed", right, CLOSED), ("open", right, OPEN), ("open_recall", recalled, OPEN)):
+        theirs[f"accuracy.{name}"] = [v if t == kind else math.nan for v, t in zip(values, types, strict=True)]
+    return _differences(ours, theirs)
+
+
+def fields(said: list[Any], true: list[Any]) -> dict[str, float]:
+    """Fields of documents, as JSON values."""
+    ours = FieldF1(_asked([json.dumps(one) for one in true]), MetricsConfig()).score([[json.dumps(s) for s in said]])[0]
+    return _differences(ours, {"field_f1": second.field_f1(said, true)})
+
+
+def codes(said: list[frozenset[str]], true: list[frozenset[str]]) -> dict[str, float]:
+    """Codes of concepts; a reference without any has no value."""
+    asked = replace(
+        _asked([""] * len(true)), concepts=tuple(tuple(sorted(one)) or None for one in true),
+        said_concepts=tuple(tuple(sorted(one)) or None for one in said),
+    )  # fmt: skip
+    return _differences(
+        Codes(asked, MetricsConfig()).score([[""] * len(true)])[0], {"cui_f1": second.set_f1(said, true)}
+    )
+
+
+def content(texts: list[str], references: list[str], name: str = "radiology") -> dict[str, float]:
+    """What is true of each image is what the second implementation reads in its reference."""
+    lists = yaml.safe_load((ROOT / "content" / f"{name}.yaml").read_text(encoding="utf-8"))["lists"]
+    truth = [second.content_said(reference, lists) for reference in references]
+    asked = replace(_asked(references), truth=tuple(truth), content=Content.load(name))
+    ours = RightContent(asked, MetricsConfig()).score([texts])[0]
+    theirs = {"content": second.content(texts, truth, lists)}
+    for key in lists:
+        theirs[f"content.{key}"] = second.content(texts, [{key: true[key]} for true in truth], lists)
+    return _differences(ours, theirs)
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _asked(references: list[str]) -> Asked:
+    ids = tuple(map(str, range(len(references))))
+    return Asked(ids, tuple(references), ids)
+
+
+def _differences(ours: Mapping[str, Numbers], theirs: Mapping[str, list[float]]) -> dict[str, float]:
+    return {name: second.largest_difference(ours[name].tolist(), values) for name, values in theirs.items()}
 
 
 def published() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Each metric against a second implementation or published values, on 500 pairs of real captions.
+"""Metrics against a second implementation or published values, on 500 pairs of real captions and other real texts.
 
     python benchmarks/metrics_golden.py --data ../shared/data
 
@@ -19,7 +19,7 @@ from typing import Any
 from machine import save
 
 from benchmarks import metrics_second as second
-from benchmarks.metrics_cases import PUBLISHED, lexical, pairs, published
+from benchmarks.metrics_cases import PUBLISHED, judged, lexical, pairs, published
 from evaluation.metrics import bertscore, coco, concepts
 from evaluation.metrics.config import BertScoreConfig, MetricsConfig
 from evaluation.metrics.measures import Asked
@@ -88,10 +88,15 @@ def _folder(package: str) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder of real data")
-    texts, references = pairs(parser.parse_args().data)
+    data = parser.parse_args().data
+    texts, references = pairs(data)
     results = {
         "pairs": len(texts),
-        "largest difference of any pair": {**lexical(texts, references), **with_models(texts, references)},
+        "largest difference of any pair": {
+            **lexical(texts, references),
+            **judged(data),
+            **with_models(texts, references),
+        },
         "published": {"source": PUBLISHED, "values": published()},
         "java": java(texts, references) if shutil.which("java") else "no Java here",
     }

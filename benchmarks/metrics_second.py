@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -134,6 +135,49 @@ def set_f1(said: Sequence[frozenset[str]], true: Sequence[frozenset[str]]) -> Va
     return [float(f1_score(t, s, zero_division=0)) if t.any() else math.nan for s, t in pairs]
 
 
+def answers(said: Sequence[str], true: Sequence[str]) -> tuple[Values, Values]:
+    """Whether answers are right, and the share of the true answer's words that are said (docs/evaluation.md)."""
+    right, recalled = [], []
+    for one, other in zip(said, true, strict=True):
+        words, truth = _answer(one), _answer(other)
+        closed = truth in (["yes"], ["no"])
+        right.append(float(words[:1] == truth if closed else words == truth))
+        recalled.append(_taken(truth, words) / len(truth) if truth else 0.0)
+    return right, recalled
+
+
+def field_f1(said: Sequence[Any], true: Sequence[Any]) -> Values:
+    """F1 of the fields of JSON values, each a path and a value, taken from the other's one by one."""
+    values = []
+    for mine, theirs in zip(map(_fields, said), map(_fields, true), strict=True):
+        both = len(mine) + len(theirs)
+        values.append(2 * _taken(theirs, mine) / both if theirs else math.nan)
+    return values
+
+
+def content_said(text: str, lists: Mapping[str, Mapping[str, str]]) -> dict[str, str | None]:
+    """The one value of each list of a file of configs/content that the text says, word by word; None for several."""
+    found = {}
+    for name, values in lists.items():
+        said = {
+            value
+            for value, words in values.items()
+            for w in words.split(",")
+            if re.search(rf"(?i)\b(?:{w.strip()})\b", text)
+        }
+        found[name] = said.pop() if len(said) == 1 else None
+    return found
+
+
+def content(texts: Sequence[str], truth: Sequence[Mapping[str, str | None]], lists: Mapping[str, Any]) -> Values:
+    """The share of an image's known lists in which the text says the true value; NaN where none is known."""
+    values = []
+    for text, true in zip(texts, truth, strict=True):
+        known = {name: value for name, value in true.items() if value is not None}
+        values.append(len(known.items() & content_said(text, lists).items()) / len(known) if known else math.nan)
+    return values
+
+
 def largest_difference(first: Sequence[float], second: Sequence[float]) -> float:
     """The largest difference of two rows of values; infinite where one has a value and the other has none."""
     one, two = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
@@ -144,6 +188,32 @@ def largest_difference(first: Sequence[float], second: Sequence[float]) -> float
 
 def _words(text: str) -> list[str]:
     return re.findall("[a-z0-9]+", text.lower())
+
+
+def _answer(text: str) -> list[str]:
+    """The words of an answer (Antol et al. 2015): a point or comma between digits belongs to them and is a point."""
+    words = re.findall(r"(?:[^\s!-/:-@\[-`{-~]|(?<=\d)[.,](?=\d))+", text.lower())
+    digits = "zero one two three four five six seven eight nine ten".split()
+    words = [word.replace(",", ".") for word in words if word not in ("a", "an", "the")]
+    return [str(digits.index(word)) if word in digits else word for word in words]
+
+
+def _fields(value: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], list[str]]]:
+    """Paths and values of all that is filled in; an item's place in a list does not count."""
+    if isinstance(value, dict):
+        return [field for key, inner in value.items() for field in _fields(inner, (*path, key))]
+    if isinstance(value, list):
+        return [field for inner in value for field in _fields(inner, (*path, "[]"))]
+    return [(path, _answer(str(value)))] if value is not None and str(value).strip() else []
+
+
+def _taken(wanted: list[Any], there: list[Any]) -> int:
+    """How many of the wanted are there, each taken once."""
+    left = list(there)
+    for one in wanted:
+        if one in left:
+            left.remove(one)
+    return len(there) - len(left)
 
 
 def _shared(first: list[str], second: list[str]) -> int:

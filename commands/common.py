@@ -17,9 +17,20 @@ SOME_FAILED, WRONG_REQUEST = 1, 2
 """Exit codes besides 0: some inputs failed and the rest is done; the request itself is wrong."""
 
 
+def with_options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator; --help has them in this order."""
+
+    def decorated(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorated
+
+
 def pipeline_options(command: Command) -> Command:
     """The options that mean the same wherever something is described."""
-    options = [
+    return with_options(
         click.option("--index", help="Folder of an index, or `starter` (the default), built at first use."),
         click.option("--model", help="A model of configs/models, by name."),
         click.option("--adapter", type=click.Path(path_type=Path), help="Folder of a LoRA adapter."),
@@ -33,10 +44,7 @@ def pipeline_options(command: Command) -> Command:
         click.option("--config", type=click.Path(path_type=Path), help="YAML laid over configs/default.yaml."),
         click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="e.g. prompt.length=short"),
         click.option("--json", "as_json", is_flag=True, help="One record a line, as JSON."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    )(command)
 
 
 def comma_separated(kind: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str], tuple[Any, ...]]:

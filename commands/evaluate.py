@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.common import SOME_FAILED, Command, comma_separated, pipeline_options, settings, to_stderr
+from commands.common import SOME_FAILED, Command, comma_separated, pipeline_options, settings, to_stderr, with_options
 
 if TYPE_CHECKING:
     from evaluation.sets import EvaluationSet
+    from rag.config import Settings
 
 
 @click.group()
@@ -20,23 +21,25 @@ def evaluate() -> None:
     """How good descriptions are, and what retrieval adds to them."""
 
 
+_content_option = click.option(
+    "--content", help="The word lists that texts are read by: of configs/content, or a YAML file."
+)
+
+
 def set_options(command: Command) -> Command:
     """Which images something is measured on."""
-    options = [
+    return with_options(
         click.option("--where", multiple=True, metavar="FIELD=VALUE", help="Only such records: split=dev"),
         click.option("--field", "fields", multiple=True, metavar="OURS=THEIRS", help="Of a record: article=case"),
         click.option("--truth", multiple=True, metavar="LIST=FIELD", help="What is true is in this field: plane=plane"),
         click.option("--split", "splits", multiple=True, metavar="NAME=FIELD", help="Figures by a field: organ=organ"),
-        click.option("--content", help="The word lists that texts are read by: of configs/content, or a YAML file."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+        _content_option,
+    )(command)
 
 
 def metric_options(command: Command) -> Command:
     """Which metrics, and how they are set."""
-    options = [
+    return with_options(
         click.option(
             "--metrics", default="default", show_default=True, callback=comma_separated(str),
             help="Metrics and presets: default, lexical, imageclef, radiology, questions, fields, all.",
@@ -44,10 +47,7 @@ def metric_options(command: Command) -> Command:
         click.option(
             "--with", "metric_settings", multiple=True, metavar="KEY=VALUE", help="Of metrics: bertscore.model=minilm"
         ),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+    )(command)  # fmt: skip
 
 
 @evaluate.command("run")
@@ -74,35 +74,46 @@ def evaluate_run(
     python cli.py evaluate run --set medpix --out runs/medpix --metrics lexical,bertscore --with bertscore.model=minilm
     python cli.py evaluate run --set vqa_rad --out runs/vqa_rad
     """
+    from evaluation.errors import MetricError
     from evaluation.metrics import table
     from evaluation.metrics.config import read_config
     from evaluation.metrics.files import write_submission
-    from evaluation.metrics.registry import named, usual
+    from evaluation.metrics.registry import named
     from evaluation.metrics.score import score_run
     from evaluation.metrics.scored import write_scores
     from evaluation.runs import describe_set
 
     config = read_config(metric_settings)
-    images = _evaluation_set(options)
-    wanted = usual(images) if metrics == ("default",) else named(metrics)
-    asked = settings(options)
+    named(metrics)  # a wrong name is told before anything is described
+    images, asked = _set_and_settings(options)
     run = describe_set(asked, images, out, to_stderr)
     index = asked.retrieval.index
-    scored = score_run(run, wanted, config, Path(index) if index and Path(index).is_dir() else None, to_stderr)
+    scored = score_run(run, metrics, config, Path(index) if index and Path(index).is_dir() else None, to_stderr)
     for file in write_scores(scored, out):
         to_stderr(f"wrote {file}")
-    if submission is not None:
-        write_submission({case.id: run.text(case.id) for case in run.cases}, submission)
-        to_stderr(f"wrote {submission}")
     for id_, reason in run.failures.items():
         to_stderr(f"{id_}: {reason}; it counts with an empty text")
     click.echo(json.dumps(table.to_json(scored)) if as_json else table.text(scored))
-    sys.exit(SOME_FAILED if run.failures else 0)
+    failed = bool(run.failures)
+    if submission is not None:
+        try:
+            write_submission({case.id: run.text(case.id) for case in run.cases}, submission)
+            to_stderr(f"wrote {submission}")
+        except MetricError as error:
+            to_stderr(f"no {submission}: {error}")
+            failed = True
+    sys.exit(SOME_FAILED if failed else 0)
 
 
 @evaluate.command("score")
 @click.option("--predictions", required=True, type=click.Path(path_type=Path), help="JSONL or CSV with id, caption.")
 @click.option("--references", required=True, type=click.Path(path_type=Path), help="The same, of what people wrote.")
+@click.option(
+    "--index",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of an index: its encoder, and its nearest captions as a foil.",
+)
+@_content_option
 @click.option("--lenient", is_flag=True, help="Score although lines are wrong: what is missing counts as empty.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the scores, image by image.")
 @metric_options
@@ -110,6 +121,8 @@ def evaluate_run(
 def evaluate_score(
     predictions: Path,
     references: Path,
+    index: Path | None,
+    content: str | None,
     lenient: bool,
     out: Path | None,
     metrics: tuple[str, ...],
@@ -122,23 +135,25 @@ def evaluate_score(
     Every line that is wrong is named, and nothing is scored (code 2); with --lenient the rest is (code 1).
 
     \b
-    python cli.py evaluate score --predictions said.jsonl --references written.jsonl
+    python cli.py evaluate score --predictions said.jsonl --references written.jsonl --index data/indexes/medpix
     python cli.py evaluate score --predictions submission.csv --references captions.csv --metrics imageclef --json
     """
     from evaluation.metrics import table
     from evaluation.metrics.config import read_config
     from evaluation.metrics.files import pairs, read_captions
+    from evaluation.metrics.nearest import with_index
     from evaluation.metrics.registry import named
     from evaluation.metrics.score import score_texts
     from evaluation.metrics.scored import write_scores
 
-    config, wanted = read_config(metric_settings), named(metrics)
-    asked, texts, faults = pairs(read_captions(predictions), read_captions(references), lenient)
+    config = read_config(metric_settings)
+    named(metrics)  # a wrong name is told before an index is searched
+    asked, texts, faults = pairs(read_captions(predictions), read_captions(references), lenient, content or "radiology")
     for fault in faults:
         to_stderr(fault)
-    if metrics == ("default",) and asked.is_questions:
-        wanted = named(["questions"])
-    scored = score_texts(predictions.stem, texts, asked, wanted, config, to_stderr)
+    if index is not None:
+        asked = with_index(asked, index)
+    scored = score_texts(predictions.stem, texts, asked, metrics, config, to_stderr)
     if out is not None:
         for file in write_scores(scored, out):
             to_stderr(f"wrote {file}")
@@ -166,9 +181,9 @@ def evaluate_retrieval(ks: tuple[int, ...], out: Path | None, as_json: bool, **o
     from evaluation import show
     from evaluation.ablation import retrieval
 
-    images = _evaluation_set(options)
+    images, asked = _set_and_settings(options)
     folder = out or Path("runs") / f"retrieval-{images.name}"
-    results = retrieval.evaluate_retrieval(settings(options), images, ks, folder, tell=to_stderr)
+    results = retrieval.evaluate_retrieval(asked, images, ks, folder, tell=to_stderr)
     for file in retrieval.write(results, folder):
         to_stderr(f"wrote {file}")
     click.echo(json.dumps(results.to_json()) if as_json else show.retrieval_text(results))
@@ -195,8 +210,8 @@ def evaluate_calibrate(coverage: float | None, risk: float | None, out: Path, as
     from evaluation import show
     from evaluation.calibration import calibrate
 
-    images = _evaluation_set(options)
-    found = calibrate.calibrate(settings(options), images, to_stderr, coverage or calibrate.REPORTED, risk)
+    images, asked = _set_and_settings(options)
+    found = calibrate.calibrate(asked, images, to_stderr, coverage or calibrate.REPORTED, risk)
     for file in calibrate.write(found, out):
         to_stderr(f"wrote {file}")
     click.echo(json.dumps(found.to_json()) if as_json else show.calibration_text(found))
@@ -266,15 +281,15 @@ def _number(text: str) -> float:
         raise click.UsageError(f"{text!r} is no number like 0.02") from error
 
 
-def _evaluation_set(options: dict[str, Any]) -> EvaluationSet:
-    """The set that one --set names; the others, KEY=VALUE, stay settings."""
+def _set_and_settings(options: dict[str, Any]) -> tuple[EvaluationSet, Settings]:
+    """The set that one --set names, and the settings: the other --set, KEY=VALUE, are among those."""
     from evaluation.sets import read_set
 
     given = options["assignments"]
     named = [value for value in given if "=" not in value or Path(value).exists()]
     if len(named) != 1:
         raise click.UsageError("name one set of images: --set FOLDER, --set records.jsonl or --set NAME (configs/sets)")
-    options["assignments"] = tuple(value for value in given if value not in named)
-    return read_set(
+    images = read_set(
         named[0], options["where"], options["fields"], options["truth"], options["content"], options["splits"]
     )
+    return images, settings(options | {"assignments": tuple(value for value in given if value not in named)})

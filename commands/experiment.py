@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from commands.common import SOME_FAILED, Command, to_stderr
+from commands.common import SOME_FAILED, Command, to_stderr, with_options
 
 
 @click.group()
@@ -18,14 +18,11 @@ def experiment() -> None:
 
 def experiment_options(command: Command) -> Command:
     """Which experiment, and where it goes."""
-    options = [
+    return with_options(
         click.argument("config"),
         click.option("--out", type=click.Path(path_type=Path), help="Folder; runs/... by the name where not given."),
         click.option("--json", "as_json", is_flag=True, help="What results.json holds."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    )(command)
 
 
 @experiment.command("run")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from typing import Any
 from tqdm import tqdm
 
 from evaluation.errors import RunError
+from evaluation.lines import mend, read_lines, write_lines
 from evaluation.sets import Case, EvaluationSet
-from evaluation.spending import spending
+from evaluation.spending import Spent, spending
 from indexer.manifest import hash_json
 from rag.config import Settings
 from rag.content import Content
@@ -72,11 +73,6 @@ class Run:
             {key: {value: re.compile(p, re.IGNORECASE) for value, p in of.items()} for key, of in lists.items()},
         )
 
-    @property
-    def complete(self) -> bool:
-        """Whether every image was tried."""
-        return all(case.id in self.records or case.id in self.failures for case in self.cases)
-
     def text(self, id_: str) -> str:
         """The caption, answer or fields (as JSON) of an image; empty where it has none."""
         return text_of(self.records[id_]) if id_ in self.records else ""
@@ -99,9 +95,11 @@ def describe_set(
 ) -> Run:
     """Describes what the folder has no description of yet; failures are tried again. A batch is kept once it is done.
 
-    `pipeline` is one for these settings that is open already, so that runs share models. `first` stops after so many
-    images of the set; the run goes on from there another time. Raises RunError where the folder holds a run of another
-    configuration, and what opening the pipeline raises.
+    What is true of the images, their splits and word lists are those of the set as it is given now: they decide what
+    the texts are judged by, not what is said. `pipeline` is one for these settings that is open already, so that runs
+    share models. `first` stops after so many images of the set; the run goes on from there another time.
+
+    Raises RunError where the folder holds a run of another configuration, and what opening the pipeline raises.
     """
     pipeline = pipeline or open_pipeline(settings, [case.request() for case in images.cases], tell)
     key = run_key(pipeline, images)
@@ -110,11 +108,14 @@ def describe_set(
         raise RunError(f"{folder} holds a run of {_differences(before.made, pipeline, images)}. Give another folder")
     if before is None:
         _begin(folder, pipeline, images, key)
+    elif before.cases != images.cases or before.made["set"] != _about(images):
+        _keep_set(folder, images, before.made)
     done = set() if before is None else set(before.records)
     left = [case for case in images.cases[:first] if case.id not in done]
     if left:
-        with spending(folder / COSTS, len(left)):
-            _describe(left, pipeline, folder)
+        pipeline.load()  # before the clock starts: images a second are those of a model that is loaded
+        with spending(folder / COSTS) as spent:
+            _describe(left, pipeline, folder, spent)
     return read_run(folder)
 
 
@@ -130,9 +131,9 @@ def read_run(folder: Path) -> Run:
     try:
         made = json.loads((folder / RUN).read_text(encoding="utf-8"))
         key = str(made["key"])
-        cases = tuple(Case(**row | {"concepts": tuple(row.get("concepts", ()))}) for row in _rows(folder / IMAGES))
-        records = {row["id"]: row for row in _rows(folder / DESCRIPTIONS)}
-        failures = {row["id"]: row["reason"] for row in _rows(folder / FAILURES)}
+        cases = tuple(Case(**row | {"concepts": tuple(row.get("concepts", ()))}) for row in read_lines(folder / IMAGES))
+        records = {row["id"]: row for row in read_lines(folder / DESCRIPTIONS)}
+        failures = {row["id"]: row["reason"] for row in read_lines(folder / FAILURES)}
     except (ValueError, TypeError, KeyError) as error:
         raise RunError(f"{folder} cannot be read as a run: {error}") from error
     return Run(folder, key, made, cases, records, {id_: why for id_, why in failures.items() if id_ not in records})
@@ -140,7 +141,22 @@ def read_run(folder: Path) -> Run:
 
 def _begin(folder: Path, pipeline: Pipeline, images: EvaluationSet, key: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    about = {
+    for template in pipeline.templates.values():
+        keep(template, folder)
+    _keep_set(folder, images, {"key": key, **recipe(), "set": None, **_inputs(pipeline)})
+
+
+def _keep_set(folder: Path, images: EvaluationSet, made: Mapping[str, Any]) -> None:
+    """Writes the images and `made`, with what is said of the set in it."""
+    write_lines(folder / IMAGES, [asdict(case) for case in images.cases])
+    # Last: a folder with this file has all that a run begins with.
+    text = json.dumps({**made, "set": _about(images)}, indent=1, ensure_ascii=False)
+    (folder / RUN).write_text(text + "\n", encoding="utf-8")
+
+
+def _about(images: EvaluationSet) -> dict[str, Any]:
+    """What `run.json` says of the set."""
+    return {
         "name": images.name,
         "hash": set_hash(images),
         "images": len(images.cases),
@@ -153,17 +169,11 @@ def _begin(folder: Path, pipeline: Pipeline, images: EvaluationSet, key: str) ->
         "truth": images.truth_from,
         "unusable": list(images.failures),
     }
-    _write_lines(folder / IMAGES, [asdict(case) for case in images.cases])
-    for template in pipeline.templates.values():
-        keep(template, folder)
-    made = {"key": key, **recipe(), "set": about, **_inputs(pipeline)}
-    # Last: a folder with this file has all that a run begins with.
-    (folder / RUN).write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _describe(cases: Sequence[Case], pipeline: Pipeline, folder: Path) -> None:
+def _describe(cases: Sequence[Case], pipeline: Pipeline, folder: Path, spent: Spent) -> None:
     chunk = CHUNK_BATCHES * pipeline.settings.batch_size
-    _mend(folder / DESCRIPTIONS)
+    mend(folder / DESCRIPTIONS)
     with (
         (folder / DESCRIPTIONS).open("a", encoding="utf-8") as records,
         (folder / FAILURES).open("w", encoding="utf-8") as failures,
@@ -177,6 +187,7 @@ def _describe(cases: Sequence[Case], pipeline: Pipeline, folder: Path) -> None:
                     case Failure():
                         line = {"id": outcome.request.id, "reason": outcome.reason}
                         failures.write(json.dumps(line, ensure_ascii=False) + "\n")
+                spent.images += 1
                 bar.update()
             records.flush()
             failures.flush()
@@ -223,23 +234,3 @@ def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     for name, value in values.items():
         flat |= _flat(value, f"{before}{name}.") if isinstance(value, Mapping) else {f"{before}{name}": value}
     return flat
-
-
-def _write_lines(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-
-
-def _rows(file: Path) -> Iterator[dict[str, Any]]:
-    """The whole lines of a file. The last one may be unfinished, where a run was stopped or is going on."""
-    if not file.is_file():
-        return
-    text = file.read_text(encoding="utf-8")
-    yield from (json.loads(line) for line in text[: text.rfind("\n") + 1].split("\n") if line)
-
-
-def _mend(file: Path) -> None:
-    """Takes off a file a last line that a stopped run left unfinished, so that lines can be added."""
-    if not file.is_file():
-        return
-    with file.open("rb+") as lines:
-        lines.truncate(lines.read().rfind(b"\n") + 1)

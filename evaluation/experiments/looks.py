@@ -9,7 +9,7 @@ from typing import Any
 
 from evaluation.experiments.describe import Describer, Tell, arm_folder, read_runs
 from evaluation.experiments.plan import Experiment
-from evaluation.experiments.scoring import primary_values, score_described, spread
+from evaluation.experiments.scoring import primary_values, score_primary, spread
 from evaluation.metrics.config import MetricsConfig
 from evaluation.sets import EvaluationSet
 from evaluation.statistics.intervals import Numbers
@@ -84,6 +84,6 @@ def _values(
     primary, runs = experiment.config.primary, read_runs(experiment, folder)
     found = {}
     for name in arms:
-        scored = score_described(runs[name], (), [primary.metric], config, end)
+        scored = score_primary(runs[name], primary, config, end)
         found[name] = spread(experiment.images, scored, primary_values(scored, primary))
     return found

@@ -13,7 +13,7 @@ from evaluation.errors import ExperimentError
 from evaluation.experiments.config import PrimaryConfig
 from evaluation.metrics.config import MetricsConfig
 from evaluation.metrics.score import score_run
-from evaluation.metrics.scored import SHUFFLED, Scored, read_scores, write_scores
+from evaluation.metrics.scored import FOILS, SHUFFLED, Scored, read_scores, write_scores
 from evaluation.runs import Run
 from evaluation.sets import EvaluationSet
 from evaluation.statistics.intervals import Numbers
@@ -24,9 +24,14 @@ KEY = "scores.key"
 
 
 def score_described(
-    run: Run, without: Collection[str], metrics: list[str], config: MetricsConfig, first: int | None = None
+    run: Run,
+    without: Collection[str],
+    metrics: list[str],
+    config: MetricsConfig,
+    first: int | None = None,
+    foils: Collection[str] = FOILS,
 ) -> Scored:
-    """Scores what a run has described of the first so many images, some left out.
+    """Scores what a run has described of the first so many images, some left out, and such foils as are named.
 
     Raises ExperimentError where nothing is left.
     """
@@ -34,8 +39,15 @@ def score_described(
     if not cases:
         why = next(iter(run.failures.values()), "nothing was described")
         raise ExperimentError(f"arm {run.name} has no description that could be judged: {why}")
-    index = run.made["settings"]["retrieval"]["index"]
-    return score_run(replace(run, cases=cases), metrics, config, Path(index) if Path(index).is_dir() else None)
+    named = run.made["settings"]["retrieval"]["index"]
+    index = Path(named) if Path(named).is_dir() else None
+    return score_run(replace(run, cases=cases), metrics, config, index, foils=foils)
+
+
+def score_primary(run: Run, primary: PrimaryConfig, config: MetricsConfig, first: int | None = None) -> Scored:
+    """As `score_described`: the primary metric alone, with no foil but that which it is judged over."""
+    over = (SHUFFLED,) if primary.over == "shuffled" else ()
+    return score_described(run, (), [primary.metric], config, first, over)
 
 
 def score_once(run: Run, without: Collection[str], metrics: list[str], config: MetricsConfig) -> Scored:

@@ -21,7 +21,7 @@ from evaluation.experiments.describe import Describer, Tell, naming, once
 from evaluation.experiments.halving import rounds, stay
 from evaluation.experiments.plan import by_article, drawn
 from evaluation.experiments.proposals import Proposed
-from evaluation.experiments.scoring import primary_values, score_described, spread
+from evaluation.experiments.scoring import primary_values, score_primary, spread
 from evaluation.experiments.search_config import TEMPLATE, SearchConfig
 from evaluation.experiments.search_folder import candidates, template_file
 from evaluation.metrics.config import read_config
@@ -157,7 +157,7 @@ class _Searcher:
 
     def _scored(self, part: str, name: str, first: int | None = None) -> Scored:
         run = read_run(self._folder / part / name)
-        return score_described(run, (), [self.config.primary.metric], self._metrics, first)
+        return score_primary(run, self.config.primary, self._metrics, first)
 
     def _mean(self, scored: Scored) -> float:
         return float(np.nanmean(primary_values(scored, self.config.primary)))

@@ -13,9 +13,9 @@ import numpy as np
 
 from evaluation.errors import MissingMetricError
 from evaluation.metrics.config import MetricsConfig
-from evaluation.metrics.measures import Asked, Texts
+from evaluation.metrics.measures import Asked, Mean, Texts
 from evaluation.metrics.scored import Recipe
-from evaluation.statistics.intervals import Estimate, Numbers
+from evaluation.statistics.intervals import Numbers
 
 CLOSED, OPEN = "closed", "open"
 _ARTICLES = frozenset(("a", "an", "the"))
@@ -54,7 +54,7 @@ def recall(said: str, true: str) -> float:
     return (truth & Counter(normalise(said).split())).total() / max(truth.total(), 1)
 
 
-class Accuracy:
+class Accuracy(Mean):
     """Overall accuracy, that of closed and of open questions, and the recall of words in the answers to open ones."""
 
     def __init__(self, asked: Asked, config: MetricsConfig) -> None:  # noqa: ARG002 - there is nothing to set
@@ -77,9 +77,6 @@ class Accuracy:
     def score(self, variants: Sequence[Texts]) -> list[dict[str, Numbers]]:
         return [self._score(texts) for texts in variants]
 
-    def corpus(self, texts: Texts) -> Mapping[str, Estimate]:  # noqa: ARG002 - the mean is the figure
-        return {}
-
     def _score(self, texts: Texts) -> dict[str, Numbers]:
         pairs = list(zip(texts, self._truth, strict=True))
         right = np.asarray([float(is_right(said, true)) for said, true in pairs])
@@ -92,7 +89,7 @@ class Accuracy:
         }
 
 
-class FieldF1:
+class FieldF1(Mean):
     """F1 of the fields of a document: pairs of a field's path and its value, lists without their order."""
 
     def __init__(self, asked: Asked, config: MetricsConfig) -> None:  # noqa: ARG002 - there is nothing to set
@@ -108,9 +105,6 @@ class FieldF1:
 
     def score(self, variants: Sequence[Texts]) -> list[dict[str, Numbers]]:
         return [{"field_f1": self._score(texts)} for texts in variants]
-
-    def corpus(self, texts: Texts) -> Mapping[str, Estimate]:  # noqa: ARG002 - the mean is the figure
-        return {}
 
     def _score(self, texts: Texts) -> Numbers:
         found = []

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from evaluation.errors import MetricError, MissingMetricError
 from evaluation.metrics.config import BertScoreConfig, MetricsConfig
-from evaluation.metrics.measures import Asked, Texts, need
+from evaluation.metrics.measures import Asked, Mean, Texts, need
 from evaluation.metrics.scored import Recipe
 from evaluation.metrics.texts import imageclef
-from evaluation.statistics.intervals import Estimate, Numbers
+from evaluation.statistics.intervals import Numbers
 from indexer.embedders import files, read_embedder
 
 MINILM = "minilm"
@@ -23,7 +23,7 @@ _TOGETHER = 1_000
 """References that are scored in one call with all texts for them: each distinct text is embedded once a call."""
 
 
-class BertScore:
+class BertScore(Mean):
     """BERTScore F1 (Zhang et al. 2020) by bert-score, without rescaling; an empty text has 0."""
 
     def __init__(self, asked: Asked, config: BertScoreConfig, name: str) -> None:
@@ -56,9 +56,6 @@ class BertScore:
             said = [self._prepare(text) for texts in variants for text in texts[block]]
             values[:, block] = self._score(said, self._references[block] * len(variants)).reshape(len(variants), -1)
         return [{self._name: row} for row in values]
-
-    def corpus(self, texts: Texts) -> Mapping[str, Estimate]:  # noqa: ARG002 - the mean is the figure
-        return {}
 
     def _score(self, texts: Texts, references: Texts) -> Numbers:
         # bert-score asks tokenizers for an empty text in a way that newer ones do not know.

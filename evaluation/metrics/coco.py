@@ -15,7 +15,7 @@ import numpy as np
 
 from evaluation.errors import MetricError, MissingMetricError
 from evaluation.metrics.config import MetricsConfig
-from evaluation.metrics.measures import Asked, Texts, need
+from evaluation.metrics.measures import Asked, Mean, Texts, need
 from evaluation.metrics.scored import Recipe
 from evaluation.metrics.texts import coco
 from evaluation.statistics.intervals import Estimate, Numbers
@@ -25,7 +25,7 @@ _FINAL = re.compile(r"^Final score:\s*([\d.Ee+-]+)$", re.MULTILINE)
 _TOKENS = "PTB tokens by NLTK in lower case without punctuation"
 
 
-class Cider:
+class Cider(Mean):
     """CIDEr-D with idf over these references (Vedantam et al. 2015), by pycocoevalcap; 0 to 10.
 
     Its own tokenizer, in Java, is not used: see `texts.coco`. The figure of all texts is the mean.
@@ -47,9 +47,6 @@ class Cider:
 
     def score(self, variants: Sequence[Texts]) -> list[dict[str, Numbers]]:
         return [{"cider": cider([coco(text) for text in texts], self._references)} for texts in variants]
-
-    def corpus(self, texts: Texts) -> Mapping[str, Estimate]:  # noqa: ARG002 - the mean is the figure
-        return {}
 
 
 def cider(texts: Sequence[str], references: Sequence[str | Sequence[str]]) -> Numbers:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from configs import ROOT
 from evaluation.errors import MissingMetricError
 from evaluation.metrics.config import MetricsConfig
-from evaluation.metrics.measures import Asked, Texts
+from evaluation.metrics.measures import Asked, Mean, Texts
 from evaluation.metrics.scored import Recipe
-from evaluation.statistics.intervals import Estimate, Numbers
+from evaluation.statistics.intervals import Numbers
 from indexer.embedders import files
 from rag.check.lexicon import Kind
 from rag.check.reading import read
@@ -22,7 +22,7 @@ KINDS: tuple[Kind, ...] = (
 WORDS = ROOT / "checks" / "words.yaml"
 
 
-class WordConcepts:
+class WordConcepts(Mean):
     """F1 of the concepts that two texts name, by the lists of configs/checks/words.yaml.
 
     A concept that a text denies is another one than the concept itself, and so is each side. NaN where the reference
@@ -50,11 +50,8 @@ class WordConcepts:
             for texts in variants
         ]
 
-    def corpus(self, texts: Texts) -> Mapping[str, Estimate]:  # noqa: ARG002 - the mean is the figure
-        return {}
 
-
-class Codes:
+class Codes(Mean):
     """F1 of the concept codes (UMLS CUIs) that predictions came with and that references have in their records.
 
     Foils have no codes of their own and no figure.
@@ -63,7 +60,8 @@ class Codes:
     def __init__(self, asked: Asked, config: MetricsConfig) -> None:  # noqa: ARG002 - there is nothing to set
         if not any(asked.concepts):
             raise MissingMetricError(
-                "no record says the codes of its concepts: name the field with --field concepts=cui"
+                "no reference has the codes of its concepts: a field `concepts` (or `cui`) has them; for a set name it "
+                "with --field concepts=cui"
             )
         if not any(asked.said_concepts):
             raise MissingMetricError("texts have no codes: predictions with a field `concepts` (or `cui`) have them")
@@ -85,18 +83,18 @@ class Codes:
     def score(self, variants: Sequence[Texts]) -> list[dict[str, Numbers]]:
         return [{"cui_f1": self._values}, *({"cui_f1": np.full(len(self._values), np.nan)} for _ in variants[1:])]
 
-    def corpus(self, texts: Texts) -> Mapping[str, Estimate]:  # noqa: ARG002 - the mean is the figure
-        return {}
 
-
-class RightContent:
+class RightContent(Mean):
     """Whether a text states rightly what is true of its image, list by list (`rag.content`), and their mean."""
 
     def __init__(self, asked: Asked, config: MetricsConfig) -> None:  # noqa: ARG002 - there is nothing to set
         lists = () if asked.content is None else tuple(asked.content.lists)
         self._lists = [name for name in lists if any(truth.get(name) is not None for truth in asked.truth)]
         if asked.content is None or not self._lists:
-            raise MissingMetricError("nothing is known to be true of the images: say which fields hold it with --truth")
+            raise MissingMetricError(
+                "nothing that the word lists have is known of the images: take other lists with --content; for a set "
+                "say which fields hold what is true with --truth"
+            )
         self._content, self._truth = asked.content, asked.truth
         lists_version = f"configs/content/{asked.content.name}.yaml@{asked.content.hash[:8]}"
         self.recipes = {
@@ -110,9 +108,6 @@ class RightContent:
 
     def score(self, variants: Sequence[Texts]) -> list[dict[str, Numbers]]:
         return [self._score(texts) for texts in variants]
-
-    def corpus(self, texts: Texts) -> Mapping[str, Estimate]:  # noqa: ARG002 - the mean is the figure
-        return {}
 
     def _score(self, texts: Texts) -> dict[str, Numbers]:
         right = np.full((len(texts), len(self._lists)), np.nan)

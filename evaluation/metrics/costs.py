@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from evaluation.errors import RunError
+from evaluation.lines import read_lines
 from evaluation.metrics.scored import Recipe
 from evaluation.runs import COSTS
 from evaluation.statistics.intervals import LEVEL, SEED, Estimate, Numbers
@@ -79,11 +80,20 @@ def _percentiles(seconds: Numbers, groups: Sequence[str]) -> Numbers:
 
 
 def noted(folder: Path) -> dict[str, float]:
-    """What a run's `costs.jsonl` says: images a second, peak MiB, joules an image; empty where there is none."""
-    file = folder / COSTS
-    if not file.is_file():
-        return {}
-    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+    """What a run's `costs.jsonl` says: images a second, peak MiB, joules an image; empty where there is none.
+
+    Raises RunError where it cannot be read.
+    """
+    try:
+        rows = list(read_lines(folder / COSTS))
+        return _summed(rows) if rows else {}
+    except (ValueError, TypeError, KeyError) as error:
+        raise RunError(
+            f"{folder / COSTS} cannot be read: {error}. Without the file the run has no rate and no memory"
+        ) from error
+
+
+def _summed(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     images, seconds = sum(row["images"] for row in rows), sum(row["seconds"] for row in rows)
     found = {"images/s": images / seconds, "peak memory (MiB)": max(row["peak_mib"] for row in rows)}
     if any("gpu_peak_mib" in row for row in rows):

@@ -81,10 +81,13 @@ def read_captions(path: Path) -> Captions:
     return Captions(path, reading.texts, reading.more, tuple(reading.faults))
 
 
-def pairs(predictions: Captions, references: Captions, lenient: bool = False) -> tuple[Asked, list[str], list[str]]:
+def pairs(
+    predictions: Captions, references: Captions, lenient: bool = False, content: str = "radiology"
+) -> tuple[Asked, list[str], list[str]]:
     """The references in their order, the texts for them, and what is wrong, a line each.
 
-    Raises MetricError with those lines; not where it is `lenient`: then a caption that is missing or empty counts as an
+    `content` names the word lists that texts are read by. Raises ConfigError where there are none of that name, and
+    MetricError with what is wrong; not where it is `lenient`: then a caption that is missing or empty counts as an
     empty text, and a reference that is empty, or a caption that has none, is left out.
     """
     faults = [*references.faults, *predictions.faults]
@@ -95,7 +98,11 @@ def pairs(predictions: Captions, references: Captions, lenient: bool = False) ->
     ids = [id_ for id_, text in references.texts.items() if text]
     if faults and (not lenient or not ids):
         raise MetricError(_told(predictions, references, faults))
-    return _asked(ids, predictions, references), [predictions.texts.get(id_, "") for id_ in ids], faults
+    return (
+        _asked(ids, predictions, references, Content.load(content)),
+        [predictions.texts.get(id_, "") for id_ in ids],
+        faults,
+    )
 
 
 def write_submission(texts: Mapping[str, str], path: Path) -> None:
@@ -115,7 +122,7 @@ def write_submission(texts: Mapping[str, str], path: Path) -> None:
     path.write_text(buffer.getvalue(), encoding="utf-8")
 
 
-def _asked(ids: Sequence[str], predictions: Captions, references: Captions) -> Asked:
+def _asked(ids: Sequence[str], predictions: Captions, references: Captions, content: Content) -> Asked:
     """What the records of the references say beside their captions."""
 
     def column(captions: Captions, name: str) -> tuple[str | None, ...]:
@@ -123,7 +130,6 @@ def _asked(ids: Sequence[str], predictions: Captions, references: Captions) -> A
 
     folder = references.path.parent
     splits = {name: values for name in _SPLITS if any(values := column(references, name))}
-    content = Content.load("radiology")
     return Asked(
         ids=tuple(ids),
         references=tuple(references.texts[id_] for id_ in ids),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from evaluation.errors import MissingMetricError
 from evaluation.metrics.config import MetricsConfig
 from evaluation.metrics.measures import Asked
-from evaluation.metrics.scored import CONSTANT, NEAREST, SHUFFLED
+from evaluation.metrics.scored import CONSTANT, FOILS, NEAREST, SHUFFLED
 from evaluation.rouge import Bag
 from evaluation.statistics.intervals import Numbers
 from rag.content import Content
@@ -44,8 +44,10 @@ class Foil:
         return max(judged or variants, key=lambda values: sign * float(np.nanmean(values)) if judged else 0)
 
 
-def make(asked: Asked, texts: Sequence[str], config: MetricsConfig, content: bool) -> tuple[list[Foil], dict[str, str]]:
-    """The foils there are for these references, and why others are missing.
+def make(
+    asked: Asked, texts: Sequence[str], config: MetricsConfig, content: bool, wanted: Collection[str] = FOILS
+) -> tuple[list[Foil], dict[str, str]]:
+    """Those of the `wanted` foils that there are for these references, and why others are missing.
 
     `content` says whether a constant text is to be good at stating what is true, too.
     """
@@ -56,6 +58,8 @@ def make(asked: Asked, texts: Sequence[str], config: MetricsConfig, content: boo
         NEAREST: lambda: _nearest(asked),
     }
     for name, maker in makers.items():
+        if name not in wanted:
+            continue
         try:
             found.append(maker())
         except MissingMetricError as error:

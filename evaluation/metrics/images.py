@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from evaluation.errors import MissingMetricError
 from evaluation.metrics.config import MetricsConfig
-from evaluation.metrics.measures import Asked, Texts
+from evaluation.metrics.measures import Asked, Mean, Texts
 from evaluation.metrics.scored import Recipe
-from evaluation.statistics.intervals import Estimate, Numbers
+from evaluation.statistics.intervals import Numbers
 from imaging import ImageError, LoadedImage, load
 from indexer import Embedder, Vectors, load_embedder, open_index
 
@@ -19,7 +19,7 @@ WEIGHT = 2.5
 _CHUNK = 64
 
 
-class ImageText:
+class ImageText(Mean):
     """2.5 * max(cos(image, text), 0), as CLIPScore has it (Hessel et al. 2021), with the encoder of the index.
 
     The figure belongs to its encoder, and is no CLIPScore of another one. A text that is empty has 0; an image that
@@ -46,9 +46,6 @@ class ImageText:
     def score(self, variants: Sequence[Texts]) -> list[dict[str, Numbers]]:
         images = self._vectors()
         return [{"clipscore": self._score(images, texts)} for texts in variants]
-
-    def corpus(self, texts: Texts) -> Mapping[str, Estimate]:  # noqa: ARG002 - the mean is the figure
-        return {}
 
     def _score(self, images: Numbers, texts: Texts) -> Numbers:
         distinct = {text: place for place, text in enumerate(dict.fromkeys(texts))}

@@ -10,10 +10,10 @@ import numpy as np
 
 from evaluation.errors import MissingMetricError
 from evaluation.metrics.config import MetricsConfig
-from evaluation.metrics.measures import Asked, Texts, need
+from evaluation.metrics.measures import Asked, Mean, Texts, need
 from evaluation.metrics.scored import Recipe
 from evaluation.metrics.texts import imageclef
-from evaluation.statistics.intervals import Estimate, Numbers
+from evaluation.statistics.intervals import Numbers
 from indexer.embedders.files import sha256_of
 from rag.check.sentences import split_sentences
 
@@ -74,7 +74,7 @@ class PairModel:
         return tokenizer, model.eval()
 
 
-class Bleurt:
+class Bleurt(Mean):
     """BLEURT (Sellam et al. 2020) of texts in ImageCLEF normalisation; the model has one output."""
 
     def __init__(self, asked: Asked, config: MetricsConfig) -> None:
@@ -97,11 +97,8 @@ class Bleurt:
             for texts in variants
         ]
 
-    def corpus(self, texts: Texts) -> Mapping[str, Estimate]:  # noqa: ARG002 - the mean is the figure
-        return {}
 
-
-class AlignScore:
+class AlignScore(Mean):
     """AlignScore (Zha et al. 2023), nli_sp: how far the reference supports what a text says.
 
     The reference is cut into pieces of about 350 words, the text into sentences; of each sentence its best piece's
@@ -130,9 +127,6 @@ class AlignScore:
 
     def score(self, variants: Sequence[Texts]) -> list[dict[str, Numbers]]:
         return [{"alignscore": self._score(texts)} for texts in variants]
-
-    def corpus(self, texts: Texts) -> Mapping[str, Estimate]:  # noqa: ARG002 - the mean is the figure
-        return {}
 
     def _score(self, texts: Texts) -> Numbers:
         pairs, owners = [], []

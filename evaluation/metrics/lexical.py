@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from evaluation.metrics.config import MetricsConfig
-from evaluation.metrics.measures import Asked, Texts, need
+from evaluation.metrics.measures import Asked, Mean, Texts, need
 from evaluation.metrics.scored import Recipe
 from evaluation.metrics.texts import imageclef
 from evaluation.statistics.intervals import LEVEL, Estimate, Numbers, sums_drawn
@@ -17,7 +17,7 @@ from evaluation.statistics.intervals import LEVEL, Estimate, Numbers, sums_drawn
 ORDERS = (1, 2, 3, 4)
 
 
-class Rouge:
+class Rouge(Mean):
     """ROUGE-1 and ROUGE-L, F of precision and recall (Lin 2004), by rouge-score without stemming.
 
     `name` is put before the metrics' names; `normalised` texts are those of the ImageCLEF caption task.
@@ -44,9 +44,6 @@ class Rouge:
 
     def score(self, variants: Sequence[Texts]) -> list[dict[str, Numbers]]:
         return [self._score(texts) for texts in variants]
-
-    def corpus(self, texts: Texts) -> Mapping[str, Estimate]:  # noqa: ARG002 - the mean is the figure
-        return {}
 
     def _score(self, texts: Texts) -> dict[str, Numbers]:
         rows = [
@@ -123,7 +120,7 @@ class Bleu:
         return float(found.score / 100)
 
 
-class Chrf:
+class Chrf(Mean):
     """chrF (Popovic 2015) by sacrebleu: F2 of character n-grams up to 6, as a fraction of 1."""
 
     def __init__(self, asked: Asked, config: MetricsConfig) -> None:  # noqa: ARG002 - there is nothing to set
@@ -143,9 +140,6 @@ class Chrf:
 
     def score(self, variants: Sequence[Texts]) -> list[dict[str, Numbers]]:
         return [{"chrf": self._score(texts)} for texts in variants]
-
-    def corpus(self, texts: Texts) -> Mapping[str, Estimate]:  # noqa: ARG002 - the mean is the figure
-        return {}
 
     def _score(self, texts: Texts) -> Numbers:
         pairs = zip(texts, self._references, strict=True)

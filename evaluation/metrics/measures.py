@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -44,6 +45,15 @@ class Asked:
         """Whether the texts are answers: some has a type of question."""
         return any(kind is not None for kind in self.types)
 
+    @property
+    def is_documents(self) -> bool:
+        """Whether the texts are fields of documents: every reference is JSON, and one is an object or a list."""
+        try:
+            values = [json.loads(reference) for reference in self.references]
+        except ValueError:
+            return False
+        return any(isinstance(value, dict | list) for value in values)
+
 
 class Measure(Protocol):
     """Metrics that are computed together. `recipes` names them and says how."""
@@ -58,16 +68,23 @@ class Measure(Protocol):
         """The figure of all texts together, of metrics where that is not the mean of the texts' own."""
 
 
+class Mean:
+    """Of a measure whose figures of all texts together are the means of the texts' own: there is nothing to add."""
+
+    def corpus(self, texts: Texts) -> Mapping[str, Estimate]:  # noqa: ARG002 - the mean is the figure
+        return {}
+
+
 class Maker(Protocol):
     """Makes a measure for references. Raises MissingMetricError where something that it needs is not here."""
 
     def __call__(self, asked: Asked, config: MetricsConfig) -> Measure: ...
 
 
-def need(package: str, module: str, extra: str = "eval") -> str:
+def need(package: str, module: str) -> str:
     """`package VERSION` where it is installed. Raises MissingMetricError with the install line where it is not."""
     if importlib.util.find_spec(module) is None:
-        raise MissingMetricError(f"{package} is not installed. Install it: pip install 'lumenscribe[{extra}]'")
+        raise MissingMetricError(f"{package} is not installed. Install it: pip install 'lumenscribe[eval]'")
     return f"{package} {metadata.version(package)}"
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from evaluation.metrics.measures import Asked
 from evaluation.runs import Run
-from evaluation.sets import Case
 from imaging import ImageError, LoadedImage, load
 from rag import open_pipeline
 from rag.config import resolve
@@ -16,35 +17,43 @@ from rag.types import Request, Stopwatch
 _CHUNK = 64
 
 
-def nearest_captions(run: Run, index: Path | None) -> tuple[str | None, ...]:
-    """Of each case's record the best example; where no record has any, what is found in `index`; None without."""
-    found = tuple(_first(run.records.get(case.id)) for case in run.cases)
+def nearest_captions(run: Run, asked: Asked, index: Path | None) -> tuple[str | None, ...]:
+    """Of each record the best example; where no record has any, what is found in `index`; None without."""
+    found = tuple(_first(run.records.get(id_)) for id_ in asked.ids)
     if any(found) or index is None:
         return found
-    return searched(run.cases, index)
+    return searched(asked, index)
 
 
-def searched(cases: Sequence[Case], index: Path) -> tuple[str | None, ...]:
-    """The nearest example's caption by the pipeline's own retriever, so that its leak guard holds."""
+def with_index(asked: Asked, index: Path) -> Asked:
+    """`asked` with the encoder of an index, and its nearest captions unless the predictions came with some."""
+    searching = not (any(asked.nearest) or asked.is_questions)
+    return replace(asked, embedder=str(index), nearest=searched(asked, index) if searching else asked.nearest)
+
+
+def searched(asked: Asked, index: Path) -> tuple[str | None, ...]:
+    """The nearest example's caption by the pipeline's own retriever, so that its leak guard holds.
+
+    None where there is no image, or one that cannot be read.
+    """
+    files = asked.images or (None,) * len(asked.ids)
     settings = resolve(None, [], retrieval__index=str(index), retrieval__k=1)
     finder = open_pipeline(settings, [Request("any", ())]).retriever
     if finder is None:
-        return (None,) * len(cases)
+        return (None,) * len(asked.ids)
     finder.load({"example"})
-    captions: list[str | None] = []
-    for start in range(0, len(cases), _CHUNK):
-        some = cases[start : start + _CHUNK]
-        images = [_image(case.image) for case in some]
-        good = [(case, image) for case, image in zip(some, images, strict=True) if image is not None]
-        requests = [Request(case.id, (case.image,), article=case.article) for case, _ in good]
-        pictures = [(image,) for _, image in good]
-        hits = finder.retrieve(requests, pictures, {"example"}, Stopwatch()) if good else []
-        texts = {
-            case.id: next((e.text for e in hit.evidence if e.kind == "example"), None)
-            for (case, _), hit in zip(good, hits, strict=True)
-        }
-        captions += [texts.get(case.id) for case in some]
-    return tuple(captions)
+    captions: dict[str, str | None] = {}
+    for start in range(0, len(asked.ids), _CHUNK):
+        requests, pictures = [], []
+        some = slice(start, start + _CHUNK)
+        for id_, file, group in zip(asked.ids[some], files[some], asked.groups[some], strict=True):
+            if file is not None and (image := _image(file)) is not None:
+                requests.append(Request(id_, (file,), article=group))
+                pictures.append((image,))
+        hits = finder.retrieve(requests, pictures, {"example"}, Stopwatch()) if requests else []
+        for request, hit in zip(requests, hits, strict=True):
+            captions[request.id] = next((e.text for e in hit.evidence if e.kind == "example"), None)
+    return tuple(captions.get(id_) for id_ in asked.ids)
 
 
 def _image(path: str) -> LoadedImage | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
+from configs import hint
 from evaluation.errors import MetricError
 from evaluation.metrics import answers, bertscore, coco, concepts, images, learned, lexical, radiology
-from evaluation.metrics.measures import Maker
-from evaluation.sets import EvaluationSet
+from evaluation.metrics.measures import Asked, Maker
 
 FAMILIES: dict[str, Maker] = {
     "meteor": coco.Meteor,  # first: it runs beside the others, in a process of its own
@@ -46,8 +45,9 @@ METRICS: dict[str, str] = {
 
 LEXICAL = ("rouge1", "rougeL", "bleu1", "bleu2", "bleu3", "bleu4", "meteor", "cider", "chrf")
 
+DEFAULT = "default"
 PRESETS: dict[str, tuple[str, ...]] = {
-    "default": (*LEXICAL, "bertscore", "concept_f1", "content", "clipscore"),
+    DEFAULT: (*LEXICAL, "bertscore", "concept_f1", "content", "clipscore"),
     "lexical": LEXICAL,
     "imageclef": ("clipscore", "imageclef_bertscore", "imageclef_rouge1", "bleurt", "cui_f1", "alignscore"),
     "radiology": ("radgraph", "chexbert", "concept_f1", "content"),
@@ -57,27 +57,29 @@ PRESETS: dict[str, tuple[str, ...]] = {
 }
 
 
-def named(names: Sequence[str]) -> tuple[str, ...]:
-    """Metrics from names of metrics and presets, none twice. Raises MetricError, which names the near ones."""
+def named(names: Sequence[str], asked: Asked | None = None) -> tuple[str, ...]:
+    """Metrics from names of metrics and presets, none twice. Raises MetricError, which names the near ones.
+
+    `default` is what suits the texts that are `asked` for: captions, answers to questions, or fields of documents.
+    """
     found: dict[str, None] = {}
     for name in names:
-        if name in PRESETS:
-            found |= dict.fromkeys(PRESETS[name])
+        preset = _usual(asked) if name == DEFAULT and asked is not None else name
+        if preset in PRESETS:
+            found |= dict.fromkeys(PRESETS[preset])
         elif name in METRICS:
             found[name] = None
         else:
-            near = difflib.get_close_matches(name, [*METRICS, *PRESETS], n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
-            raise MetricError(f"no metric {name!r}{hint} Metrics: {', '.join(METRICS)}. Presets: {', '.join(PRESETS)}")
+            near = hint(name, [*METRICS, *PRESETS]) or "."
+            raise MetricError(f"no metric {name!r}{near} Metrics: {', '.join(METRICS)}. Presets: {', '.join(PRESETS)}")
     return tuple(found)
+
+
+def _usual(asked: Asked) -> str:
+    """The preset that `default` is."""
+    return "fields" if asked.is_documents else "questions" if asked.is_questions else DEFAULT
 
 
 def families(names: Sequence[str]) -> dict[str, list[str]]:
     """Family -> its metrics among `names`, in the registry's order."""
     return {family: mine for family in FAMILIES if (mine := [name for name in names if METRICS[name] == family])}
-
-
-def usual(images: EvaluationSet) -> tuple[str, ...]:
-    """The metrics that a set is scored with where none are named: of captions, of answers, or of fields."""
-    case = images.cases[0]
-    return PRESETS["fields" if case.schema else "questions" if case.question else "default"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from evaluation.metrics.config import MetricsConfig
 from evaluation.metrics.foils import Foil, make
 from evaluation.metrics.measures import Asked, Measure, only_of
 from evaluation.metrics.nearest import nearest_captions
-from evaluation.metrics.scored import Recipe, Scored
+from evaluation.metrics.scored import FOILS, NEAREST, Recipe, Scored
 from evaluation.runs import Run
 from evaluation.statistics.intervals import Estimate, Numbers
 from indexer.errors import IndexerError
@@ -31,8 +32,11 @@ def score_texts(
     metrics: Sequence[str] = ("default",),
     config: MetricsConfig | None = None,
     tell: Tell = lambda _: None,
+    foils: Collection[str] = FOILS,
 ) -> Scored:
-    """The metrics of n texts and of their foils. `metrics` are names of metrics and presets.
+    """The metrics of n texts and of their foils. `metrics` are names of metrics and presets, `default` those that suit.
+
+    Only such `foils` are made as are named: whoever needs no more than the texts' own values names none.
 
     A metric that cannot be computed here is in `missing`, with the reason. Raises MetricError for a name there is not,
     and where there are no texts.
@@ -40,23 +44,26 @@ def score_texts(
     config = config or MetricsConfig()
     if len(texts) != len(asked.references) or not texts:
         raise MetricError(f"{name}: {len(texts)} texts for {len(asked.references)} references")
-    names = registry.named(metrics)
+    names = registry.named(metrics, asked)
     wanted = registry.families(names)
     measures, missing = _opened(wanted, asked, config)
-    foils, without = make(asked, texts, config, content="content" in measures)
-    variants = [tuple(texts), *(variant for foil in foils for variant in foil.variants)]
+    made, without = make(asked, texts, config, content="content" in measures, wanted=foils)
+    variants = [tuple(texts), *(variant for foil in made for variant in foil.variants)]
     tell(f"{len(texts)} texts and {len(variants) - 1} sets of foils: {', '.join(measures) or 'no metric can be had'}")
     found = _Found()
     # Two at a time: METEOR is a process of its own and leaves this one free.
     with ThreadPoolExecutor(max_workers=2) as pool:
         jobs = {family: pool.submit(_scored, measure, variants) for family, measure in measures.items()}
         for family, job in jobs.items():
-            found.add(measures[family], wanted[family], job.result(), foils)
+            try:
+                found.add(measures[family], wanted[family], job.result(), made)
+            except MissingMetricError as error:
+                missing |= dict.fromkeys(wanted[family], str(error))
     found.sort(names)
     return Scored(
         name=name, ids=asked.ids, groups=asked.groups, values=found.values, recipes=found.recipes,
         splits=asked.splits, foils=found.foils, corpus=found.corpus, missing=missing | without,
-        notes={foil.name: foil.note for foil in foils},
+        notes={foil.name: foil.note for foil in made},
     )  # fmt: skip
 
 
@@ -66,27 +73,30 @@ def score_run(
     config: MetricsConfig | None = None,
     index: Path | None = None,
     tell: Tell = lambda _: None,
+    foils: Collection[str] = FOILS,
 ) -> Scored:
     """The metrics, foils and costs of a run. An image that has no description counts with an empty text.
 
-    Nearest captions are those of the records' evidence; where they have none, of `index`.
+    Nearest captions are those of the records' evidence; where they have none, of `index`, which is searched only where
+    they are among `foils`.
     """
     asked = asked_of(run, index)
+    if NEAREST in foils and not asked.is_questions:
+        asked = replace(asked, nearest=nearest_captions(run, asked, index))
     texts = [run.text(case.id) for case in run.cases]
-    scored = score_texts(run.name, texts, asked, metrics, config, tell)
+    scored = score_texts(run.name, texts, asked, metrics, config, tell, foils)
     spent = costs.by_record([run.records.get(case.id) for case in run.cases])
     kept = {name: values for name, values in spent.items() if not np.isnan(values).all()}
-    return Scored(
-        name=scored.name, ids=scored.ids, groups=scored.groups, values={**scored.values, **kept},
+    return replace(
+        scored,
+        values={**scored.values, **kept},
         recipes={**scored.recipes, **{name: costs.RECIPES[name] for name in kept}},
-        splits=scored.splits, foils=scored.foils, corpus=scored.corpus,
         costs=costs.whole(spent, scored.groups, costs.noted(run.folder)),
-        missing=scored.missing, notes=scored.notes,
-    )  # fmt: skip
+    )
 
 
 def asked_of(run: Run, index: Path | None = None) -> Asked:
-    """What a run's texts are to be held against."""
+    """What a run's texts are to be held against, but for nearest captions."""
     cases = run.cases
     names = list(dict.fromkeys(name for case in cases for name in case.splits))
     splits = {name: tuple(case.splits.get(name) for case in cases) for name in names}
@@ -103,7 +113,6 @@ def asked_of(run: Run, index: Path | None = None) -> Asked:
         content=run.content,
         types=tuple(case.answer_type for case in cases),
         splits=splits,
-        nearest=nearest_captions(run, index),
         embedder=_embedder(run, index),
     )
 

@@ -1,7 +1,7 @@
 """Metrics of a run, image by image, with how each was computed; written to a folder and read from it again.
 
-`scores.jsonl` has a line an image; `scores.json` has what holds for all: recipes, what is missing and why, the figures
-of the whole set, and those of the foils.
+`scores.jsonl` has a line an image; `scores.json` has what holds for all: command, date and versions, recipes, what is
+missing and why, the figures of the whole set, and those of the foils.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from evaluation.errors import RunError
+from evaluation.lines import read_lines
+from rag.recipe import recipe
 from evaluation.statistics.intervals import Estimate, Numbers, estimates
 
 SCORES, ABOUT = "scores.jsonl", "scores.json"
@@ -22,6 +24,7 @@ SCORES, ABOUT = "scores.jsonl", "scores.json"
 CONSTANT, SHUFFLED, NEAREST = "constant", "shuffled", "nearest"
 """Foils, texts that nobody wrote for the images: one sentence for all, the run's own texts of other articles, and the
 caption of the nearest image of the index."""
+FOILS = (CONSTANT, SHUFFLED, NEAREST)
 
 
 @dataclass(frozen=True)
@@ -63,29 +66,28 @@ class Scored:
     missing: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
 
-    def estimate(self, metric: str, rows: Numbers | None = None) -> Estimate | None:
-        """The mean of a metric with its interval, of all rows or of those where `rows` (n,) is true.
+    def estimate(self, metric: str) -> Estimate | None:
+        """The mean of a metric with its interval; None where nothing was judged.
 
-        None where nothing was judged. For all figures at once, `table.figures` is faster.
+        For all figures at once, `table.figures` is faster.
         """
-        return self._estimate(self.values[metric], rows)
+        return self._estimate(self.values[metric])
 
     def foil(self, name: str, metric: str) -> Estimate | None:
         """The mean of a metric of a foil; None where the foil has none."""
         values = self.foils.get(name, {}).get(metric)
-        return None if values is None else self._estimate(values, None)
+        return None if values is None else self._estimate(values)
 
-    def gain(self, metric: str, foil: str = SHUFFLED, rows: Numbers | None = None) -> Estimate | None:
-        """By how much the run's own texts are better than a foil's, paired by image, with p for "not better"."""
-        other = self.foils.get(foil, {}).get(metric)
+    def gain(self, metric: str) -> Estimate | None:
+        """By how much texts are better than the same ones shuffled, paired by image, with p for "not better"."""
+        other = self.foils.get(SHUFFLED, {}).get(metric)
         if other is None:
             return None
         difference = self.values[metric] - other
-        return self._estimate(-difference if self.recipes[metric].lower_is_better else difference, rows, test=True)
+        return self._estimate(-difference if self.recipes[metric].lower_is_better else difference, test=True)
 
-    def _estimate(self, values: Numbers, rows: Numbers | None, test: bool = False) -> Estimate | None:
-        mine = values if rows is None else np.where(rows.astype(bool), values, np.nan)
-        return estimates(mine[:, None], self.groups, test=test)[0]
+    def _estimate(self, values: Numbers, test: bool = False) -> Estimate | None:
+        return estimates(values[:, None], self.groups, test=test)[0]
 
 
 def write_scores(scored: Scored, folder: Path) -> list[Path]:
@@ -103,7 +105,9 @@ def write_scores(scored: Scored, folder: Path) -> list[Path]:
         lines.append(json.dumps(line, ensure_ascii=False) + "\n")
     about = {
         "name": scored.name,
-        "recipes": {name: asdict(recipe) for name, recipe in scored.recipes.items()},
+        "n": len(scored.ids),
+        **recipe(),
+        "recipes": {name: asdict(how) for name, how in scored.recipes.items()},
         "splits": list(scored.splits),
         "foils": {name: list(values) for name, values in scored.foils.items()},
         "corpus": {name: asdict(found) for name, found in scored.corpus.items()},
@@ -123,14 +127,15 @@ def read_scores(folder: Path) -> Scored:
         raise RunError(f"{folder} holds no scores: it has no {ABOUT} with {SCORES}. `evaluate run` makes them")
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        text = (folder / SCORES).read_text(encoding="utf-8")
-        rows = [json.loads(line) for line in text.split("\n") if line]
+        rows = list(read_lines(folder / SCORES))
+        if len(rows) != about.get("n", len(rows)):
+            raise ValueError(f"{SCORES} has {len(rows)} whole lines of {about['n']}. Score it again")
         return Scored(
             name=about["name"],
             ids=tuple(row["id"] for row in rows),
             groups=tuple(row["group"] for row in rows),
             values=_columns([row["values"] for row in rows], list(about["recipes"])),
-            recipes={name: Recipe(**recipe) for name, recipe in about["recipes"].items()},
+            recipes={name: Recipe(**how) for name, how in about["recipes"].items()},
             splits={name: tuple(row["splits"][name] for row in rows) for name in about["splits"]},
             foils={
                 foil: _columns([row["foils"][foil] for row in rows], metrics)

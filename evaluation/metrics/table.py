@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.metrics.scored import CONSTANT, NEAREST, SHUFFLED, Scored
+from evaluation.metrics.scored import FOILS, SHUFFLED, Scored
 from evaluation.statistics.intervals import Estimate, Numbers, estimates
 
-FOILS = (CONSTANT, SHUFFLED, NEAREST)
 GAIN = "own - shuffled"
 _SMALLEST_SPLIT, _MOST_VALUES = 5, 12
 

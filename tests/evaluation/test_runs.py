@@ -8,10 +8,11 @@ import pytest
 from made_archive import Archive, Engine
 
 from evaluation.errors import RunError
-from evaluation.runs import DESCRIPTIONS, FAILURES, IMAGES, RUN, describe_set, read_run
+from evaluation.runs import COSTS, DESCRIPTIONS, FAILURES, IMAGES, RUN, Run, describe_set, read_run
 from evaluation.sets import EvaluationSet, read_set
 from rag.config import Settings, resolve
 from rag.prompts import PromptTemplate
+from vlm.types import Prompt
 
 
 @pytest.fixture
@@ -24,11 +25,15 @@ def settings(archive: Archive) -> Settings:
     return resolve(None, ["batch_size=2", "check.text_embedder=null"], retrieval__index=str(archive.index))
 
 
+def tried(run: Run) -> set[str]:
+    return {*run.records, *run.failures}
+
+
 def test_a_run_holds_all_that_was_said_and_how(
     images: EvaluationSet, settings: Settings, parrot: Engine, tmp_path: Path
 ) -> None:
     run = describe_set(settings, images, tmp_path / "run", print)
-    assert run.complete
+    assert tried(run) == {case.id for case in run.cases}
     assert run.cases == images.cases
     assert all(run.text(case.id) == run.records[case.id]["evidence"][0]["text"] for case in images.cases)
     assert run.made["settings"] == settings.model_dump(mode="json")
@@ -47,7 +52,7 @@ def test_a_stopped_run_goes_on_where_it_was(
     parrot.asked = 0
     again = describe_set(settings, images, tmp_path / "run", print)
     assert parrot.asked == len(images.cases) - 5
-    assert again.complete
+    assert tried(again) == {case.id for case in again.cases}
     assert [again.text(case.id) for case in images.cases] == [whole.text(case.id) for case in images.cases]
 
 
@@ -71,7 +76,7 @@ def test_an_image_that_cannot_be_read_is_a_failure_and_is_tried_again(
     one_bad = replace(images, cases=(first, *images.cases[1:]))
     run = describe_set(settings, one_bad, tmp_path / "run", print)
     assert set(run.failures) == {first.id}
-    assert run.complete
+    assert tried(run) == {case.id for case in run.cases}
     assert run.text(first.id) == ""
     broken.write_bytes(Path(images.cases[0].image).read_bytes())
     seer.asked = 0
@@ -120,8 +125,49 @@ def test_a_run_can_stop_after_so_many_images_and_go_on(
     images: EvaluationSet, settings: Settings, parrot: Engine, tmp_path: Path
 ) -> None:
     part = describe_set(settings, images, tmp_path, print, first=5)
-    assert (len(part.records), part.complete) == (5, False)
+    assert (len(part.records), tried(part) == {case.id for case in part.cases}) == (5, False)
     assert set(part.records) == {case.id for case in images.cases[:5]}
     whole = describe_set(settings, images, tmp_path, print)
-    assert whole.complete
+    assert tried(whole) == {case.id for case in whole.cases}
     assert parrot.asked == len(images.cases)
+
+
+def test_what_a_run_is_judged_by_is_that_of_the_set_as_given_now(
+    images: EvaluationSet, settings: Settings, parrot: Engine, archive: Archive, tmp_path: Path
+) -> None:
+    first = describe_set(settings, images, tmp_path, print)
+    given = {"where": ["split=dev"], "fields": ["article=case"], "truth": ["modality=kind"], "splits": ["plane=plane"]}
+    other = read_set(str(archive.records), **given)
+    content = Path("configs/content/radiology.yaml").read_text(encoding="utf-8").replace("Axial:", "Transverse:")
+    (tmp_path / "words.yaml").write_text(content, encoding="utf-8")
+    lists = read_set(
+        str(archive.records), where=["split=dev"], fields=["article=case"], content=f"{tmp_path}/words.yaml"
+    )
+    for now in (other, lists):
+        run = describe_set(settings, now, tmp_path, print)
+        assert run.cases == now.cases != first.cases
+        assert run.made["set"]["truth"] == now.truth_from
+        assert run.content is not None
+        assert run.content.lists == now.content.lists
+        assert {**run.made, "set": None} == {**first.made, "set": None}
+        assert run.records == first.records
+    assert parrot.asked == len(images.cases)
+
+
+def test_a_run_that_is_interrupted_notes_what_was_done_and_the_clock_starts_with_the_model_loaded(
+    images: EvaluationSet, settings: Settings, parrot: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answer, started = parrot.answer, []
+
+    def answered(prompt: Prompt) -> str:
+        if parrot.asked > 3:
+            raise KeyboardInterrupt
+        return answer(prompt)
+
+    monkeypatch.setattr(parrot, "answer", answered)
+    monkeypatch.setattr("evaluation.spending.forget_peak", lambda: started.append(parrot.loaded))
+    with pytest.raises(KeyboardInterrupt):
+        describe_set(settings, images, tmp_path, print)
+    assert started == [True]
+    (row,) = [json.loads(line) for line in (tmp_path / COSTS).read_text().splitlines()]
+    assert row["images"] == len(read_run(tmp_path).records) > 0

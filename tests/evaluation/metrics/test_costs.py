@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evaluation.errors import RunError
 from evaluation.metrics import costs
 from evaluation.spending import spending
 from vlm.cost.energy import joules
@@ -40,7 +41,8 @@ def test_percentiles_have_intervals_that_hold_them() -> None:
 
 def test_what_was_spent_is_noted_each_time_and_summed(tmp_path: Path) -> None:
     for images in (3, 1):
-        with spending(tmp_path / "costs.jsonl", images):
+        with spending(tmp_path / "costs.jsonl") as spent:
+            spent.images = images
             sum(range(10_000))
     rows = [json.loads(line) for line in (tmp_path / "costs.jsonl").read_text().splitlines()]
     assert [row["images"] for row in rows] == [3, 1]
@@ -59,6 +61,31 @@ def test_energy_of_several_times_is_given_for_an_image_where_all_of_them_tell(tm
     assert found["gpu energy (J/image)"] == 20
     assert "cpu energy (J/image)" not in found
     assert found["images/s"] == 2
+
+
+def test_what_was_done_before_an_interruption_is_noted_and_nothing_where_nothing_was(tmp_path: Path) -> None:
+    def interrupted(images: int) -> None:
+        with spending(tmp_path / "costs.jsonl") as spent:
+            spent.images = images
+            raise KeyboardInterrupt
+
+    for images in (2, 0):
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(images)
+    (row,) = [json.loads(line) for line in (tmp_path / "costs.jsonl").read_text().splitlines()]
+    assert row["images"] == 2
+
+
+def test_half_a_line_of_costs_is_passed_over_and_taken_off_before_the_next(tmp_path: Path) -> None:
+    file = tmp_path / "costs.jsonl"
+    file.write_text('{"images": 3, "seconds": 1, "peak_mib": 5}\n{"images": 1, "sec')
+    assert costs.noted(tmp_path) == {"images/s": 3, "peak memory (MiB)": 5}
+    with spending(file) as spent:
+        spent.images = 1
+    assert [json.loads(line)["images"] for line in file.read_text().splitlines()] == [3, 1]
+    file.write_text("no JSON\n")
+    with pytest.raises(RunError, match=r"costs\.jsonl cannot be read"):
+        costs.noted(tmp_path)
 
 
 def test_energy_counters_only_grow() -> None:

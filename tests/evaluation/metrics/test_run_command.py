@@ -15,6 +15,7 @@ from evaluation.metrics.config import read_config
 from evaluation.metrics.files import read_captions
 from evaluation.metrics.images import ImageText
 from evaluation.metrics.measures import Asked
+from evaluation.metrics.score import score_run
 from evaluation.metrics.scored import NEAREST, read_scores
 from evaluation.runs import read_run
 from evaluation.sets import read_set
@@ -53,7 +54,7 @@ def test_a_run_is_described_scored_and_written_and_goes_on(archive: Archive, tmp
 
 
 def test_without_evidence_the_nearest_caption_is_found_in_the_index(
-    archive: Archive, tmp_path: Path, seer: Engine
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seer: Engine
 ) -> None:
     given = ["run", "--index", str(archive.index), "--no-rag", "--set", str(archive.records), *FIELDS, *METRICS]
     done = run(*given, "--out", str(tmp_path / "run"), "--json")
@@ -66,6 +67,21 @@ def test_without_evidence_the_nearest_caption_is_found_in_the_index(
     assert gain.low is not None
     assert gain.low > 0
     assert scored.values["content"].mean() == 1
+    monkeypatch.setattr("evaluation.metrics.nearest.searched", lambda *_: pytest.fail("the index was searched"))
+    assert score_run(read_run(tmp_path / "run"), ("rouge1",), index=archive.index, foils=()).foils == {}
+
+
+def test_a_submission_that_cannot_be_made_costs_no_scores(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seer: Engine
+) -> None:
+    monkeypatch.setattr(type(seer), "answer", lambda *_: "")
+    file = tmp_path / "sub.csv"
+    given = ["run", "--no-rag", "--set", str(archive.records), *FIELDS, "--metrics", "rouge1"]
+    done = run(*given, "--out", str(tmp_path / "run"), "--submission", str(file), "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["n"] == 16
+    assert f"no {file}: 16 captions are empty, the first of id 'r24'" in done.stderr
+    assert not file.exists()
 
 
 def test_questions_are_asked_and_their_answers_judged(
@@ -145,6 +161,33 @@ def test_files_of_others_are_scored_and_their_faults_end_it(tmp_path: Path) -> N
     assert lenient.exit_code == 1
     assert json.loads(lenient.stdout)["n"] == 4
     assert run(*given, "--metrics", "rouge9").exit_code == 2
+
+
+def test_files_of_others_have_the_encoder_and_the_nearest_captions_of_an_index_and_other_word_lists(
+    archive: Archive, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in archive.records.read_text().splitlines()][:30]
+    for name, more in (("references", True), ("said", False)):
+        kept = [{"id": row["id"], "caption": row["caption"]} for row in rows]
+        for line, row in zip(kept, rows, strict=True):
+            line |= {"image": row["image"], "case": row["case"]} if more else {}
+        (archive.records.parent / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
+    given = ["score", "--predictions", str(archive.records.parent / "said.jsonl")]
+    given += ["--references", str(archive.records.parent / "references.jsonl"), "--metrics", "rouge1,clipscore,content"]
+    without = json.loads(run(*given, "--json").stdout)
+    assert "--index" in without["missing"]["clipscore"]
+    assert "--index" in without["missing"][NEAREST]
+    done = run(*given, "--index", str(archive.index), "--out", str(tmp_path), "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["missing"] == {}
+    assert "colour@cccccccc" in found["recipes"]["clipscore"]["version"]
+    # Its own record stands in the index for most: the leak guard leaves it and its article out.
+    scored = read_scores(tmp_path)
+    assert 0 < scored.foils[NEAREST]["rouge1"].max() < 1
+    other = json.loads(run(*given, "--content", "microscopy", "--json").stdout)
+    assert "--content" in other["missing"]["content"]
+    assert run(*given, "--content", "nowhere").exit_code == 2
 
 
 def test_image_text_similarity_is_that_of_the_encoder_and_blank_without_images(archive: Archive) -> None:

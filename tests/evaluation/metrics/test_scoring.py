@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -79,12 +81,21 @@ def test_the_nearest_captions_are_a_foil_where_there_are_any() -> None:
     assert set(near.foils) == {CONSTANT, SHUFFLED, NEAREST}
 
 
+def test_only_such_foils_are_made_as_are_named() -> None:
+    alone = score_texts("x", CAPTIONS, asked(), ("rouge1",), foils=())
+    assert (alone.foils, alone.missing, alone.notes) == ({}, {}, {})
+    shuffled = score_texts("x", CAPTIONS, asked(), ("rouge1",), foils=(SHUFFLED,))
+    assert set(shuffled.foils) == {SHUFFLED}
+    every = score_texts("x", CAPTIONS, asked(), ("rouge1",))
+    assert np.array_equal(shuffled.foils[SHUFFLED]["rouge1"], every.foils[SHUFFLED]["rouge1"])
+
+
 def test_a_metric_that_cannot_be_had_is_blank_with_the_reason() -> None:
     found = score_texts("x", CAPTIONS, asked(), ("rouge1", "bertscore", "imageclef", "radgraph"))
     assert set(found.values) == {"rouge1", "imageclef_rouge1"}
     assert "--with bertscore.model=FOLDER" in found.missing["bertscore"]
     assert "microsoft/deberta-xlarge-mnli" in found.missing["imageclef_bertscore"]
-    assert "pip install radeval" in found.missing["radgraph"]
+    assert "pip install 'radeval>=2'" in found.missing["radgraph"]
     assert "--with bleurt.model=FOLDER" in found.missing["bleurt"]
     assert "bertscore" in table.text(found)
 
@@ -99,6 +110,17 @@ def test_metrics_and_presets_are_told_by_name() -> None:
     assert read_config(["bertscore.model=minilm", "shuffles=2"]).bertscore.model == "minilm"
 
 
+def test_the_default_is_what_suits_the_texts_and_is_chosen_by_one_rule() -> None:
+    answers = asked(types=("closed",) * 24)
+    documents = asked(references=tuple(f'{{"number": {n}}}' for n in range(24)))
+    assert named(["default"], asked()) == PRESETS["default"]
+    assert named(["default"], answers) == PRESETS["questions"]
+    assert named(["default", "rouge1"], documents) == (*PRESETS["fields"], "rouge1")
+    numbers = asked(references=tuple(map(str, range(24))))
+    assert named(["default"], numbers) == PRESETS["default"]
+    assert set(score_texts("x", list(documents.references), documents).values) == {"field_f1"}
+
+
 def test_scores_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     kinds = tuple("CT" if n % 2 else "MR" for n in range(24))
     truth = tuple({"modality": kind} for kind in kinds)
@@ -107,6 +129,10 @@ def test_scores_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     held = asked(splits={"modality": kinds}, truth=truth, content=Content.load("radiology"))
     scored = score_texts("own", CAPTIONS, held, ("rouge1", "bleu4", "content"))
     write_scores(scored, tmp_path)
+    made = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
+    assert made["command"]
+    assert datetime.fromisoformat(made["date"]).tzinfo is not None
+    assert "numpy" in made["versions"]
     again = read_scores(tmp_path)
     assert again.recipes == scored.recipes
     assert again.splits == scored.splits
@@ -119,6 +145,10 @@ def test_scores_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     assert table.to_json(again) == table.to_json(scored)
     with pytest.raises(RunError, match="holds no scores"):
         read_scores(tmp_path / "elsewhere")
+    file = tmp_path / "scores.jsonl"
+    file.write_text(file.read_text(encoding="utf-8")[:-40], encoding="utf-8")
+    with pytest.raises(RunError, match="has 23 whole lines of 24"):
+        read_scores(tmp_path)
 
 
 def test_all_figures_at_once_are_those_of_one_at_a_time() -> None:
