@@ -9,8 +9,6 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from evaluation.experiments.costs import Cost, cost_of
 from evaluation.experiments.describe import Tell, read_runs
 from evaluation.experiments.looks import Looks
@@ -20,7 +18,7 @@ from evaluation.metrics.config import MetricsConfig
 from evaluation.metrics.scored import Recipe, Scored
 from evaluation.recipe import recipe
 from evaluation.runs import Run
-from evaluation.statistics.compare import Comparison, compare_all
+from evaluation.statistics.compare import Comparison, compare_all, compare_pairs
 from evaluation.statistics.intervals import Estimate, Numbers
 from evaluation.statistics.verdicts import Judged
 
@@ -190,14 +188,10 @@ def _foils(scored: Scored) -> dict[str, dict[str, Estimate]]:
 
 
 def _pairs(experiment: Experiment, arms: Mapping[str, Numbers]) -> tuple[tuple[str, str, Comparison], ...]:
-    """The pairs that were asked for, Holm-corrected among themselves: each difference is held against 0."""
+    """The pairs that were asked for, Holm-corrected among themselves."""
     config, groups = experiment.config, [case.group for case in experiment.images.cases]
-    if not config.pairs:
-        return ()
-    differences = {str(place): arms[second] - arms[first] for place, (first, second) in enumerate(config.pairs)}
-    held = {"nothing": np.zeros(len(groups))} | differences
-    found = compare_all(held, "nothing", groups, alpha=config.alpha, margin=config.primary.margin)
-    return tuple((first, second, found[str(place)]) for place, (first, second) in enumerate(config.pairs))
+    found = compare_pairs(arms, config.pairs, groups, alpha=config.alpha, margin=config.primary.margin)
+    return tuple((first, second, each) for (first, second), each in zip(config.pairs, found, strict=True))
 
 
 def plain(found: object) -> Any:

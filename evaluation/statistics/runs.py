@@ -123,7 +123,7 @@ def compare_runs(
         means[metric] = {name: _mean(found, groups) for name, found in values.items()}
         comparisons[metric] = compare_all(
             values, baseline, groups,
-            margin=(margins or {}).get(metric), alpha=alpha, test=(tests or {}).get(metric) or _usual(values),
+            margin=(margins or {}).get(metric), alpha=alpha, test=(tests or {}).get(metric),
             lower_is_better=runs[baseline].scored.recipes[metric].lower_is_better,
         )  # fmt: skip
     if not comparisons:
@@ -232,11 +232,6 @@ def _same_recipe(metric: str, runs: Mapping[str, Entry]) -> None:
 def _mean(values: Numbers, groups: Sequence[str]) -> Estimate:
     known = np.flatnonzero(~np.isnan(values))
     return estimate(values[known], [groups[int(place)] for place in known])
-
-
-def _usual(values: Mapping[str, Numbers]) -> Test:
-    every = np.concatenate(list(values.values()))
-    return "mcnemar" if np.isin(every[~np.isnan(every)], (0, 1)).all() else "bootstrap"
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

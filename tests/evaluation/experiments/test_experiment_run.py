@@ -14,6 +14,7 @@ from made_archive import Archive, Engine, Parrot, Seer
 import cli
 from evaluation.errors import ExperimentError
 from evaluation.experiments import describe
+from evaluation.experiments.results import plain
 from evaluation.experiments.run import run_experiment
 from evaluation.metrics.scored import read_scores
 from evaluation.runs import DESCRIPTIONS, read_run
@@ -191,3 +192,15 @@ def test_the_blind_one_is_found_worse_and_an_equal_one_is_not(archive: Archive, 
     assert pair.difference.value == 1.0
     assert found.arms["looks"].figures["content"].value == 1.0
     assert found.arms["looks"].gains["rouge1"].value > 0
+
+
+@pytest.mark.usefixtures("engines")
+def test_a_pair_is_compared_as_the_same_arm_with_the_baseline(archive: Archive, tmp_path: Path) -> None:
+    """In the difference of two arms alone, how far values reach and that they are right and wrong is lost."""
+    images = {"name": str(archive.records), "fields": ["article=id"], "truth": ["modality=kind"]}
+    arms = {"looks": {"model.name": "smolvlm-256m"}, "blind": {"retrieval.enabled": False}}
+    file = written(archive, tmp_path, images=images, arms=arms, baseline="looks", pairs=[["looks", "blind"]])
+    found, _ = run_experiment(file, tmp_path / "out", print)
+    ((_, _, pair),) = found.pairs
+    assert plain(pair) == plain(found.comparisons["content"]["blind"])
+    assert pair.test == "McNemar mid-p"
