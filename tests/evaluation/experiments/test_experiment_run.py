@@ -125,6 +125,7 @@ CHANGED = [
     ({"primary": {"metric": "content", "margin": 0.2}}, r"primary\.margin was 0\.1, is 0\.2"),
     ({"baseline": "seer"}, "baseline was parrot, is seer"),
     ({"arms": {**ARMS, "first": {"retrieval.k": 2}}}, r"arms\.first\.retrieval\.k was 1, is 2"),
+    ({"metric_settings": ["shuffles=9"]}, r"metric_settings was \[\], is \['shuffles=9'\]"),
     ({"arms": {"parrot": {}, "seer": ARMS["seer"]}}, r"arms\.first\.model\.name was pocket, is not there"),
 ]
 
