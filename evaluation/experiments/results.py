@@ -159,7 +159,10 @@ def _columns(experiment: Experiment, scored: Mapping[str, Scored]) -> dict[str, 
 def _compared(
     experiment: Experiment, columns: Mapping[str, Mapping[str, Numbers]], some: Scored
 ) -> dict[str, dict[str, Comparison]]:
-    """Every metric's arms with the baseline; the margin is the primary metric's, so others are never equivalent."""
+    """Every metric's arms with the baseline; the margin is the primary metric's, so others are never equivalent.
+
+    Costs, which have a unit, are not judged: seconds say as much of the machine, and fewer tokens are not better.
+    """
     config, groups = experiment.config, [case.group for case in experiment.images.cases]
     primary = primary_name(config.primary)
     return {
@@ -169,6 +172,7 @@ def _compared(
             lower_is_better=metric != primary and some.recipes[metric].lower_is_better,
         )
         for metric, arms in columns.items()
+        if metric == primary or not some.recipes[metric].unit
     }  # fmt: skip
 
 

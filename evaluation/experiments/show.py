@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from evaluation.experiments.results import ArmResult, Results
 from evaluation.statistics.compare import Comparison
 from evaluation.statistics.intervals import Estimate
+from evaluation.statistics.table import effect
 from evaluation.statistics.verdicts import Judged
 
 
@@ -79,11 +80,12 @@ def _differences(head: str, rows: Sequence[tuple[str, Judged]]) -> str:
         p = found.p if found.p_adjusted is None else found.p_adjusted
         line = [name, interval(found.difference, signed=True), f"{p:.2g}"]
         if isinstance(found, Comparison):
-            line += [number(found.effect_size, 2), number(found.smallest_detectable, 3)]
+            line += [effect(found), number(found.smallest_detectable, 3)]
         else:
             line += ["", ""]
         cells.append([*line, found.verdict])
-    return table([head, "difference [95 %]", "p", "effect d", "detectable", "verdict"], cells)
+    level = f"{100 * (1 - rows[0][1].alpha):g} %"
+    return table([head, f"difference [{level}]", "p", "effect", "detectable", "verdict"], cells)
 
 
 def _missing(results: Results) -> str:

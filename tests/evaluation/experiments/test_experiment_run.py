@@ -16,6 +16,7 @@ from evaluation.errors import ExperimentError
 from evaluation.experiments import describe
 from evaluation.experiments.results import plain
 from evaluation.experiments.run import run_experiment
+from evaluation.experiments.show import text
 from evaluation.metrics.scored import read_scores
 from evaluation.runs import DESCRIPTIONS, read_run
 from vlm import ModelConfig
@@ -193,6 +194,9 @@ def test_the_blind_one_is_found_worse_and_an_equal_one_is_not(archive: Archive, 
     assert pair.difference.value == 1.0
     assert found.arms["looks"].figures["content"].value == 1.0
     assert found.arms["looks"].gains["rouge1"].value > 0
+    # Costs are there, and not judged.
+    assert found.arms["looks"].figures["latency_s"].value > 0
+    assert list(found.comparisons) == ["content", "rouge1", "content.modality", "content.plane"]
 
 
 @pytest.mark.usefixtures("engines")
@@ -200,8 +204,11 @@ def test_a_pair_is_compared_as_the_same_arm_with_the_baseline(archive: Archive, 
     """In the difference of two arms alone, how far values reach and that they are right and wrong is lost."""
     images = {"name": str(archive.records), "fields": ["article=id"], "truth": ["modality=kind"]}
     arms = {"looks": {"model.name": "smolvlm-256m"}, "blind": {"retrieval.enabled": False}}
-    file = written(archive, tmp_path, images=images, arms=arms, baseline="looks", pairs=[["looks", "blind"]])
+    file = written(archive, tmp_path, images=images, arms=arms, baseline="looks", pairs=[["looks", "blind"]], alpha=0.1)
     found, _ = run_experiment(file, tmp_path / "out", print)
     ((_, _, pair),) = found.pairs
     assert plain(pair) == plain(found.comparisons["content"]["blind"])
     assert pair.test == "McNemar mid-p"
+    shown = text(found)
+    assert "difference [90 %]" in shown
+    assert f" OR {pair.effect_size:.2f} " in shown
