@@ -32,7 +32,7 @@ class Comparison(Judged):
 
     `effect_size` is what `effect` names: paired d, rank-biserial correlation, or odds ratio; NaN where nothing
     differed. `smallest_detectable` is the true difference that 80 % of samples like this one would show, in the
-    metric's unit; NaN where it cannot be said. `left_out` images had no value in an arm.
+    metric's unit; NaN where too few groups are there, or differ, to say it. `left_out` images had no value in an arm.
     """
 
     effect_size: float
@@ -119,8 +119,8 @@ def _compare(
         raise StatisticsError(f"there is no test {test!r}; there are {', '.join(TESTS)}")
     sums = pairs.sums[:, None]
     low, high = flip_interval(sums, pairs.sizes, alpha)
-    # Where so few groups differ that no signs of theirs are rare, they say little of how the others might.
-    said = np.isfinite([low[0], high[0]]).all() and 2.0 ** (1 - np.count_nonzero(pairs.sums)) <= alpha
+    # Where fewer differ, they say little of how the others might.
+    said = np.isfinite([low[0], high[0]]).all() and pairs.can_reject(alpha)
     ends = (float(low[0]), float(high[0])) if said else (None, None)
     within = None if margin is None else not_equivalent_p(sums, pairs.sizes, np.asarray([pairs.reach]), margin)
     tested = RUN[test](pairs)

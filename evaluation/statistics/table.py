@@ -22,7 +22,8 @@ def compared_text(found: Compared) -> str:
         "",
         *_table(_rows(found)),
         "",
-        "smallest shown: the true difference that 80 % of samples like this one would show",
+        "smallest shown: the true difference that 80 % of samples like this one would show; "
+        "- where too few articles are there, or differ, to say it",
     ]
     tests = dict.fromkeys(each.test for compared in found.comparisons.values() for each in compared.values())
     for test in tests:

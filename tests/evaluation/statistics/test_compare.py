@@ -16,6 +16,7 @@ from evaluation.errors import StatisticsError
 from evaluation.statistics.compare import Comparison, Test, compare, compare_all, compare_pairs
 from evaluation.statistics.flips import flip_interval, flip_p
 from evaluation.statistics.intervals import Numbers
+from evaluation.statistics.power import FEWEST
 
 
 def scores(n: int, shift: float = 0.0, seed: int = 0) -> tuple[Numbers, Numbers]:
@@ -145,6 +146,17 @@ def test_the_smallest_effect_is_near_that_of_the_t_test() -> None:
     analytic = TTestPower().solve_power(nobs=200, alpha=0.05, power=0.8) * (second - first).std(ddof=1)
     ratio = compare(first, second, range(200)).smallest_detectable / analytic
     assert 1.0 <= ratio <= 1.08
+
+
+def test_no_smallest_effect_is_stated_of_few_articles_or_where_few_differ() -> None:
+    first, second = scores(FEWEST, 0.1)
+    assert compare(first, second, range(FEWEST)).smallest_detectable > 0
+    assert np.isnan(compare(first[1:], second[1:], range(FEWEST - 1)).smallest_detectable)
+    # Articles of several sizes count as fewer.
+    assert np.isnan(compare(first, second, [0, *range(FEWEST - 1)]).smallest_detectable)
+    six = np.r_[second[:6], first[6:]]
+    assert compare(first, six, range(FEWEST)).smallest_detectable > 0
+    assert np.isnan(compare(first, np.r_[second[:5], first[5:]], range(FEWEST)).smallest_detectable)
 
 
 def test_what_is_surely_within_the_margin_is_equivalent_though_surely_not_zero() -> None:
