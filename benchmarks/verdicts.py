@@ -53,7 +53,6 @@ def main() -> None:
             row = {"shape": name, "images": n, "groups": round(float(np.mean([len(it.sizes) for it in layouts])), 1)}
             if shape.null:
                 row |= averaged([same(rng, it, shape, each) for it in layouts])
-                rng = np.random.default_rng([n, list(SHAPES).index(name), 2])
                 row |= smallest(rng, layouts, shape, each)
             rng = np.random.default_rng([n, list(SHAPES).index(name), 1])
             row |= averaged([apart(rng, it, shape, each) for it in layouts])
@@ -140,7 +139,7 @@ def smallest(
     through `right_or_wrong`, which the statement goes through, too: there the ratio says nothing of that formula, and
     only how often the effect is found does. Nothing where no sample states one.
     """
-    ratios, found, normal, share_stated = [], [], [], []
+    ratios, found, normal = [], [], []
     for where in layouts:
         first, second = shape.arms(rng, where, m, np.zeros((1, m)))
         groups = where.group.tolist()
@@ -152,7 +151,6 @@ def smallest(
         if shape.right_or_wrong:
             analytic = right_or_wrong(analytic, float(first.mean()), float((second != first).mean()))
         known = ~np.isnan(stated)
-        share_stated.append(known.mean())
         if not known.any():
             continue
         ratios.append(float(np.mean(stated[known])) / analytic)
@@ -164,7 +162,6 @@ def smallest(
     if not found:
         return {}
     return {
-        "stated": round(float(np.mean(share_stated)), 3),
         "smallest_to_analytic": round(float(np.mean(ratios)), 3),
         "smallest_to_normal": round(float(np.mean(normal)), 3),
         "smallest_found": round(float(np.mean(found)), 4),

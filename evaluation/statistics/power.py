@@ -19,15 +19,17 @@ FEWEST = 16
 def smallest_detectable(pairs: Pairs, alpha: float, test: str, fewest: int = FEWEST) -> float:
     """The true difference that is found in 80 % of samples like this, two-sided at alpha.
 
-    NaN with fewer than `fewest` groups, and where so few differ that none of their signs could have rejected.
+    NaN with fewer than `fewest` groups, where nothing differed, and where so few of other values than right and wrong
+    did that none of their signs could have rejected.
     `multiple` standard errors, of as many groups as groups of one size that would weigh the same (Kish 1965). For
     Wilcoxon's test by 3 / pi as many images (its efficiency for normal differences, Hodges and Lehmann 1956); for right
     and wrong as `right_or_wrong` says.
     """
     alike = round(float(pairs.sizes.sum() ** 2 / (pairs.sizes**2).sum()))
-    if alike < fewest or not pairs.can_reject(alpha):
-        return float("nan")
     error = pairs.error
+    # Of right and wrong, more would differ with an effect: `right_or_wrong` counts on it.
+    if alike < fewest or not error > 0 or not (pairs.right_or_wrong or pairs.can_reject(alpha)):
+        return float("nan")
     if test == "wilcoxon":
         error *= float(np.sqrt(np.pi / 3))
     effect = multiple(max(2, alike), alpha) * error
