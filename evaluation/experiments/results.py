@@ -30,12 +30,13 @@ class ArmResult:
     """One arm. `figures` are metric -> mean with its interval, `gains` metric -> gain over its own texts shuffled.
 
     `n` images were judged; `failures` is how many could not be described in this arm. `made` is what it was made with:
-    model, adapter, prompt, index.
+    model, adapter, prompt, index. `texts_changed` is of how many images it says something else than the baseline.
     """
 
     name: str
     n: int
     failures: int
+    texts_changed: int
     figures: Mapping[str, Estimate]
     gains: Mapping[str, Estimate]
     cost: Cost
@@ -92,6 +93,7 @@ class Results:
                     **arm.made,
                     "n": arm.n,
                     "failures": arm.failures,
+                    "texts_changed": arm.texts_changed,
                     "stopped_after": arm.stopped_after,
                     "figures": plain(arm.figures),
                     "gains_over_shuffled": plain(arm.gains),
@@ -123,10 +125,14 @@ def judge(
         tell(f"scoring {name}")
         scored[name] = score_once(run, failed, experiment.config.all_metrics, config)
     columns = _columns(experiment, scored)
-    some = scored[experiment.config.baseline]
+    baseline = experiment.config.baseline
+    some = scored[baseline]
     return Results(
         experiment=experiment,
-        arms={name: _arm(one, runs[name], looks.stopped.get(name) if looks else None) for name, one in scored.items()},
+        arms={
+            name: _arm(one, runs[name], runs[baseline], looks.stopped.get(name) if looks else None)
+            for name, one in scored.items()
+        },
         foils=_foils(some),
         comparisons=_compared(experiment, columns, some) if looks is None else {next(iter(columns)): looks.last},
         pairs=_pairs(experiment, next(iter(columns.values()))),
@@ -176,11 +182,12 @@ def _compared(
     }  # fmt: skip
 
 
-def _arm(scored: Scored, run: Run, stopped: int | None) -> ArmResult:
+def _arm(scored: Scored, run: Run, baseline: Run, stopped: int | None) -> ArmResult:
     figures = {metric: found for metric in scored.values if (found := scored.estimate(metric)) is not None}
     gains = {metric: found for metric in scored.values if (found := scored.gain(metric)) is not None}
     made = {key: run.made[key] for key in ("model", "adapter", "prompt", "index")}
-    return ArmResult(run.name, len(scored.ids), len(run.failures), figures, gains, cost_of(run), made, stopped)
+    changed = sum(run.text(id_) != baseline.text(id_) for id_ in scored.ids)
+    return ArmResult(run.name, len(scored.ids), len(run.failures), changed, figures, gains, cost_of(run), made, stopped)
 
 
 def _foils(scored: Scored) -> dict[str, dict[str, Estimate]]:
