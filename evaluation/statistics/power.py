@@ -12,8 +12,9 @@ POWER, AIM = 0.8, 0.83
 """The power that is stated, and the one that is aimed at: skewed values and unequal articles take up to 3 % of it."""
 NODES = 48
 FEWEST = 16
-"""Articles of one size that a statement needs: with fewer it is up to a third too high, and seldom right
-(`benchmarks/verdicts_few.json`)."""
+"""Articles of one size that a statement needs. In `benchmarks/verdicts_few.json` what was stated is found in 24 to 89 %
+of samples with 6 to 8, in 80 to 92 % with 10 to 14, in 81 to 89 % from 16 on, and is at most 12 % above the analytic
+effect there, not a third."""
 
 
 def smallest_detectable(pairs: Pairs, alpha: float, test: str, fewest: int = FEWEST) -> float:
