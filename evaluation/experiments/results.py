@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, is_dataclass
-from math import isfinite
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from evaluation.experiments.plan import Experiment
 from evaluation.experiments.scoring import primary_name, primary_values, score_once, spread
 from evaluation.metrics.config import MetricsConfig
 from evaluation.metrics.scored import Recipe, Scored
+from evaluation.plain import plain
 from evaluation.recipe import recipe
 from evaluation.runs import Run
 from evaluation.statistics.compare import Comparison, compare_all, compare_pairs
@@ -203,14 +203,3 @@ def _pairs(experiment: Experiment, arms: Mapping[str, Numbers]) -> tuple[tuple[s
     config, groups = experiment.config, [case.group for case in experiment.images.cases]
     found = compare_pairs(arms, config.pairs, groups, alpha=config.alpha, margin=config.primary.margin)
     return tuple((first, second, each) for (first, second), each in zip(config.pairs, found, strict=True))
-
-
-def plain(found: object) -> Any:
-    """Results as JSON values; what is not a number is null."""
-    if is_dataclass(found) and not isinstance(found, type):
-        return plain(asdict(found))
-    if isinstance(found, Mapping):
-        return {str(name): plain(value) for name, value in found.items()}
-    if isinstance(found, list | tuple):
-        return [plain(value) for value in found]
-    return None if isinstance(found, float) and not isfinite(found) else found

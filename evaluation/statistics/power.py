@@ -60,8 +60,8 @@ def right_or_wrong(effect: float, right: float, discordant: float) -> float:
 
 
 @lru_cache(maxsize=256)
-def multiple(groups: int, alpha: float, power: float = AIM) -> float:
-    """How many standard errors a difference must be to be found with such a power.
+def multiple(groups: int, alpha: float) -> float:
+    """How many standard errors a difference must be to be found with the power that is aimed at.
 
     About z(1 - alpha / 2) + z(power) = 2.80 in large samples (Cohen 1988; Bloom 1995); the t test's by the noncentral t
     distribution in small ones, averaged over the standard errors that a sample of so many groups may have (its square
@@ -77,7 +77,7 @@ def multiple(groups: int, alpha: float, power: float = AIM) -> float:
 
     def short(times: float) -> float:
         # The other tail, of a difference that is found with the wrong sign, has no weight to speak of.
-        return float(weights @ nct.sf(needed, freedom, times * errors) / 2 - power)
+        return float(weights @ nct.sf(needed, freedom, times * errors) / 2 - AIM)
 
     enough = 2.0
     while short(enough) < 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from evaluation.errors import StatisticsError
 from evaluation.metrics.scored import Scored, read_scores
+from evaluation.plain import plain
 from evaluation.recipe import recipe
 from evaluation.runs import RUN, read_run
 from evaluation.statistics.compare import TESTS, Comparison, Test, compare_all
@@ -63,8 +63,8 @@ class Compared:
             "metrics": {
                 metric: {
                     "title": self.titles[metric],
-                    "runs": {name: _plain(asdict(found)) for name, found in self.means[metric].items()},
-                    "comparisons": {name: _plain(asdict(found)) for name, found in compared.items()},
+                    "runs": plain(self.means[metric]),
+                    "comparisons": plain(compared),
                 }
                 for metric, compared in self.comparisons.items()
             },
@@ -245,14 +245,3 @@ def _why_other(metric: str, runs: Mapping[str, Entry]) -> str:
 def _mean(values: Numbers, groups: Sequence[str]) -> Estimate:
     known = np.flatnonzero(~np.isnan(values))
     return estimate(values[known], [groups[int(place)] for place in known])
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: _plain(value)
-        if isinstance(value, Mapping)
-        else None
-        if isinstance(value, float) and not math.isfinite(value)
-        else value
-        for key, value in values.items()
-    }

@@ -14,10 +14,10 @@ from made_archive import Archive, Engine, Parrot, Seer
 import cli
 from evaluation.errors import ExperimentError
 from evaluation.experiments import describe, scoring
-from evaluation.experiments.results import plain
 from evaluation.experiments.run import run_experiment
 from evaluation.experiments.show import text
 from evaluation.metrics.scored import Scored, read_scores
+from evaluation.plain import plain
 from evaluation.runs import DESCRIPTIONS, Run, read_run
 from vlm import ModelConfig
 
