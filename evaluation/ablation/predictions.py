@@ -21,18 +21,17 @@ from tqdm import tqdm
 
 from evaluation.ablation.arms import Arm
 from evaluation.ablation.evidence import Planned
+from evaluation.runs import CHUNK_BATCHES
 from evaluation.sets import Case
 from imaging import LoadedImage, decode
 from indexer.manifest import hash_json
 from rag import Pipeline, open_pipeline
 from rag.config import Settings
+from rag.opening import Shared
 from rag.prompts import EvidenceOrder
 from rag.types import Description, Failure, Request
 
 GREY = 128
-CHUNK_BATCHES = 4
-"""Batches of the engine that are prepared together."""
-
 ORDERS: tuple[EvidenceOrder, ...] = ("best_first", "best_last")
 """The orders that a prompt can show its examples in."""
 
@@ -52,7 +51,8 @@ class Describer:
 
     def __init__(self, settings: Settings, folder: Path, tell: Callable[[str], None]) -> None:
         self.settings = settings
-        self.pipeline = open_pipeline(settings, [Request("any", ())], tell)
+        self._shared = Shared()
+        self.pipeline = open_pipeline(settings, [Request("any", ())], tell, shared=self._shared)
         self._folder = folder
         self._tell = tell
 
@@ -91,13 +91,14 @@ class Describer:
 
     def _pipeline(self, arm: Arm, planned: Planned) -> Pipeline:
         """The pipeline of an arm: the models of this one, the arm's order and its evidence."""
-        settings = self.settings
+        settings, finder = self.settings, planned.finder(arm)
         if arm.order is not None:
             prompt = settings.prompt.model_copy(update={"evidence_order": arm.order})
             settings = settings.model_copy(update={"prompt": prompt})
-        opened = open_pipeline(settings, [Request("any", ())])
-        speaker = replace(opened.speaker, engine=self.pipeline.speaker.engine)
-        return Pipeline(settings, speaker, opened.templates, planned.finder(arm))
+        if finder is None:
+            without = settings.retrieval.model_copy(update={"enabled": False})
+            settings = settings.model_copy(update={"retrieval": without})
+        return open_pipeline(settings, [Request("any", ())], finder=finder, shared=self._shared)
 
     def _key(self, pipeline: Pipeline, arm: Arm, planned: Planned) -> str:
         speaker = pipeline.speaker

@@ -17,9 +17,9 @@ import numpy as np
 import yaml
 from tqdm import tqdm
 
-from evaluation.ablation.predictions import CHUNK_BATCHES
 from evaluation.calibration.selective import Curve, fit, ideal, risk_at, risk_coverage, threshold_for
 from evaluation.errors import CalibrationError
+from evaluation.runs import CHUNK_BATCHES
 from evaluation.sets import Case, EvaluationSet
 from evaluation.statistics.intervals import Estimate, Numbers
 from rag import Pipeline, open_pipeline

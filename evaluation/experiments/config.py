@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 import configs
 from evaluation.errors import ExperimentError
+from evaluation.metrics.config import read_config
 
 NAME = re.compile(r"[A-Za-z0-9][\w.=+-]{0,79}")
 """Names that are folders, too."""
@@ -89,7 +90,7 @@ class SequentialConfig(configs.StrictModel):
     every: Annotated[int, Field(ge=2)]
     """Images between looks; a look waits for the end of an article."""
     reach: Annotated[float, Field(gt=0)] = 1.0
-    """The largest difference that one image can have: 1 for a score from 0 to 1, 2 for its gain over shuffled."""
+    """The largest difference that one image can have: 1 for a score from 0 to 1."""
 
 
 class ExperimentConfig(configs.StrictModel):
@@ -126,6 +127,22 @@ class ExperimentConfig(configs.StrictModel):
         if self.pairs and self.sequential:
             raise ValueError("pairs are judged on the whole sample, which a sequential experiment may not reach")
         return self
+
+    @model_validator(mode="after")
+    def _looks_leave_values_as_they_are(self) -> ExperimentConfig:
+        """An image that was looked at must have the same value at the next look, or no verdict is always-valid."""
+        if self.sequential and self.primary.over == "shuffled":
+            raise ValueError("primary.over: shuffled deals texts out anew at each look: judge it on the whole sample")
+        if self.sequential and self.primary.metric in self._metrics_with_idf():
+            raise ValueError(
+                f"primary.metric: {self.primary.metric} weighs words by all references (idf), which are others at each "
+                "look: judge it on the whole sample, or take bertscore with metric_settings: [bertscore.idf=false]"
+            )
+        return self
+
+    def _metrics_with_idf(self) -> set[str]:
+        always = {"cider", "imageclef_bertscore"}
+        return always | {"bertscore"} if read_config(self.metric_settings).bertscore.idf else always
 
     @property
     def all_metrics(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,8 @@ def cost_of(run: Run) -> Cost:
     return Cost(
         images=len(records),
         seconds=sum(record["timings_s"]["total"] for record in records),
-        prompt_tokens=_total(record["tokens"]["prompt"] for record in records),
-        new_tokens=_total(record["tokens"]["new"] for record in records),
+        prompt_tokens=total(record["tokens"]["prompt"] for record in records),
+        new_tokens=total(record["tokens"]["new"] for record in records),
         peak_mib=memory.get("peak memory (MiB)"),
         gpu_peak_mib=memory.get("peak GPU memory (MiB)"),
         model_mib=json.loads(model.read_text(encoding="utf-8"))["model_mib"] if model.is_file() else None,
@@ -73,8 +73,8 @@ def together(costs: Sequence[Cost]) -> Cost:
     return Cost(
         images=sum(cost.images for cost in costs),
         seconds=sum(cost.seconds for cost in costs),
-        prompt_tokens=_total(cost.prompt_tokens for cost in costs),
-        new_tokens=_total(cost.new_tokens for cost in costs),
+        prompt_tokens=total(cost.prompt_tokens for cost in costs),
+        new_tokens=total(cost.new_tokens for cost in costs),
         peak_mib=max((cost.peak_mib for cost in costs if cost.peak_mib is not None), default=None),
         gpu_peak_mib=max((cost.gpu_peak_mib for cost in costs if cost.gpu_peak_mib is not None), default=None),
         model_mib=max((cost.model_mib for cost in costs if cost.model_mib is not None), default=None),
@@ -92,10 +92,11 @@ def note_model(pipeline: Pipeline, folder: Path) -> None:
         (folder / MODEL).write_text(json.dumps(held) + "\n", encoding="utf-8")
 
 
-def _total(counts: Iterator[int | None]) -> int | None:
-    total = 0
+def total(counts: Iterable[int | None]) -> int | None:
+    """Their sum; None where one is not known."""
+    found = 0
     for count in counts:
         if count is None:
             return None
-        total += count
-    return total
+        found += count
+    return found

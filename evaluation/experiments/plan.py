@@ -22,8 +22,8 @@ from rag.config import Settings, resolve, undotted
 from rag.recipe import recipe
 
 EXPERIMENT, ARMS = "experiment.json", "arms"
-FREE = {"note", "metrics", "metric_settings"}
-"""What may be changed later: the verdicts do not depend on it."""
+FREE = {"note", "metrics"}
+"""What may be changed later: the verdicts do not depend on it. On metrics' settings (model, shuffles, seed) they do."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,6 @@ class Experiment:
     config: ExperimentConfig
     images: EvaluationSet
     arms: tuple[Arm, ...]
-
-    def arm(self, name: str) -> Arm:
-        """The arm of that name."""
-        return next(arm for arm in self.arms if arm.name == name)
 
     @property
     def decided(self) -> dict[str, Any]:

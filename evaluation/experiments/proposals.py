@@ -16,6 +16,7 @@ from pydantic import Field
 
 import configs
 from evaluation.experiments.candidates import Candidate, reworded
+from evaluation.experiments.costs import total
 from rag.config import ModelSettings
 from rag.opening import model_config
 from rag.prompts import PromptTemplate
@@ -84,7 +85,7 @@ def propose(start: PromptTemplate, asked: ProposalsConfig) -> Proposed:
         origin = f"proposed by {engine.model}, seed {number - 1}"
         made.append(Candidate(name, reworded(start, swaps, origin), origin))
     return Proposed(
-        tuple(made), tuple(dropped), _sum([a.prompt_tokens for a in answers]), _sum([a.new_tokens for a in answers]),
+        tuple(made), tuple(dropped), total(a.prompt_tokens for a in answers), total(a.new_tokens for a in answers),
         seconds,
     )  # fmt: skip
 
@@ -127,8 +128,3 @@ def _prompt(lines: list[str], wish: str) -> Prompt:
     asked = TASK.format(wish=f"{wish.strip()} " if wish else "", lines=numbered)
     messages = (Message("system", (ROLE,)), Message("user", (asked,)))
     return Prompt(messages, "proposals", "", json.dumps(schema))
-
-
-def _sum(counts: list[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if len(known) == len(counts) else None

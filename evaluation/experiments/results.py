@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, is_dataclass
-from math import isfinite
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from evaluation.experiments.costs import Cost, cost_of
 from evaluation.experiments.describe import Tell, read_runs
@@ -18,8 +15,9 @@ from evaluation.experiments.plan import Experiment
 from evaluation.experiments.scoring import primary_name, primary_values, score_once, spread
 from evaluation.metrics.config import MetricsConfig
 from evaluation.metrics.scored import Recipe, Scored
+from evaluation.plain import plain
 from evaluation.runs import Run
-from evaluation.statistics.compare import Comparison, compare_all
+from evaluation.statistics.compare import Comparison, compare_all, compare_pairs
 from evaluation.statistics.intervals import Estimate, Numbers
 from evaluation.statistics.verdicts import Judged
 from rag.recipe import recipe
@@ -32,12 +30,13 @@ class ArmResult:
     """One arm. `figures` are metric -> mean with its interval, `gains` metric -> gain over its own texts shuffled.
 
     `n` images were judged; `failures` is how many could not be described in this arm. `made` is what it was made with:
-    model, adapter, prompt, index.
+    model, adapter, prompt, index. `texts_changed` is of how many images it says something else than the baseline.
     """
 
     name: str
     n: int
     failures: int
+    texts_changed: int
     figures: Mapping[str, Estimate]
     gains: Mapping[str, Estimate]
     cost: Cost
@@ -94,6 +93,7 @@ class Results:
                     **arm.made,
                     "n": arm.n,
                     "failures": arm.failures,
+                    "texts_changed": arm.texts_changed,
                     "stopped_after": arm.stopped_after,
                     "figures": plain(arm.figures),
                     "gains_over_shuffled": plain(arm.gains),
@@ -125,10 +125,14 @@ def judge(
         tell(f"scoring {name}")
         scored[name] = score_once(run, failed, experiment.config.all_metrics, config)
     columns = _columns(experiment, scored)
-    some = scored[experiment.config.baseline]
+    baseline = experiment.config.baseline
+    some = scored[baseline]
     return Results(
         experiment=experiment,
-        arms={name: _arm(one, runs[name], looks.stopped.get(name) if looks else None) for name, one in scored.items()},
+        arms={
+            name: _arm(one, runs[name], runs[baseline], looks.stopped.get(name) if looks else None)
+            for name, one in scored.items()
+        },
         foils=_foils(some),
         comparisons=_compared(experiment, columns, some) if looks is None else {next(iter(columns)): looks.last},
         pairs=_pairs(experiment, next(iter(columns.values()))),
@@ -161,7 +165,10 @@ def _columns(experiment: Experiment, scored: Mapping[str, Scored]) -> dict[str, 
 def _compared(
     experiment: Experiment, columns: Mapping[str, Mapping[str, Numbers]], some: Scored
 ) -> dict[str, dict[str, Comparison]]:
-    """Every metric's arms with the baseline; the margin is the primary metric's, so others are never equivalent."""
+    """Every metric's arms with the baseline; the margin is the primary metric's, so others are never equivalent.
+
+    Costs, which have a unit, are not judged: seconds say as much of the machine, and fewer tokens are not better.
+    """
     config, groups = experiment.config, [case.group for case in experiment.images.cases]
     primary = primary_name(config.primary)
     return {
@@ -171,14 +178,16 @@ def _compared(
             lower_is_better=metric != primary and some.recipes[metric].lower_is_better,
         )
         for metric, arms in columns.items()
+        if metric == primary or not some.recipes[metric].unit
     }  # fmt: skip
 
 
-def _arm(scored: Scored, run: Run, stopped: int | None) -> ArmResult:
+def _arm(scored: Scored, run: Run, baseline: Run, stopped: int | None) -> ArmResult:
     figures = {metric: found for metric in scored.values if (found := scored.estimate(metric)) is not None}
     gains = {metric: found for metric in scored.values if (found := scored.gain(metric)) is not None}
     made = {key: run.made[key] for key in ("model", "adapter", "prompt", "index")}
-    return ArmResult(run.name, len(scored.ids), len(run.failures), figures, gains, cost_of(run), made, stopped)
+    changed = sum(run.text(id_) != baseline.text(id_) for id_ in scored.ids)
+    return ArmResult(run.name, len(scored.ids), len(run.failures), changed, figures, gains, cost_of(run), made, stopped)
 
 
 def _foils(scored: Scored) -> dict[str, dict[str, Estimate]]:
@@ -190,22 +199,7 @@ def _foils(scored: Scored) -> dict[str, dict[str, Estimate]]:
 
 
 def _pairs(experiment: Experiment, arms: Mapping[str, Numbers]) -> tuple[tuple[str, str, Comparison], ...]:
-    """The pairs that were asked for, Holm-corrected among themselves: each difference is held against 0."""
+    """The pairs that were asked for, Holm-corrected among themselves."""
     config, groups = experiment.config, [case.group for case in experiment.images.cases]
-    if not config.pairs:
-        return ()
-    differences = {str(place): arms[second] - arms[first] for place, (first, second) in enumerate(config.pairs)}
-    held = {"nothing": np.zeros(len(groups))} | differences
-    found = compare_all(held, "nothing", groups, alpha=config.alpha, margin=config.primary.margin)
-    return tuple((first, second, found[str(place)]) for place, (first, second) in enumerate(config.pairs))
-
-
-def plain(found: object) -> Any:
-    """Results as JSON values; what is not a number is null."""
-    if is_dataclass(found) and not isinstance(found, type):
-        return plain(asdict(found))
-    if isinstance(found, Mapping):
-        return {str(name): plain(value) for name, value in found.items()}
-    if isinstance(found, list | tuple):
-        return [plain(value) for value in found]
-    return None if isinstance(found, float) and not isfinite(found) else found
+    found = compare_pairs(arms, config.pairs, groups, alpha=config.alpha, margin=config.primary.margin)
+    return tuple((first, second, each) for (first, second), each in zip(config.pairs, found, strict=True))

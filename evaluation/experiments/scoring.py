@@ -11,12 +11,15 @@ import numpy as np
 
 from evaluation.errors import ExperimentError
 from evaluation.experiments.config import PrimaryConfig
+from evaluation.metrics.concepts import WORDS
 from evaluation.metrics.config import MetricsConfig
+from evaluation.metrics.registry import named
 from evaluation.metrics.score import score_run
 from evaluation.metrics.scored import FOILS, SHUFFLED, Scored, read_scores, write_scores
 from evaluation.runs import Run
 from evaluation.sets import EvaluationSet
 from evaluation.statistics.intervals import Numbers
+from indexer.embedders.files import sha256_of
 from indexer.manifest import hash_json
 
 KEY = "scores.key"
@@ -51,16 +54,23 @@ def score_primary(run: Run, primary: PrimaryConfig, config: MetricsConfig, first
 
 
 def score_once(run: Run, without: Collection[str], metrics: list[str], config: MetricsConfig) -> Scored:
-    """As `score_described`, and written into the run's folder; read from there where the same was scored before."""
+    """As `score_described`, and written into the run's folder; read from there where the same was scored before.
+
+    Where a metric is blank it is tried again: what it lacks may have been installed since.
+    """
     texts = [(case.id, run.text(case.id)) for case in run.cases if case.id in run.records and case.id not in without]
-    asked = [metadata.version("lumenscribe"), run.key, texts, sorted(metrics), config.model_dump(mode="json")]
+    asked = [
+        metadata.version("lumenscribe"), run.key, texts, sorted(metrics), config.model_dump(mode="json"),
+        sha256_of(WORDS),
+    ]  # fmt: skip
     key, file = hash_json(asked), run.folder / KEY
     if file.is_file() and file.read_text(encoding="utf-8").strip() == key:
         return read_scores(run.folder)
     file.unlink(missing_ok=True)
     scored = score_described(run, without, metrics, config)
     write_scores(scored, run.folder)
-    file.write_text(key + "\n", encoding="utf-8")
+    if scored.missing.keys().isdisjoint(named(metrics)):
+        file.write_text(key + "\n", encoding="utf-8")
     return scored
 
 

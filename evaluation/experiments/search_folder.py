@@ -30,7 +30,7 @@ def candidates(
     another search, where there is none but the start, and what asking a model raises."""
     start = PromptTemplate.load(config.start)
     decided = {
-        **config.model_dump(mode="json", exclude={"note", "metric_settings"}),
+        **config.model_dump(mode="json", exclude={"note"}),
         "start": start.version,
         "set": set_hash(images),
     }

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from evaluation.experiments.results import RESULTS, plain
+from evaluation.experiments.results import RESULTS
 from evaluation.experiments.scoring import primary_name
 from evaluation.experiments.search import Found, Round
 from evaluation.experiments.show import interval, number, table
+from evaluation.plain import plain
 from rag.prompt_versions import difference
 from rag.recipe import recipe
 

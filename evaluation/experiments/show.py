@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evaluation.experiments.results import ArmResult, Results
+from evaluation.experiments.results import Results
 from evaluation.statistics.compare import Comparison
 from evaluation.statistics.intervals import Estimate
+from evaluation.statistics.table import effect
 from evaluation.statistics.verdicts import Judged
 
 
@@ -32,17 +33,20 @@ def _head(results: Results) -> str:
 
 
 def _figures(results: Results) -> str:
-    """A line an arm: the primary metric with its interval, its gain over shuffled texts, and the other metrics."""
+    """A line an arm: how many of its texts are not the baseline's, the primary metric with its interval, its gain over
+    shuffled texts, and the other metrics."""
     metric = results.experiment.config.primary.metric
     others = [name for name in results.recipes if name != metric and "." not in name and not results.recipes[name].unit]
-    head = ["arm", f"{metric} [95 %]", "above shuffled", *others]
+    head = ["arm", "changed", f"{metric} [95 %]", "above shuffled", *others]
     rows = []
     for name, arm in results.arms.items():
         gain = arm.gains.get(metric)
-        rows.append([_name(results, name), interval(arm.figures.get(metric)), interval(gain), *_plain(arm, others)])
-    for name, figures in results.foils.items():
-        cells = [_figure(figures.get(other)) for other in others]
-        rows.append([f"foil: {name}", interval(figures.get(metric)), "", *cells])
+        changed = "" if name == results.experiment.config.baseline else f"{arm.texts_changed} of {arm.n}"
+        figures = [_figure(arm.figures.get(other)) for other in others]
+        rows.append([_name(results, name), changed, interval(arm.figures.get(metric)), interval(gain), *figures])
+    for name, foil in results.foils.items():
+        figures = [_figure(foil.get(other)) for other in others]
+        rows.append([f"foil: {name}", "", interval(foil.get(metric)), "", *figures])
     return table(head, rows)
 
 
@@ -79,11 +83,12 @@ def _differences(head: str, rows: Sequence[tuple[str, Judged]]) -> str:
         p = found.p if found.p_adjusted is None else found.p_adjusted
         line = [name, interval(found.difference, signed=True), f"{p:.2g}"]
         if isinstance(found, Comparison):
-            line += [number(found.effect_size, 2), number(found.smallest_detectable, 3)]
+            line += [effect(found), number(found.smallest_detectable, 3)]
         else:
             line += ["", ""]
         cells.append([*line, found.verdict])
-    return table([head, "difference [95 %]", "p", "effect d", "detectable", "verdict"], cells)
+    level = f"{100 * (1 - rows[0][1].alpha):g} %"
+    return table([head, f"difference [{level}]", "p", "effect", "detectable", "verdict"], cells)
 
 
 def _missing(results: Results) -> str:
@@ -106,10 +111,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int
 
 def _name(results: Results, name: str) -> str:
     return f"{name} (baseline)" if name == results.experiment.config.baseline else name
-
-
-def _plain(arm: ArmResult, metrics: Sequence[str]) -> list[str]:
-    return [_figure(arm.figures.get(metric)) for metric in metrics]
 
 
 def _figure(estimate: Estimate | None) -> str:

@@ -16,8 +16,8 @@ import numpy as np
 
 from evaluation.errors import RunError
 from evaluation.lines import read_lines
-from rag.recipe import recipe
 from evaluation.statistics.intervals import Estimate, Numbers, estimates
+from rag.recipe import recipe
 
 SCORES, ABOUT = "scores.jsonl", "scores.json"
 

@@ -20,7 +20,7 @@ from evaluation.statistics.pairs import Pairs, pair
 from evaluation.statistics.power import smallest_detectable
 from evaluation.statistics.verdicts import ALPHA, Judged, Verdict, checked, judged, judged_together, others_than
 
-__all__ = ["ALPHA", "TESTS", "Comparison", "Test", "Verdict", "compare", "compare_all"]
+__all__ = ["ALPHA", "TESTS", "Comparison", "Test", "Verdict", "compare", "compare_all", "compare_pairs"]
 
 Test = Literal["bootstrap", "mcnemar", "wilcoxon"]
 TESTS: tuple[Test, ...] = get_args(Test)
@@ -32,7 +32,7 @@ class Comparison(Judged):
 
     `effect_size` is what `effect` names: paired d, rank-biserial correlation, or odds ratio; NaN where nothing
     differed. `smallest_detectable` is the true difference that 80 % of samples like this one would show, in the
-    metric's unit; NaN where it cannot be said. `left_out` images had no value in an arm.
+    metric's unit; NaN where too few groups are there, or differ, to say it. `left_out` images had no value in an arm.
     """
 
     effect_size: float
@@ -55,15 +55,17 @@ def compare(
     *,
     margin: float | None = None,
     alpha: float = ALPHA,
-    test: Test = "bootstrap",
+    test: Test | None = None,
     lower_is_better: bool = False,
 ) -> Comparison:
     """How `second` differs from `first`, `(n,)` values of the same images with the group of each.
 
-    `margin` is the largest difference that does not matter, in the metric's unit. Raises StatisticsError where the
-    values cannot be paired, the margin is not above 0, alpha is no probability, or the test is not for such values.
+    `margin` is the largest difference that does not matter, in the metric's unit. Where no `test` is named, right and
+    wrong is tested by McNemar's, all else by the bootstrap. Raises StatisticsError where the values cannot be paired,
+    the margin is not above 0, alpha is no probability, or the test is not for such values.
     """
-    return judged(_compare(pair(first, second, groups), margin, alpha, test, lower_is_better))
+    pairs = pair(first, second, groups)
+    return judged(_compare(pairs, margin, alpha, test or _usual([pairs]), lower_is_better))
 
 
 def compare_all(
@@ -73,19 +75,40 @@ def compare_all(
     *,
     margin: float | None = None,
     alpha: float = ALPHA,
-    test: Test = "bootstrap",
+    test: Test | None = None,
     lower_is_better: bool = False,
 ) -> dict[str, Comparison]:
     """Every arm against the baseline, by name, with verdicts that hold for all of them at once (Holm).
 
-    The smallest detectable difference is that of Holm's first and strictest step, alpha / arms; intervals are each
-    arm's own. Raises StatisticsError as `compare` does, and where the baseline is no arm or the only one.
+    As `compare_pairs`. Raises StatisticsError where the baseline is no arm or the only one, too.
     """
     names = others_than(baseline, arms)
-    pairs = {name: pair(arms[baseline], arms[name], groups) for name in names}
-    return judged_together(
-        {name: _compare(pairs[name], margin, alpha, test, lower_is_better, len(names)) for name in names}
-    )
+    found = compare_pairs(
+        arms, [(baseline, name) for name in names], groups,
+        margin=margin, alpha=alpha, test=test, lower_is_better=lower_is_better,
+    )  # fmt: skip
+    return dict(zip(names, found, strict=True))
+
+
+def compare_pairs(
+    arms: Mapping[str, Sequence[float] | Numbers],
+    several: Sequence[tuple[str, str]],
+    groups: Sequence[Hashable],
+    *,
+    margin: float | None = None,
+    alpha: float = ALPHA,
+    test: Test | None = None,
+    lower_is_better: bool = False,
+) -> list[Comparison]:
+    """Each pair's second arm against its first, as `compare` has them, with verdicts that hold for all at once (Holm).
+
+    All have one test. The smallest detectable difference is that of Holm's first and strictest step, alpha / pairs;
+    intervals are each pair's own. Raises StatisticsError as `compare` does.
+    """
+    pairs = [pair(arms[first], arms[second], groups) for first, second in several]
+    test = test or _usual(pairs)
+    found = [_compare(each, margin, alpha, test, lower_is_better, len(pairs)) for each in pairs]
+    return list(judged_together({str(place): each for place, each in enumerate(found)}).values())
 
 
 def _compare(
@@ -96,8 +119,8 @@ def _compare(
         raise StatisticsError(f"there is no test {test!r}; there are {', '.join(TESTS)}")
     sums = pairs.sums[:, None]
     low, high = flip_interval(sums, pairs.sizes, alpha)
-    # Where so few groups differ that no signs of theirs are rare, they say little of how the others might.
-    said = np.isfinite([low[0], high[0]]).all() and 2.0 ** (1 - np.count_nonzero(pairs.sums)) <= alpha
+    # Where fewer differ, they say little of how the others might.
+    said = np.isfinite([low[0], high[0]]).all() and pairs.can_reject(alpha)
     ends = (float(low[0]), float(high[0])) if said else (None, None)
     within = None if margin is None else not_equivalent_p(sums, pairs.sizes, np.asarray([pairs.reach]), margin)
     tested = RUN[test](pairs)
@@ -118,6 +141,11 @@ def _compare(
         left_out=pairs.left_out,
         test=tested.name,
     )
+
+
+def _usual(several: Sequence[Pairs]) -> Test:
+    """What values like these are tested by."""
+    return "mcnemar" if all(pairs.right_or_wrong for pairs in several) else "bootstrap"
 
 
 def _bootstrap(pairs: Pairs) -> Tested:

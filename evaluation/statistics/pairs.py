@@ -55,6 +55,10 @@ class Pairs:
         rest = self.sums - self.sizes * (self.sums.sum() / self.sizes.sum())
         return float(np.sqrt(groups / (groups - 1) * (rest**2).sum()) / self.sizes.sum())
 
+    def can_reject(self, alpha: float) -> bool:
+        """Whether enough groups differ that signs which are all alike, 2 of 2^G assignments, are as rare as alpha."""
+        return bool(2.0 ** (1 - np.count_nonzero(self.sums)) <= alpha)
+
     @property
     def reach(self) -> float:
         """The largest difference that an image could have: 1 of right and wrong, else the range of all values."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from evaluation.errors import StatisticsError
 from evaluation.metrics.scored import Scored, read_scores
+from evaluation.plain import plain
 from evaluation.runs import RUN, read_run
 from evaluation.statistics.compare import TESTS, Comparison, Test, compare_all
 from evaluation.statistics.intervals import Estimate, Numbers, estimate
@@ -63,8 +63,8 @@ class Compared:
             "metrics": {
                 metric: {
                     "title": self.titles[metric],
-                    "runs": {name: _plain(asdict(found)) for name, found in self.means[metric].items()},
-                    "comparisons": {name: _plain(asdict(found)) for name, found in compared.items()},
+                    "runs": plain(self.means[metric]),
+                    "comparisons": plain(compared),
                 }
                 for metric, compared in self.comparisons.items()
             },
@@ -100,9 +100,11 @@ def compare_runs(
 ) -> Compared:
     """Every run against the baseline, the first where none is named, over the images that all have.
 
-    Without `metrics`, all that every run has. Right and wrong is tested by McNemar's test, all else by the bootstrap,
-    unless `tests` says otherwise. Raises StatisticsError where runs share no image, an image has another reference or
-    article in another run, a metric was computed in another way, or one that was asked for is in no run.
+    Without `metrics`, all that a run has, but for costs. A metric that a run lacks, or that was computed in another way
+    in another run, is left blank; so are costs, which have a unit: seconds say as much of the machine, and fewer tokens
+    are not better. Tests are those of `compare` unless `tests` says otherwise. Raises StatisticsError where runs share
+    no image, an image has another reference or article in another run, no metric can be compared, or one that was
+    asked for is in no run.
     """
     baseline = baseline if baseline is not None else next(iter(entries))
     order = {baseline: entries.get(baseline), **{name: entries[name] for name in others_than(baseline, entries)}}
@@ -110,7 +112,7 @@ def compare_runs(
     ids, absent = _shared(runs)
     places = {name: _places(name, entry.scored, ids) for name, entry in runs.items()}
     groups = _agreed(runs, ids, places)
-    asked = list(dict.fromkeys(metrics)) or list(dict.fromkeys(m for run in runs.values() for m in run.scored.recipes))
+    asked = list(dict.fromkeys(metrics)) or _scores(runs)
     _known([*asked, *(margins or {}), *(tests or {})], runs)
     means, comparisons, blank = {}, {}, {}
     for metric in asked:
@@ -119,11 +121,10 @@ def compare_runs(
         if why:
             blank[metric] = why
             continue
-        _same_recipe(metric, runs)
         means[metric] = {name: _mean(found, groups) for name, found in values.items()}
         comparisons[metric] = compare_all(
             values, baseline, groups,
-            margin=(margins or {}).get(metric), alpha=alpha, test=(tests or {}).get(metric) or _usual(values),
+            margin=(margins or {}).get(metric), alpha=alpha, test=(tests or {}).get(metric),
             lower_is_better=runs[baseline].scored.recipes[metric].lower_is_better,
         )  # fmt: skip
     if not comparisons:
@@ -195,6 +196,12 @@ def _agreed(runs: Mapping[str, Entry], ids: Sequence[str], places: Mapping[str, 
     return groups
 
 
+def _scores(runs: Mapping[str, Entry]) -> list[str]:
+    """The metrics of all runs, costs left out."""
+    recipes = [recipe for entry in runs.values() for recipe in entry.scored.recipes.items()]
+    return list(dict.fromkeys(metric for metric, how in recipes if not how.unit))
+
+
 def _known(asked: Sequence[str], runs: Mapping[str, Entry]) -> None:
     every = {metric for entry in runs.values() for metric in (*entry.scored.recipes, *entry.scored.missing)}
     unknown = [metric for metric in asked if metric not in every]
@@ -212,39 +219,29 @@ def _why_blank(metric: str, runs: Mapping[str, Entry], values: Mapping[str, Numb
         if np.isnan(values[name]).all():
             return f"{name} has no values of it: {entry.scored.missing.get(metric, 'it was not scored by this metric')}"
     known = np.all([~np.isnan(found) for found in values.values()], axis=0)
-    return "" if known.any() else "no image has a value in every run"
+    if not known.any():
+        return "no image has a value in every run"
+    return _why_other(metric, runs)
 
 
-def _same_recipe(metric: str, runs: Mapping[str, Entry]) -> None:
+def _why_other(metric: str, runs: Mapping[str, Entry]) -> str:
+    """How two runs differ in what a metric is there; empty where it is the same, and a score."""
     first, *others = runs
     mine = runs[first].scored.recipes[metric]
+    if mine.unit:
+        return "it is a cost: seconds say as much of the machine, and fewer tokens are not better. `report` shows costs"
     for name in others:
         theirs = runs[name].scored.recipes[metric]
-        if mine != theirs:
-            field = next(key for key, value in asdict(mine).items() if value != asdict(theirs)[key])
+        field = next((key for key, value in asdict(mine).items() if value != asdict(theirs)[key]), None)
+        if field is not None:
             here, there = getattr(mine, field), getattr(theirs, field)
-            raise StatisticsError(
-                f"{metric} was computed in another way, {field} {here!r} in {first} and {there!r} in {name}: "
-                "score both again"
+            return (
+                f"it was computed in another way, {field} {here!r} in {first} and {there!r} in {name}. "
+                "Score both again, over the same images"
             )
+    return ""
 
 
 def _mean(values: Numbers, groups: Sequence[str]) -> Estimate:
     known = np.flatnonzero(~np.isnan(values))
     return estimate(values[known], [groups[int(place)] for place in known])
-
-
-def _usual(values: Mapping[str, Numbers]) -> Test:
-    every = np.concatenate(list(values.values()))
-    return "mcnemar" if np.isin(every[~np.isnan(every)], (0, 1)).all() else "bootstrap"
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: _plain(value)
-        if isinstance(value, Mapping)
-        else None
-        if isinstance(value, float) and not math.isfinite(value)
-        else value
-        for key, value in values.items()
-    }

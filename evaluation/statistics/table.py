@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isnan
+
 from evaluation.statistics.compare import Comparison
 from evaluation.statistics.intervals import Estimate
 from evaluation.statistics.runs import Compared, some
@@ -20,7 +22,8 @@ def compared_text(found: Compared) -> str:
         "",
         *_table(_rows(found)),
         "",
-        "smallest shown: the true difference that 80 % of samples like this one would show",
+        "smallest shown: the true difference that 80 % of samples like this one would show; "
+        "- where too few articles are there, or differ, to say it",
     ]
     tests = dict.fromkeys(each.test for compared in found.comparisons.values() for each in compared.values())
     for test in tests:
@@ -47,6 +50,11 @@ def in_words(found: Comparison) -> str:
     return found.verdict
 
 
+def effect(found: Comparison) -> str:
+    """The size of the effect with its measure, `d 0.31`; a dash where nothing differed."""
+    return "-" if isnan(found.effect_size) else f"{EFFECTS[found.effect]} {found.effect_size:.2f}"
+
+
 def _rows(found: Compared) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [HEAD]
     for metric, compared in found.comparisons.items():
@@ -58,7 +66,8 @@ def _rows(found: Compared) -> list[tuple[str, ...]]:
             rows.append(
                 (
                     "", name, f"{means[name].value:.3f}", _difference(each.difference), _p(p),
-                    f"{EFFECTS[each.effect]} {each.effect_size:.2f}", f"{each.smallest_detectable:.3f}", in_words(each),
+                    effect(each), "-" if isnan(each.smallest_detectable) else f"{each.smallest_detectable:.3f}",
+                    in_words(each),
                 )
             )  # fmt: skip
     return rows

@@ -78,12 +78,21 @@ def test_an_arm_is_laid_over_the_settings_of_the_experiment(archive: Archive, tm
         ({"arms": {"a": {}, "b": ["retrieval.k"]}}, "write a setting as key=value"),
         ({"arms": {"a": {}, "b/c": {}}}, "is to name a folder"),
         ({"pairs": [["a", "b"]], "sequential": {"every": 5}}, "pairs are judged on the whole sample"),
+        ({"primary": {"metric": "content", "over": "shuffled"}, "sequential": {"every": 5}}, "texts out anew"),
+        ({"primary": {"metric": "cider"}, "sequential": {"every": 5}}, "cider weighs words by all references (idf)"),
+        ({"primary": {"metric": "bertscore"}, "sequential": {"every": 5}}, "bertscore weighs words"),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_key(tmp_path: Path, data: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError) as refused:
         read(file(tmp_path, **data))
     assert told in str(refused.value)
+
+
+def test_looks_may_be_at_a_metric_that_leaves_an_image_its_value(tmp_path: Path) -> None:
+    primary, looks = {"metric": "bertscore"}, {"every": 5}
+    asked = read(file(tmp_path, primary=primary, sequential=looks, metric_settings=["bertscore.idf=false"]))
+    assert asked.sequential is not None
 
 
 @pytest.mark.parametrize(

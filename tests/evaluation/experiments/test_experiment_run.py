@@ -13,10 +13,12 @@ from made_archive import Archive, Engine, Parrot, Seer
 
 import cli
 from evaluation.errors import ExperimentError
-from evaluation.experiments import describe
+from evaluation.experiments import describe, scoring
 from evaluation.experiments.run import run_experiment
-from evaluation.metrics.scored import read_scores
-from evaluation.runs import DESCRIPTIONS, read_run
+from evaluation.experiments.show import text
+from evaluation.metrics.scored import Scored, read_scores
+from evaluation.plain import plain
+from evaluation.runs import DESCRIPTIONS, Run, read_run
 from vlm import ModelConfig
 
 ARMS = {"parrot": {}, "seer": {"model.name": "smolvlm-256m"}, "first": {"retrieval.k": 1}}
@@ -124,6 +126,7 @@ CHANGED = [
     ({"primary": {"metric": "content", "margin": 0.2}}, r"primary\.margin was 0\.1, is 0\.2"),
     ({"baseline": "seer"}, "baseline was parrot, is seer"),
     ({"arms": {**ARMS, "first": {"retrieval.k": 2}}}, r"arms\.first\.retrieval\.k was 1, is 2"),
+    ({"metric_settings": ["shuffles=9"]}, r"metric_settings was \[\], is \['shuffles=9'\]"),
     ({"arms": {"parrot": {}, "seer": ARMS["seer"]}}, r"arms\.first\.model\.name was pocket, is not there"),
 ]
 
@@ -173,6 +176,35 @@ def test_an_image_that_cannot_be_read_is_left_out_of_all_arms(archive: Archive, 
 
 
 @pytest.mark.usefixtures("engines")
+def test_scores_are_kept_until_the_words_change_or_where_a_metric_is_blank(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored: list[str] = []
+    real = scoring.score_run
+
+    def counted(run: Run, *others: Any) -> Scored:
+        scored.append(run.name)
+        return real(run, *others)
+
+    monkeypatch.setattr(scoring, "score_run", counted)
+    words = tmp_path / "words.yaml"
+    words.write_text("one")
+    monkeypatch.setattr(scoring, "WORDS", words)
+
+    def scored_again(**data: Any) -> list[str]:
+        del scored[:]
+        run_experiment(written(archive, tmp_path, **data), tmp_path / "out", print)
+        return list(scored)
+
+    assert scored_again() == list(ARMS)
+    assert scored_again() == []
+    words.write_text("two")
+    assert scored_again() == list(ARMS)
+    # BLEURT needs a model that is not here, and may be tomorrow.
+    assert [scored_again(metrics=["rouge1", "bleurt"]) for _ in range(2)] == [list(ARMS)] * 2
+
+
+@pytest.mark.usefixtures("engines")
 def test_the_blind_one_is_found_worse_and_an_equal_one_is_not(archive: Archive, tmp_path: Path) -> None:
     """Captions of the index are of other patients: repeating them is right in modality and plane, as looking is."""
     arms = {
@@ -191,3 +223,22 @@ def test_the_blind_one_is_found_worse_and_an_equal_one_is_not(archive: Archive, 
     assert pair.difference.value == 1.0
     assert found.arms["looks"].figures["content"].value == 1.0
     assert found.arms["looks"].gains["rouge1"].value > 0
+    assert {name: arm.texts_changed for name, arm in found.arms.items()} == {"looks": 0, "looks_twice": 0, "blind": 16}
+    # Costs are there, and not judged.
+    assert found.arms["looks"].figures["latency_s"].value > 0
+    assert list(found.comparisons) == ["content", "rouge1", "content.modality", "content.plane"]
+
+
+@pytest.mark.usefixtures("engines")
+def test_a_pair_is_compared_as_the_same_arm_with_the_baseline(archive: Archive, tmp_path: Path) -> None:
+    """In the difference of two arms alone, how far values reach and that they are right and wrong is lost."""
+    images = {"name": str(archive.records), "fields": ["article=id"], "truth": ["modality=kind"]}
+    arms = {"looks": {"model.name": "smolvlm-256m"}, "blind": {"retrieval.enabled": False}}
+    file = written(archive, tmp_path, images=images, arms=arms, baseline="looks", pairs=[["looks", "blind"]], alpha=0.1)
+    found, _ = run_experiment(file, tmp_path / "out", print)
+    ((_, _, pair),) = found.pairs
+    assert plain(pair) == plain(found.comparisons["content"]["blind"])
+    assert pair.test == "McNemar mid-p"
+    shown = text(found)
+    assert "difference [90 %]" in shown
+    assert f" OR {pair.effect_size:.2f} " in shown

@@ -89,6 +89,8 @@ def test_a_search_that_is_run_again_describes_nothing_twice(archive: Archive, tm
     assert again.confirmation is not None
     assert first.confirmation is not None
     assert again.confirmation.difference == first.confirmation.difference
+    with pytest.raises(ExperimentError, match=r"metric_settings was \[\], is \['seed=1'\].*--out"):
+        search(written(archive, tmp_path, metric_settings=["seed=1"]), tmp_path / "out", print)
     with pytest.raises(ExperimentError, match=r"holds another search: seed was 0, is 1.*--out"):
         search(written(archive, tmp_path, seed=1), tmp_path / "out", print)
     candidate = tmp_path / "out" / "candidates" / "choice-01.yaml"

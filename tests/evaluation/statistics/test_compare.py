@@ -13,9 +13,10 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 from evaluation.errors import StatisticsError
-from evaluation.statistics.compare import Comparison, Test, compare, compare_all
+from evaluation.statistics.compare import Comparison, Test, compare, compare_all, compare_pairs
 from evaluation.statistics.flips import flip_interval, flip_p
 from evaluation.statistics.intervals import Numbers
+from evaluation.statistics.power import FEWEST
 
 
 def scores(n: int, shift: float = 0.0, seed: int = 0) -> tuple[Numbers, Numbers]:
@@ -41,7 +42,7 @@ def test_flips_are_scipys_permutation_test_of_pairs() -> None:
 
 def test_flips_of_right_and_wrong_are_the_mid_p_of_mcnemar() -> None:
     first, second = rights(120, 0.62)
-    flipped, named = compare(first, second, range(120)), compare(first, second, range(120), test="mcnemar")
+    flipped, named = (compare(first, second, range(120), test=test) for test in ("bootstrap", "mcnemar"))
     b, c = int((second > first).sum()), int((second < first).sum())
     exact = statsmodels_mcnemar([[0, b], [c, 0]], exact=True).pvalue
     assert named.p == pytest.approx(exact - stats.binom.pmf(b, b + c, 0.5))
@@ -87,6 +88,32 @@ def test_holm_is_statsmodels_and_widens_no_interval() -> None:
     assert all(found[name].smallest_detectable > alone[name].smallest_detectable for name in found)
 
 
+def test_pairs_are_judged_as_each_alone_but_for_holm() -> None:
+    """Their differences against a column of zeros lost how far values reach, and that they were right and wrong."""
+    same = np.tile(np.linspace(0.0, 1.0, 10), 3)
+    other = same.copy()
+    other[4] += 0.1
+    found, again = compare_pairs({"x": same, "y": other}, [("x", "y"), ("y", "x")], range(30), margin=0.05)
+    alone = compare(same, other, range(30), margin=0.05)
+    assert (alone.verdict, found.verdict, again.verdict) == ("inconclusive",) * 3
+    assert alone.p_equivalent == pytest.approx(0.24, abs=0.02)
+    assert found.p_equivalent == pytest.approx(2 * alone.p_equivalent)  # Holm's, of two
+    one, two = rights(40, 0.9)
+    (right,) = compare_pairs({"x": one, "y": two}, [("x", "y")], range(40), margin=0.1)
+    expected = compare(one, two, range(40), margin=0.1)
+    assert right == replace(expected, p_adjusted=expected.p)
+    assert compare_pairs({"x": one}, [], range(40)) == []
+
+
+def test_right_and_wrong_is_tested_by_mcnemar_where_no_test_is_named() -> None:
+    first, second = rights(80, 0.6)
+    found = compare_all({"a": first, "b": second}, "a", range(80))["b"]
+    assert (found.test, compare(first, second, range(80)).test) == ("McNemar mid-p",) * 2
+    # One arm that is not right and wrong: all of a metric have one test.
+    mixed = compare_all({"a": first, "b": second, "c": second * 0.5}, "a", range(80))
+    assert {each.test for each in mixed.values()} == {"sign-flip bootstrap by group"}
+
+
 def test_equivalence_of_right_and_wrong_is_clopper_and_pearsons_bound() -> None:
     first = np.ones(60)
     second = first.copy()
@@ -119,6 +146,17 @@ def test_the_smallest_effect_is_near_that_of_the_t_test() -> None:
     analytic = TTestPower().solve_power(nobs=200, alpha=0.05, power=0.8) * (second - first).std(ddof=1)
     ratio = compare(first, second, range(200)).smallest_detectable / analytic
     assert 1.0 <= ratio <= 1.08
+
+
+def test_no_smallest_effect_is_stated_of_few_articles_or_where_few_differ() -> None:
+    first, second = scores(FEWEST, 0.1)
+    assert compare(first, second, range(FEWEST)).smallest_detectable > 0
+    assert np.isnan(compare(first[1:], second[1:], range(FEWEST - 1)).smallest_detectable)
+    # Articles of several sizes count as fewer.
+    assert np.isnan(compare(first, second, [0, *range(FEWEST - 1)]).smallest_detectable)
+    six = np.r_[second[:6], first[6:]]
+    assert compare(first, six, range(FEWEST)).smallest_detectable > 0
+    assert np.isnan(compare(first, np.r_[second[:5], first[5:]], range(FEWEST)).smallest_detectable)
 
 
 def test_what_is_surely_within_the_margin_is_equivalent_though_surely_not_zero() -> None:

@@ -101,6 +101,29 @@ def test_a_metric_that_a_run_has_not_is_named_with_its_reason() -> None:
         compared(scored("one"), two, metrics=["right"])
 
 
+def test_a_metric_that_was_computed_in_another_way_is_left_blank_and_the_others_are_compared() -> None:
+    two = scored("two", 0.05, 1)
+    two = replace(two, recipes={**RECIPES, "rouge1": replace(RECIPES["rouge1"], text="F, idf over the 9 references")})
+    found = compared(scored("one"), two)
+    assert list(found.comparisons) == ["right", "edits"]
+    assert found.blank["rouge1"].startswith(
+        "it was computed in another way, text 'F' in one and 'F, idf over the 9 references' in two"
+    )
+    with pytest.raises(StatisticsError, match=r"no metric can be compared: rouge1: it was computed in another way"):
+        compared(scored("one"), two, metrics=["rouge1"])
+
+
+def test_costs_are_not_judged() -> None:
+    recipes = {**RECIPES, "edits": replace(RECIPES["edits"], unit="words")}
+    one, two = (replace(scored(name, seed=seed), recipes=recipes) for seed, name in enumerate(("one", "two")))
+    found = compared(one, two)
+    assert list(found.comparisons) == ["rouge1", "right"]
+    assert found.blank == {}
+    asked = compared(one, two, metrics=["right", "edits"])
+    assert list(asked.comparisons) == ["right"]
+    assert asked.blank["edits"].startswith("it is a cost")
+
+
 def test_images_without_a_value_in_one_run_are_counted() -> None:
     two = scored("two", 0.05, 1)
     two.values["rouge1"][:4] = np.nan
@@ -115,10 +138,6 @@ def test_images_without_a_value_in_one_run_are_counted() -> None:
         (replace(scored("b"), ids=tuple(f"x{n}" for n in range(N))), "a and b have no image in common"),
         (replace(scored("b"), ids=("i0",) * 2 + scored("b").ids[2:]), "b scores images more than once: i0"),
         (replace(scored("b"), groups=("z", *scored("b").groups[1:])), "other articles for i0"),
-        (
-            replace(scored("b"), recipes={**RECIPES, "rouge1": replace(RECIPES["rouge1"], version="2")}),
-            "rouge1 was computed in another way, version '1' in a and '2' in b",
-        ),
     ],
 )
 def test_runs_that_cannot_be_compared_are_refused_in_a_line(second: Scored, message: str) -> None:

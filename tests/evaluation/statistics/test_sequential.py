@@ -72,6 +72,13 @@ def test_the_confidence_sequence_is_wider_than_the_interval_and_holds_the_differ
     assert evidence(refuted, PLANNED, 0.05)[-1, 0] == pytest.approx(np.log(20), abs=1e-3)
 
 
+def test_at_the_planned_end_the_confidence_sequence_has_three_standard_errors() -> None:
+    """The price of looking, as docs/evaluation.md has it."""
+    second = np.tile([0.1, -0.1], 5_000)
+    found = look(np.zeros(10_000), second, range(10_000), planned=10_000).difference
+    assert (found.high or 0) / (0.1 / 100) == pytest.approx(3.04, abs=0.01)
+
+
 def test_several_arms_are_adjusted_together() -> None:
     first, second, groups = arms(0.04)
     found = look_all({"base": first, "a": second, "b": first + 0.0}, "base", groups, planned=PLANNED, margin=0.2)
