@@ -19,6 +19,9 @@ from rag.secrets import without_secrets
 MOST_FAILURES, REASON_CHARS = 40, 400
 """Failures that are listed, letters of a reason."""
 
+FILE_NAME = re.compile(r"[/\\]|\.[A-Za-z][A-Za-z0-9]{1,6}(#\S*)?$")
+"""What looks like a path, or ends like the name of a file."""
+
 WITHHELD = (
     "This page shows no image and no text of the data or about an image: it was made to be shared where the data must "
     "not be. Ids and figures stand for them."
@@ -83,20 +86,35 @@ def failures_section(failures: Mapping[str, str], unusable: Sequence[str] = (), 
     return Section("Failures", [Table(caption, "image", [Column("reason", text=True)], [Group(lines)], note)])
 
 
-def warnings_table(records: Iterable[Mapping[str, Any]]) -> Table | None:
-    """How often each kind of warning was given; numbers in them are taken as alike."""
+def warnings_table(records: Iterable[Mapping[str, Any]], data: bool = True) -> Table | None:
+    """How often each kind of warning was given; numbers in them are taken as alike.
+
+    A note on how an image was decoded begins with its name, which is taken off. Without `data`, what still begins with
+    something like a file's name is counted, not quoted.
+    """
     kinds: Counter[str] = Counter()
     for record in records:
-        kinds.update({_kind(str(warning)) for warning in record.get("warnings", ())})
+        names = _image_names(record)
+        kinds.update({_kind(str(warning), names, data) for warning in record.get("warnings", ())})
     if not kinds:
         return None
     lines = [Line(kind, (count,)) for kind, count in kinds.most_common(15)]
     return Table("Warnings that came with descriptions", "warning", [Column("images")], [Group(lines)])
 
 
-def _kind(warning: str) -> str:
-    head = re.split(r"[:\"“]", warning)[0].strip()
-    return "".join("#" if letter.isdigit() else letter for letter in head)[:160]
+def _image_names(record: Mapping[str, Any]) -> list[str]:
+    """What the images of a record are called in its warnings, the longest name first."""
+    names = {str(image.get("image", "")) for image in record.get("images", ())} | {str(record.get("image", ""))}
+    return sorted(names - {""}, key=len, reverse=True)
+
+
+def _kind(warning: str, names: Sequence[str], data: bool) -> str:
+    whose = next((name for name in names if warning.startswith(f"{name}: ")), None)
+    note = warning if whose is None else warning[len(whose) + 2 :]
+    head = re.split(r"[:\"“]", note)[0].strip()
+    if not data and FILE_NAME.search(head):
+        return "another warning, left out here: it may name a file"
+    return re.sub(r"\d+", "#", head)[:160]
 
 
 COMPARED = (

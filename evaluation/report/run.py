@@ -30,7 +30,7 @@ def run_document(folder: Path, data: bool = True) -> Document:
     sections = [
         Section("Scores", list(scores.blocks(judged, data))) if judged else None,
         confidence.section(run, judged) if judged else None,
-        _costs(run, judged),
+        _costs(run, judged, data),
         _gallery(run, judged, data) if judged and judged.headline else _some(run, data),
         failures_section(run.failures, run.made.get("set", {}).get("unusable", ()), shared=not data),
         Section("Recipes", [recipes_table(judged.scored.recipes)]) if judged else None,
@@ -135,12 +135,12 @@ def _summary(run: Run, judged: Judged | None) -> list[str]:
     return said
 
 
-def _costs(run: Run, judged: Judged | None) -> Section | None:
+def _costs(run: Run, judged: Judged | None, data: bool) -> Section | None:
     records = list(run.records.values())
     blocks: list[Block] = costs.latency_blocks(records)
     if judged:
         blocks += costs.cost_tables(judged)
-    warned = warnings_table(records)
+    warned = warnings_table(records, data)
     blocks += [warned] if warned else []
     return Section("Time, costs and warnings", blocks) if blocks else None
 

@@ -18,6 +18,7 @@ from evaluation.metrics.scored import write_scores
 from evaluation.ratings.making import Sample, make_task
 from evaluation.ratings.store import Store
 from evaluation.ratings.types import Answer, Rating
+from evaluation.report.data import to_json
 from evaluation.report.html import to_html
 from evaluation.report.kinds import document_of
 from evaluation.report.training import POINTS
@@ -68,6 +69,16 @@ def test_a_run_in_which_all_failed_is_a_report_of_failures(tmp_path: Path) -> No
     text = text_of(write_run(tmp_path / "run", 3, failed=3))
     assert "described 0 of 3 images" in text
     assert "4 images without a description, and why" in text  # and a record that was not usable
+
+
+@pytest.mark.parametrize("data", [True, False])
+def test_notes_on_images_are_counted_by_what_they_say(run: Path, data: bool) -> None:
+    blocks = [block for section in to_json(document_of(run, data))["sections"] for block in section["blocks"]]
+    rows = next(block for block in blocks if block.get("table", "").startswith("Warnings"))["rows"]
+    counts = {row["name"]: row["cells"]["images"] for row in rows}
+    assert counts["#- or #-bit values scaled to # bits by percentile"] == 11
+    assert counts["evidence did not fit into # prompt tokens"] == 11
+    assert counts.get("another warning, left out here: it may name a file", 0) == (0 if data else 11)
 
 
 def test_scores_alone_are_reported(tmp_path: Path) -> None:

@@ -140,6 +140,8 @@ def test_without_images_nothing_of_the_data_is_in_it(results: Path, form: str) -
     texts = ["A neighbour", "caption. ", "no such file", "Axial CT of the chest", "胸部", "alert"]
     assert sum(text in whole for text in texts) >= 2
     assert not [text for text in texts if text in shared]
+    assert ".png" in whole
+    assert not re.findall(r"\w+\.(?:png|dcm)\b", shared)
     assert "base64" not in shared
     assert "r3" in shared
     assert "was made to be shared" in shared
