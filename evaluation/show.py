@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from evaluation.ablation import scores
 from evaluation.ablation.retrieval import Results
 from evaluation.ablation.scores import Row
-from evaluation.calibration.calibrate import REPORTED, Calibrated
+from evaluation.calibration.calibrate import Calibrated
+from evaluation.calibration.coverage import REPORTED
 from evaluation.statistics.intervals import Estimate
 
 TITLES = {

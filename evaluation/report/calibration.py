@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from evaluation.calibration.coverage import REPORTED
 from evaluation.charts import Curve, Curves
 from evaluation.report.common import estimate_of
 from evaluation.report.document import Blank, Block, Column, Document, Group, Line, Plot, Section, Table, Words
@@ -17,19 +18,18 @@ CURVE = (
     "Coverage: the share of descriptions that is kept, the most confident first. Risk: the share of these that is "
     "wrong. The scores are cross-fitted: each description's comes from a model that saw no other of its article."
 )
-LEVEL = "0.8"
 
 
 def calibration_document(data: Mapping[str, Any]) -> Document:
     """Of what the `-results.json` beside a calibration holds."""
     made, about = data["calibration"], data["calibration"]["made_from"]
-    risk, fall = estimate_of(data[f"risk_at_{LEVEL}"]), estimate_of(data[f"errors_taken_away_at_{LEVEL}"])
-    percent = f"{float(LEVEL):.0%}".replace("%", " %")
+    risk, fall = estimate_of(data[f"risk_at_{REPORTED}"]), estimate_of(data[f"errors_taken_away_at_{REPORTED}"])
+    percent = f"{REPORTED:.0%}".replace("%", " %")
     figures = [
         Line("risk where nothing is held back", [data["risk"]]),
         Line(f"risk at {percent} coverage", [risk]),
         Line("share of the errors' rate that this takes away", [fall]),
-        Line("the same by the score before", [estimate_of(data[f"errors_taken_away_at_{LEVEL}_before"])]),
+        Line("the same by the score before", [estimate_of(data[f"errors_taken_away_at_{REPORTED}_before"])]),
         Line("AURC, mean risk over all coverages", [data["aurc"]]),
         Line("AURC of the ideal order", [data["aurc_ideal"]]),
         Line("AURC of a random order", [data["risk"]]),
@@ -48,7 +48,7 @@ def calibration_document(data: Mapping[str, Any]) -> Document:
     said = [f"Nothing held back, {number(data['risk'])} of the descriptions state something wrong."]
     if isinstance(risk, Estimate) and isinstance(fall, Estimate):
         said.append(
-            f"With the least sure fifth held back it is {estimate(risk)}, which takes {estimate(fall)} of the errors' "
+            f"With only the surest {percent} kept it is {estimate(risk)}, which takes {estimate(fall)} of the errors' "
             "rate away."
         )
     if data["failures"]:

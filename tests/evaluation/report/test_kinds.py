@@ -81,6 +81,17 @@ def test_notes_on_images_are_counted_by_what_they_say(run: Path, data: bool) -> 
     assert counts.get("another warning, left out here: it may name a file", 0) == (0 if data else 11)
 
 
+def test_equally_confident_texts_are_held_back_in_random_order(run: Path) -> None:
+    """Their order in the file is no order: a confidence that is the same for all is worth what chance is."""
+    file = run / "descriptions.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    file.write_text("".join(json.dumps({**row, "confidence": {"score": 0.5, "signals": {}}}) + "\n" for row in rows))
+    section = next(s for s in to_json(document_of(run))["sections"] if s["title"] == "Saying nothing where unsure")
+    confident, random, best = (curve["y"] for curve in section["blocks"][0]["curves"])
+    assert confident == pytest.approx(random, rel=1e-4)
+    assert best[0] > random[0]
+
+
 def test_scores_alone_are_reported(tmp_path: Path) -> None:
     write_scores(made_scores("said", 20), tmp_path)
     document = document_of(tmp_path)
