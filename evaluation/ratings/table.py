@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -99,7 +100,8 @@ def _row(rating: Rating, kind: Kind) -> dict[str, object]:
 def _rating(row: dict[str, str], kind: Kind, parser: Parser) -> Rating:
     if not row["rater"].strip():
         raise RatingsError("has an answer, but no rater")
-    item = parser.item(row["item"], int(_number(row.get("occasion") or "1", "occasion")))
+    occasion = _occasion(row)
+    item = parser.item(row["item"], occasion)
     _check_shown(row, item, SHOWN[kind])
     scores = {name: _score(row[name], name) for name in QUESTIONS if row.get(name)}
     answer = Answer(
@@ -107,7 +109,6 @@ def _rating(row: dict[str, str], kind: Kind, parser: Parser) -> Rating:
         comment=row.get("comment", ""), edited=row.get("edited", ""), skipped=_flag(row, "skipped"), **scores,
     )  # fmt: skip
     seconds = _number(row["seconds"], "seconds") if row.get("seconds") else None
-    occasion = int(row.get("occasion") or 1)
     return parser.rating(row["rater"], item, occasion, answer, seconds, row.get("at", ""), _flag(row, "swapped"))
 
 
@@ -121,6 +122,14 @@ def _check_shown(row: dict[str, str], item: Item, names: Sequence[str]) -> None:
 def _score(value: str, name: str) -> int:
     if value.strip() not in map(str, range(LOWEST, HIGHEST + 1)):
         raise RatingsError(f"{name} is {value!r}: give {LOWEST} to {HIGHEST}")
+    return int(value)
+
+
+def _occasion(row: dict[str, str]) -> int:
+    """Which time it is; the first where nothing is said."""
+    value = row.get("occasion", "").strip() or "1"
+    if not re.fullmatch("[0-9]{1,3}", value):
+        raise RatingsError(f"occasion is {value[:20]!r}: give a whole number, 1 or 2")
     return int(value)
 
 
