@@ -115,11 +115,9 @@ class Store:
         """Raises RatingsError where there is no such file, it is no file of ratings, or one of another version."""
         if not file.is_file():
             raise RatingsError(f"{file}: no such file. Make a task: python cli.py ratings make --run DIR --out {file}")
-        # One that may not be written cannot be in use either: it is read without the files that WAL has beside it.
-        mode = "mode=rw" if os.access(file, os.W_OK) else "mode=ro&immutable=1"
         try:
             db = sqlite3.connect(
-                f"{file.absolute().as_uri()}?{mode}", uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None,
+                f"{file.absolute().as_uri()}?{_mode(file)}", uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None,
                 check_same_thread=False,
             )  # fmt: skip
             db.row_factory = sqlite3.Row
@@ -243,6 +241,17 @@ class Store:
     def _one(self, rating: Rating) -> Rating | None:
         row = self._db.execute(f"{SELECT} {ONE}", rating.key).fetchone()
         return None if row is None else rating_from(row)
+
+
+def _mode(file: Path) -> str:
+    """How SQLite opens the file. One that may not be written is read with its `-wal`, if another has it open.
+
+    Answers that are not in the file itself yet are in the `-wal` alone, and `immutable` passes over it; but without
+    one, only `immutable` reads a file in WAL mode in a folder that may not be written either.
+    """
+    if os.access(file, os.W_OK):
+        return "mode=rw"
+    return "mode=ro" if file.with_name(f"{file.name}-wal").exists() else "mode=ro&immutable=1"
 
 
 def _check_version(file: Path, db: sqlite3.Connection) -> None:
