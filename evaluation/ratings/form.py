@@ -52,6 +52,11 @@ class Form:
         """The text as the rater has it so far."""
         return self._draft.edited or self.page.texts[0]
 
+    @property
+    def commented(self) -> str:
+        """The comment as the rater has it so far."""
+        return self._draft.comment
+
     def press(self, key: str) -> Effect:
         """What a key does; an unknown one is told of."""
         self._said = ""
@@ -69,12 +74,15 @@ class Form:
 
     def comment(self, text: str) -> None:
         """Keeps a comment with the answer to come."""
-        self._draft = replace(self._draft, comment=text.strip())
+        if not _same(text, self.commented):
+            self._draft = replace(self._draft, comment=text.strip())
 
     def edit(self, text: str) -> None:
         """Keeps the text as the rater would have it; the text as it was is no edit."""
-        text = text.strip()
-        self._draft = replace(self._draft, edited="" if text == self.page.texts[0].strip() else text)
+        if _same(text, self.page.texts[0]):
+            self._draft = replace(self._draft, edited="")
+        elif not _same(text, self.edited):
+            self._draft = replace(self._draft, edited=text.strip())
 
     def screen(self, width: int = 80, preview: str = "") -> str:
         """The whole screen as text, `preview` under the image's name."""
@@ -186,6 +194,11 @@ class Form:
             f"{answer}  {keep}[s] skip  [b] back  [q] quit",
             f"{view}[p] preview  [o] open the image  [c] comment  {edit}".rstrip(),
         ]
+
+
+def _same(text: str, other: str) -> bool:
+    """Whether texts differ in white space at most: a line of the keyboard has one space for every break of a line."""
+    return text.split() == other.split()
 
 
 def _evidence(page: Page, width: int) -> list[str]:

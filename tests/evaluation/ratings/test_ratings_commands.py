@@ -12,6 +12,7 @@ from made_ratings import ARMS, made_run
 
 import cli
 from evaluation.ratings.store import read_ratings
+from evaluation.ratings.types import Answer
 
 
 def run(*arguments: str, keys: str | None = None) -> Result:
@@ -91,6 +92,18 @@ def test_keys_that_end_leave_what_was_rated(runs: list[str], tmp_path: Path) -> 
     assert "3 of" in on.stdout.splitlines()[0]
     assert "\u2580" in on.stdout
     assert "evidence of A:" in on.stdout
+
+
+def test_enter_keeps_the_comment_and_the_text_that_there_were(
+    runs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = str(tmp_path / "t.sqlite")
+    run("ratings", "make", *runs, "--out", file)
+    run("rate", file, "--rater", "anna", keys="ca comment\neA better text.\n543q")
+    monkeypatch.setattr("commands.ratings._line", lambda _, before: before)  # a terminal, and enter at once
+    run("rate", file, "--rater", "anna", keys="bce\rq")
+    (kept,) = read_ratings(Path(file)).ratings
+    assert kept.answer == Answer(5, 4, 3, comment="a comment", edited="A better text.")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The terminal form: what keys do, what the screen says, and that nothing on it names an arm."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,30 @@ def test_an_edit_that_changes_nothing_is_none(tmp_path: Path) -> None:
         shown.edit(f" {shown.page.texts[0]} ")
         press(shown, "333")
         assert store.ratings()[0].answer.edited == ""
+
+
+def test_lines_that_the_keyboard_ran_together_are_no_edit(tmp_path: Path) -> None:
+    """A terminal's line offers a text of several lines as one: what is sent back unchanged changes nothing."""
+    file = made_task(tmp_path, texts={n: f"Axial CT {n}.\n\n- a line\n- another" for n in range(30)})
+    shown, store = form(file)
+    with store:
+        text = shown.page.texts[0]
+        shown.edit(" ".join(text.split()))
+        press(shown, "333")
+        assert "\n" in text
+        (kept,) = store.ratings()
+        assert kept.answer == Answer(3, 3, 3)
+        store.save(replace(kept, answer=Answer(3, 3, 3, comment="two\nlines", edited="Better,\n\nI think.")))
+        press(shown, "b")
+        shown.comment("two lines")
+        shown.edit("Better, I think.")
+        press(shown, "\r")
+        assert store.ratings()[0].answer == Answer(3, 3, 3, comment="two\nlines", edited="Better,\n\nI think.")
+        press(shown, "b")
+        shown.comment("")
+        shown.edit(text)
+        press(shown, "\r")
+        assert store.ratings()[0].answer == Answer(3, 3, 3)
 
 
 def test_no_text_can_steer_the_terminal(tmp_path: Path) -> None:
