@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from evaluation.ratings.session import Page, Session
@@ -94,7 +95,7 @@ class Form:
         lines = [
             f"{session.rater}   {page.position + 1} of {page.total}, {page.done} answered",
             "",
-            f"image  {_plain(page.image)}",
+            f"image  {_plain(Path(page.image).name)}",
             *([preview] if preview else []),
             "",
         ]
@@ -184,10 +185,9 @@ class Form:
         return lines
 
     def _keys(self, page: Page) -> list[str]:
-        count = sum(map(len, page.evidence))
         scores = f"[{LOWEST}-{HIGHEST}] score, {HIGHEST} is best"
         answer = "[1] A  [2] B  [3] no difference" if page.kind == "pairwise" else scores
-        view = f"[v] {'hide' if self._evidence else 'show'} evidence  " if count else ""
+        view = f"[v] {'hide' if self._evidence else 'show'} evidence  " if page.offers_evidence else ""
         keep = "[enter] keep  " if page.answer is not None else ""
         edit = "[e] edit the text  " if page.kind == "single" else ""
         return [

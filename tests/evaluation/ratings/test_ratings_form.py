@@ -1,11 +1,13 @@
 """The terminal form: what keys do, what the screen says, and that nothing on it names an arm."""
 
 import itertools
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from made_ratings import ARMS, made_task
+from PIL import Image
 
 from evaluation.ratings.exchange import FORMATS, export
 from evaluation.ratings.form import Form
@@ -179,17 +181,25 @@ def test_nothing_that_a_rater_sees_or_is_sent_names_an_arm(kind: Kind, tmp_path:
     assert all(arm in repr(read_ratings(file)) for arm in ARMS)
 
 
-def test_gold_and_repeated_items_look_like_the_others(tmp_path: Path) -> None:
-    made_task(tmp_path / "first")
-    (tmp_path / "gold.jsonl").write_text('{"image": "first/images/0.png", "text": "Text.", "accuracy": 1}\n')
-    file = made_task(tmp_path, "single", Sample(repeated=0.5), tuple(read_gold(tmp_path / "gold.jsonl", "single")))
+@pytest.mark.parametrize("evidence", [True, False])
+def test_gold_and_repeated_items_look_like_the_others(evidence: bool, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    Image.new("RGB", (8, 6)).save(tmp_path / "elsewhere" / "7.png")
+    (tmp_path / "gold.jsonl").write_text('{"image": "elsewhere/7.png", "text": "Text 7 of 1.", "accuracy": 1}\n')
+    gold = tuple(read_gold(tmp_path / "gold.jsonl", "single"))
+    file = made_task(tmp_path, "single", Sample(repeated=0.5, evidence="show" if evidence else "hide"), gold)
     shown, store = form(file)
+    looks, images = set(), []
     with store:
         while not shown.finished:
+            images.append(shown.page.image)
             screen = shown.screen()
-            assert "gold" not in screen.replace(str(tmp_path), "")
-            assert "was" not in screen
+            assert ("[v] show evidence" in screen) == evidence
+            looks.add(re.sub(r"\d+", "N", screen))
             press(shown, "123")
+    assert len(looks) == 1  # every screen is the same but for its numbers
+    assert sum("elsewhere" in image for image in images) == 1
+    assert len(set(images)) < len(images)
 
 
 def test_a_preview_has_the_colours_of_the_image(tmp_path: Path) -> None:
