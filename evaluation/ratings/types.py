@@ -44,8 +44,9 @@ class Text:
 class Item:
     """What is judged at once: an image with one text, or with two in an order that was drawn.
 
-    `id` says nothing of the arms. `group` is the article or case, drawn whole in statistics; `stratum` is modality and
-    source. `gold` is the answers that are right, by what is asked; `repeated` items are shown twice to each rater.
+    `id` says nothing of the arms. `group` is the article or case, drawn whole in statistics; `stratum` is modality and,
+    where the set tells images apart by them, source and organ. `gold` is the answers that are right, by what is asked;
+    `repeated` items are shown twice to each rater.
     """
 
     id: str
