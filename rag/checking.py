@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from indexer import load_embedder
 from indexer.embedders.sentences import SentenceTransformersEmbedder
@@ -23,23 +24,28 @@ _WORTH = 8
 """Words in a row from which on a large share of a text taken from one caption is said."""
 
 
+@dataclass(frozen=True)
+class Checking:
+    """What descriptions are held against, made once for all of them. Models are loaded when first needed, and kept."""
+
+    checker: Checker
+    reliance: Reliance
+
+
+def checking_of(settings: CheckSettings) -> Checking:
+    """The checks, and how confidence is reckoned, as the settings say. Raises ConfigError and ContentError."""
+    path = settings.calibration
+    calibration = None if path is None else Calibration.read(path)
+    electorate = Electorate(Content.of_all(settings.content))
+    return Checking(checker_of(settings), Reliance(electorate, settings.abstain_below, calibration))
+
+
 def checker_of(settings: CheckSettings) -> Checker:
-    """The checks as the settings say. Models are loaded when first needed."""
+    """The checks of a text alone."""
     name = settings.text_embedder
     meaning = None if name is None else Meaning(lambda: _token_embedder(name))
     entailment = None if settings.nli is None else Entailment(CrossEncoder(settings.nli, "check.nli"))
     return Checker(settings.support, meaning, entailment)
-
-
-def reliance_of(settings: CheckSettings) -> Reliance:
-    """How confidence is reckoned, and when a description is withheld. Raises ConfigError."""
-    path = settings.calibration
-    return Reliance(electorate_of(settings), settings.abstain_below, None if path is None else Calibration.read(path))
-
-
-def electorate_of(settings: CheckSettings) -> Electorate:
-    """Who votes on what a description says. Raises ConfigError and ContentError."""
-    return Electorate(Content.of_all(settings.content))
 
 
 def check_warnings(checks: Checks, settings: CheckSettings) -> Iterator[str]:

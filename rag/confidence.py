@@ -22,7 +22,9 @@ from functools import cached_property
 from math import exp
 from pathlib import Path
 
-from configs import StrictModel, load
+from pydantic import field_validator
+
+from configs import StrictModel, hint, load
 from indexer.types import Evidence
 from rag.neighbourhood import Electorate, Votes, consensus
 from rag.types import Checks, Confidence
@@ -42,6 +44,13 @@ class Calibration(StrictModel):
     bias: float
     threshold: float
     made_from: dict[str, str | int | float]
+
+    @field_validator("weights")
+    @classmethod
+    def _signals_are_known(cls, weights: dict[str, float]) -> dict[str, float]:
+        for name in weights.keys() - set(SIGNALS):
+            raise ValueError(f"no signal {name!r}{hint(name, list(SIGNALS)) or '.'} Signals: {', '.join(SIGNALS)}")
+        return weights
 
     @classmethod
     def read(cls, path: Path) -> Calibration:

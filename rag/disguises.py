@@ -61,7 +61,8 @@ def views(text: str) -> Iterator[str]:
     """The text folded, and each other way to read it that differs."""
     bare = INVISIBLE.sub("", html.unescape(text))
     seen = set()
-    for read in (bare, _joined(bare), _closed(bare), unquote(bare) if "%20" in bare else bare, *_decoded(bare)):
+    put_right = (bare, _joined(bare), _closed(bare), unquote(bare) if "%20" in bare else bare, *_decoded(bare))
+    for read in dict.fromkeys(put_right):  # mostly they are all the same
         plain = _folded(read)
         unmarked = _TAG.sub("", _COMMENT.sub(". ", plain))
         alike = plain if plain.isascii() else plain.translate(_LOOK_ALIKES)

@@ -1,7 +1,8 @@
 """What the nearest examples of an image say that it shows: votes, by which a description is held to be sure or not.
 
 More neighbours vote than are shown in the prompt: it costs next to nothing, and twenty tell better than five which
-descriptions are right. What each says is read by the published word lists of `check.content`.
+descriptions are right. What each says is read by the published word lists of `check.content`. Their texts reach no
+prompt and are not searched for orders: a forged one can say no more than a word of a list.
 """
 
 from __future__ import annotations

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from indexer import Index, load_embedder, open_index
-from rag.checking import electorate_of
+from indexer import Index, open_index
+from rag.checking import Checking, checking_of
 from rag.config import CheckSettings, ModelSettings, Settings
 from rag.errors import RequestError, TemplateError
+from rag.neighbourhood import Electorate
 from rag.pipeline import Pipeline
 from rag.prompts import PromptTemplate, Task
 from rag.retrieve import EvidenceFinder, Retriever
@@ -22,7 +23,8 @@ SERVES: dict[Task, set[Task]] = {"caption": {"caption"}, "ask": {"ask", "classif
 
 
 class Shared:
-    """What pipelines have in common, each opened once: an engine a model, adapter and batch size; an index a folder.
+    """What pipelines have in common, each opened once: an engine a model, adapter and batch size; an index a folder;
+    the checks of the same settings.
 
     The models of an index and of the checks stay loaded. Engines that are not at work can be made to let go of theirs.
     """
@@ -30,7 +32,7 @@ class Shared:
     def __init__(self) -> None:
         self._engines: dict[tuple[ModelConfig, Path | None, int], Engine] = {}
         self._indexes: dict[Path, Index] = {}
-        self._embedders: dict[str, object] = {}
+        self._checking: dict[str, Checking] = {}
 
     def engine(self, model: ModelConfig, adapter: Path | None, batch_size: int) -> Engine:
         """The engine of that model; opened where it is the first time."""
@@ -45,11 +47,12 @@ class Shared:
             self._indexes[folder] = open_index(folder)
         return self._indexes[folder]
 
-    def keep_checks(self, settings: CheckSettings) -> None:
-        """Keeps the text model of the checks for the next pipeline: one is shared as long as somebody has it."""
-        name = settings.text_embedder
-        if name is not None and name not in self._embedders:
-            self._embedders[name] = load_embedder(name)
+    def checking(self, settings: CheckSettings) -> Checking:
+        """The checks of these settings; made where it is the first time."""
+        key = settings.model_dump_json()
+        if key not in self._checking:
+            self._checking[key] = checking_of(settings)
+        return self._checking[key]
 
     def only(self, engine: Engine) -> None:
         """Unloads every other engine's model, so that one is in memory at a time."""
@@ -73,8 +76,6 @@ def open_pipeline(
     Loads no model: the first batch with an image that can be read does, or `Pipeline.load`. Raises ConfigError,
     IndexerError, VlmError, TemplateError and RequestError for what can be refused before that.
     """
-    if shared is not None:
-        shared.keep_checks(settings.check)
     shared = shared or Shared()
     model = model_config(settings.model)
     tasks: set[Task] = {request.task for request in requests}
@@ -83,15 +84,18 @@ def open_pipeline(
     engine = shared.engine(model, settings.model.adapter, settings.batch_size)
     _check_example_images(settings, engine)
     shows_evidence = any(template.kinds for template in templates.values())
-    retriever = (
-        (finder or _retriever(settings, tell, shared)) if settings.retrieval.enabled and shows_evidence else None
-    )
+    checking = shared.checking(settings.check)
+    retriever: EvidenceFinder | None = None
+    if settings.retrieval.enabled and shows_evidence:
+        # Confidence is told of texts alone, not of fields and labels.
+        voters = checking.reliance.electorate if tasks & {"caption", "ask"} else None
+        retriever = finder or _retriever(settings, tell, shared, voters)
     if model.notice:
         tell(model.notice)
     order = settings.prompt.evidence_order or model.evidence_order
     params = _params(settings, model, tasks)
     speaker = Speaker(engine, model.prompt_tokens, params, model.abstention, order, model)
-    return Pipeline(settings, speaker, templates, retriever)
+    return Pipeline(settings, speaker, templates, retriever, checking)
 
 
 def model_config(asked: ModelSettings) -> ModelConfig:
@@ -147,10 +151,8 @@ def _check_example_images(settings: Settings, engine: Engine) -> None:
         )
 
 
-def _retriever(settings: Settings, tell: Tell, shared: Shared) -> Retriever:
+def _retriever(settings: Settings, tell: Tell, shared: Shared, voters: Electorate | None) -> Retriever:
     asked = settings.retrieval
     index = shared.index(index_folder(asked.index, tell))
     only = asked.only.filter()
-    return Retriever(
-        index, asked.k, asked.guard, only, asked.selection(), tuple(asked.narrow), electorate_of(settings.check)
-    )
+    return Retriever(index, asked.k, asked.guard, only, asked.selection(), tuple(asked.narrow), voters)

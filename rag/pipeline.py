@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from imaging import ImageError, LoadedImage, load
 from rag.acquisition import facts_line
+from rag.checking import Checking, checking_of
 from rag.config import Settings
 from rag.errors import RequestError, TemplateError
 from rag.prompts import PromptInputs, PromptTemplate, Task
@@ -21,7 +22,7 @@ from vlm.types import Generation, reads_fewer
 
 
 class Pipeline:
-    """Describes images. `retriever` is None where no evidence is wanted."""
+    """Describes images. `retriever` is None where no evidence is wanted; `checking` is made where none is given."""
 
     def __init__(
         self,
@@ -29,13 +30,15 @@ class Pipeline:
         speaker: Speaker,
         templates: dict[Task, PromptTemplate],
         retriever: EvidenceFinder | None,
+        checking: Checking | None = None,
     ) -> None:
         self.settings = settings
         self.speaker = speaker
         self.templates = templates
         self.retriever = retriever
+        self.checking = checking or checking_of(settings.check)
         index = None if retriever is None else f"{settings.retrieval.index}@{retriever.version}"
-        self._recorder = Recorder(settings, speaker, templates, index)
+        self._recorder = Recorder(settings, speaker, templates, index, self.checking)
 
     def load(self) -> None:
         """Loads the models that are not loaded yet. Raises VlmError and IndexerError."""

@@ -44,11 +44,12 @@ def find_version(name: str, runs: Path = RUNS) -> PromptTemplate:
     plain, at, digits = name.partition("@")
     if not at or name.endswith((".yaml", ".yml")):
         return PromptTemplate.load(name)
-    if plain in names(KEPT) and PromptTemplate.load(plain).hash.startswith(digits):
-        return PromptTemplate.load(plain)
+    current = PromptTemplate.load(plain) if plain in names("prompts") else None
+    if current is not None and current.hash.startswith(digits):
+        return current
     for file in sorted(runs.rglob(f"{KEPT}/{plain}@{digits}*.yaml")):
         return PromptTemplate.load(str(file))
-    now = f"It is {PromptTemplate.load(plain).version} now" if plain in names(KEPT) else "No template is named so now"
+    now = "No template is named so now" if current is None else f"It is {current.version} now"
     raise TemplateError(
         f"{name}: no such version. {now}, and no run under {runs} used that one. Name another folder: --runs FOLDER"
     )

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from rag.check import split_sentences
-from rag.checking import check_warnings, checker_of, reliance_of
+from rag.checking import Checking, check_warnings
 from rag.config import Settings
 from rag.errors import AnswerError
 from rag.fields import read_fields, texts_of
@@ -35,15 +35,20 @@ class Recorder:
     """Writes records. `index` is how the index is named in them, None where there is none."""
 
     def __init__(
-        self, settings: Settings, speaker: Speaker, templates: Mapping[Task, PromptTemplate], index: str | None
+        self,
+        settings: Settings,
+        speaker: Speaker,
+        templates: Mapping[Task, PromptTemplate],
+        index: str | None,
+        checking: Checking,
     ) -> None:
         self._settings = settings
         self._check = settings.check
         self._speaker = speaker
         self._templates = templates
         self._index = index
-        self._checker = checker_of(settings.check)
-        self._reliance = reliance_of(settings.check)
+        self._checker = checking.checker
+        self._reliance = checking.reliance
 
     def outcome(
         self,

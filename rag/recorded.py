@@ -85,7 +85,7 @@ class RecordedRun(_Recorded):
 class RecordedConfidence(_Recorded):
     """What the image's neighbours said."""
 
-    votes: dict[str, dict[str, float]]
+    votes: dict[str, dict[str, float]] | None = None
 
 
 class Record(_Recorded):

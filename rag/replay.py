@@ -116,7 +116,7 @@ class Replayer:
 def _with_evidence(pipeline: Pipeline, was: Record, pictures: Mapping[str, bytes]) -> Pipeline:
     """The same pipeline with the record's evidence in place of what its retriever finds."""
     finder = None if pipeline.retriever is None else RecordedFinder(was, pictures)
-    return Pipeline(pipeline.settings, pipeline.speaker, pipeline.templates, finder)
+    return Pipeline(pipeline.settings, pipeline.speaker, pipeline.templates, finder, pipeline.checking)
 
 
 def _described(pipeline: Pipeline, prepared: Prepared) -> Description | Failure:

@@ -158,10 +158,11 @@ class Retriever:
     def _nearest(
         self, vectors: Sequence[Vectors | None], left: Sequence[Left], only: Sequence[Filter]
     ) -> list[list[Evidence]]:
-        """For each request the examples nearest to its images, as many as are chosen from and as vote."""
-        pool = self._selection.pool(self.k)
-        if self.electorate is not None:
-            pool = max(pool, NEIGHBOURS)
+        """For each request the examples nearest to its images, as many as are chosen from and as vote.
+
+        As deep whether anybody votes or not: the lists of several images are fused at this depth.
+        """
+        pool = max(self._selection.pool(self.k), NEIGHBOURS)
         queries = [
             Query(IMAGES, vector, pool, out.ids, out.sha256, out.articles, only=passing)
             for several, out, passing in zip(vectors, left, only, strict=True)

@@ -23,8 +23,8 @@ class Checker:
 
     def check(self, text: str, evidence: Sequence[Evidence]) -> Checks:
         """What a text rests on, contradicts and copies. Raises RagError where a configured model cannot be loaded."""
-        sentences = split_sentences(text)
-        whole = Reading(text, tuple(statement for sentence in sentences for statement in read(sentence).statements))
+        sentences = [read(sentence) for sentence in split_sentences(text)]
+        whole = Reading(text, tuple(statement for sentence in sentences for statement in sentence.statements))
         held = [read(item.text) for item in evidence]
         return Checks(
             sentences=self._citer.cite(sentences, whole, held, [item.number for item in evidence]),

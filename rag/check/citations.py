@@ -12,7 +12,7 @@ from rag.check.conflicts import differences
 from rag.check.entailment import Entailment
 from rag.check.meaning import Meaning
 from rag.check.particulars import particulars
-from rag.check.reading import Reading, Statement, read
+from rag.check.reading import Reading, Statement
 from rag.check.support import contradicts, term_support
 from rag.types import Basis, Sentence
 
@@ -30,7 +30,7 @@ class Citer:
         self._entailment = entailment
 
     def cite(
-        self, sentences: Sequence[str], whole: Reading, held: Sequence[Reading], numbers: Sequence[int]
+        self, sentences: Sequence[Reading], whole: Reading, held: Sequence[Reading], numbers: Sequence[int]
     ) -> tuple[Sentence, ...]:
         """The sentences, each with the numbers of the evidence it rests on, best first, at most MAX_CITATIONS.
 
@@ -39,17 +39,19 @@ class Citer:
         """
         return tuple(self._sentence(sentence, whole, held, numbers) for sentence in sentences)
 
-    def _sentence(self, text: str, whole: Reading, held: Sequence[Reading], numbers: Sequence[int]) -> Sentence:
-        said = read(text).statements
-        shares, scores, open_ = _by_terms(said, whole, held)
+    def _sentence(self, sentence: Reading, whole: Reading, held: Sequence[Reading], numbers: Sequence[int]) -> Sentence:
+        said = sentence.statements
+        shares, scores = _by_terms(said, held)
         basis: Basis = "terms"
         undecided = any(term.kind == "word" for statement in said for term in statement.terms)
-        if open_ and undecided and max(scores, default=0.0) < self._threshold:
-            basis, scores = self._by_models(said, text, held, shares, scores, open_)
+        if undecided and (self._entailment or self._meaning) and max(scores, default=0.0) < self._threshold:
+            open_ = [place for place in range(len(held)) if _open(said, whole, held[place], shares[place])]
+            if open_:
+                basis, scores = self._by_models(said, sentence.text, held, shares, scores, open_)
         order = sorted(range(len(held)), key=lambda place: (-scores[place], numbers[place]))
         cited = [numbers[place] for place in order[:MAX_CITATIONS] if scores[place] >= self._threshold]
         best = max(scores, default=0.0)
-        return Sentence(text, tuple(cited), round(best, 3), basis if cited else None)
+        return Sentence(sentence.text, tuple(cited), round(best, 3), basis if cited else None)
 
     def _by_models(
         self,
@@ -71,20 +73,21 @@ class Citer:
         return "terms", scores
 
 
-def _by_terms(
-    said: Sequence[Statement], whole: Reading, held: Sequence[Reading]
-) -> tuple[list[float], list[float], list[int]]:
-    """The share of a sentence's terms that each text holds; support by them; which may yet support it by meaning."""
-    shares, scores, open_ = [], [], []
-    for place, text in enumerate(held):
+def _by_terms(said: Sequence[Statement], held: Sequence[Reading]) -> tuple[list[float], list[float]]:
+    """The share of a sentence's terms that each text holds; its support by them, none where it contradicts."""
+    shares, scores = [], []
+    for text in held:
         share = sum(term_support(statement, text) for statement in said) / len(said) if said else 0.0
-        against = any(contradicts(statement, text) for statement in said)
         shares.append(share)
-        scores.append(0.0 if against else share)
-        same_sentence = against and share >= _ALIKE_IN_WORDS
-        if not same_sentence and not any(True for statement in said for _ in differences(statement, whole, [text])):
-            open_.append(place)
-    return shares, scores, open_
+        scores.append(0.0 if any(contradicts(statement, text) for statement in said) else share)
+    return shares, scores
+
+
+def _open(said: Sequence[Statement], whole: Reading, text: Reading, share: float) -> bool:
+    """Whether a text may yet support a sentence in other words."""
+    if share >= _ALIKE_IN_WORDS and any(contradicts(statement, text) for statement in said):
+        return False  # the same sentence with another point
+    return not any(True for statement in said for _ in differences(statement, whole, [text]))
 
 
 def _placed(scores: list[float], places: Sequence[int], better: Sequence[float]) -> list[float]:

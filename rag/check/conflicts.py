@@ -33,11 +33,10 @@ _RELATED_WHOLE = 0.25
 
 @dataclass(frozen=True)
 class Difference:
-    """A sentence differs in one kind of point from a text, which is about the same things to this degree."""
+    """A sentence differs in one kind of point from a text."""
 
     kind: Disagreement
     text: int
-    relatedness: float
 
 
 def differences(said: Statement, whole: Reading, texts: Sequence[Reading]) -> Iterator[Difference]:
@@ -62,7 +61,7 @@ def differences(said: Statement, whole: Reading, texts: Sequence[Reading]) -> It
         for place, (stance, close) in enumerate(zip(stances, related, strict=True)):
             floor = _RELATED if kind not in _OF_THE_WHOLE else _RELATED_WHOLE
             if stance == "differs" and close >= floor and AGREEING * close > agreeing:
-                yield Difference(kind, place, close)
+                yield Difference(kind, place)
 
 
 def own_differences(said: Statement, whole: Reading) -> Iterator[Disagreement]:

@@ -29,11 +29,11 @@ _AFTERWARDS = (
     r"days?|weeks?|months?|years?|\w*(?<!admini)ing)"
 )
 _ANOTHER_PANEL = r"[b-h]\)"
+_NOT_HERE = r"not (?:shown|performed|obtained|done|available|included|acquired)|contraindicated"
 _ANOTHER_IMAGE = (
     r"correspond\w*|subsequent\w*|confirm\w*|inset|panel|fused|compar\w+|same patient|elsewhere|supplement\w*|"
     r"(?:was|were|is|are) (?:\w+ )?(?:normal|negative|unremarkable|inconclusive)|"
-    r"(?:in|see) (?:the )?(?:fig(?:ure|s|\.)?|panel|part)s? [\da-z]|"
-    r"not (?:shown|performed|obtained|done|available|included|acquired)|contraindicated"
+    r"(?:in|see) (?:the )?(?:fig(?:ure|s|\.)?|panel|part)s? [\da-z]|" + _NOT_HERE
 )
 ELSEWHERE: dict[Disagreement, re.Pattern[str]] = {
     "side": _said_by(_ANOTHER_THING, _ANOTHER_PANEL, r"not (?:shown|performed|obtained|included)"),
@@ -44,7 +44,5 @@ ELSEWHERE: dict[Disagreement, re.Pattern[str]] = {
 }
 """A sentence with these speaks of another thing, time or image than the sentence before."""
 LEGEND = re.compile(r"^[A-Za-z]{1,5}\d?\s*[:=]\s|\b[A-Z]{1,5}\s*=\s")
-NOT_SHOWN = _said_by(
-    r"not (?:shown|performed|obtained|done|available|included|acquired)|contraindicated|same patient|supplement\w*"
-)
+NOT_SHOWN = _said_by(_NOT_HERE, r"same patient|supplement\w*")
 """A sentence with these speaks of an image that is not this one."""

@@ -21,7 +21,7 @@ Kind = Literal[
 
 _TOKEN = re.compile(
     r"x(?=\d)|[234]d\b|[a-z]+(?:&[a-z]+)?\d*|\d{1,3}(?: \d{3})+(?![\d.,])|\d+(?:[.,]\d+)*|[^\W\d_]+|"
-    r"[.,;:!?()\[\]%&+/'\u00b0-]",
+    r"[.,;:!?()\[\]%&+/'\u00b0~-]",
     re.IGNORECASE,
 )
 _TYPED = {
@@ -34,10 +34,12 @@ _TYPED = {
     "\u03bc": "u",
     "\u00b2": "2",
     "\u00b3": "3",
+    "\u2248": "~",
 }
 _PLAIN = str.maketrans(_TYPED)
-"""Dashes, the sign of times, apostrophes, micro signs, powers as they are typed; one for one, so that places stay."""
-_SIGNS = frozenset(".,;:!?()[]%&+/'-\u00b0")
+"""Dashes, the signs of times and of about, apostrophes, micro signs, powers as they are typed; one for one, so that
+places stay."""
+_SIGNS = frozenset(".,;:!?()[]%&+/'-~\u00b0")
 Cues = dict[str, tuple[tuple[str, ...], ...]]
 """Cues of denial by their first word, the longest first."""
 _INFLECTED: tuple[Kind, ...] = ("finding", "cell", "quality", "anatomy")

@@ -47,7 +47,7 @@ _PREPOSITIONS = frozenset("with from about over under than approximately nearly 
 class Quantity:
     """One or more numbers that stand together (a size in two axes, the ends of a range), in one unit.
 
-    `unit` is empty where things are counted, and `name` where it is the number of a grade, stage or level. `span`
+    `unit` is empty where things are counted, and "name of grade" where it is the number of a grade. `span`
     where they are the ends of a range, `about` where they are said to be about right.
     """
 
@@ -102,7 +102,7 @@ def quantities(tokens: list[Token]) -> Iterator[tuple[int, int, Quantity]]:
                 break
             if unit and next_unit and next_unit[0] != unit[0]:
                 break
-            span = tokens[joined].word in ("to", "-") and tokens[start - 1].word != "from"
+            span = tokens[joined].word in ("to", "-") and not (start and tokens[start - 1].word == "from")
             if unit and next_unit and unit[1] != next_unit[1]:  # "from 6 cm to 25 mm"
                 following *= next_unit[1] / unit[1]
             values, end, unit = [*values, following], next_end, unit or next_unit

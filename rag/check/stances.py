@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from rag.check.lexicon import Kind, lexicon
@@ -37,10 +37,10 @@ def meet(one: frozenset[str], other: frozenset[str]) -> bool:
     return bool(one & wide(other)) or bool(other & wide(one))
 
 
-def wide(names: frozenset[str]) -> frozenset[str]:
+def wide(names: Iterable[str]) -> frozenset[str]:
     """Names and all that is broader than they are."""
-    words = lexicon()
-    return names | {wider for name in names for wider in words.ancestors(name)}
+    words, given = lexicon(), frozenset(names)
+    return given | {wider for name in given for wider in words.ancestors(name)}
 
 
 def of_kind(names: frozenset[str], kinds: tuple[Kind, ...]) -> frozenset[str]:

@@ -7,12 +7,13 @@ another word in the place of one in an otherwise like sentence.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from rag.check.lexicon import Kind, lexicon
 from rag.check.pictures import modalities
 from rag.check.reading import Reading, Statement, Term
+from rag.check.stances import wide
 
 _WEIGHTS: dict[Kind, float] = {
     "quality": 0.5,
@@ -106,8 +107,9 @@ def _denial_missing(said: Statement, text: Reading) -> bool:
 def _kinds_differ(said: Statement, text: Reading) -> bool:
     for kind in _EXCLUSIVE:
         mine, theirs = said.names(kind), text.names(kind)
-        if mine and theirs and not _wide(mine) & theirs and not mine & _wide(theirs):
+        if mine and theirs and not wide(mine) & theirs and not mine & wide(theirs):
             return True
+    # Not `modality_stance`: a text that tells of one more modality may be the sentence's own all the same.
     mine, theirs = modalities([said]), modalities(text.statements)
     together = lexicon().together
     return bool(mine and theirs and not mine & theirs) and not any(
@@ -133,7 +135,7 @@ def _other_words(mine: Sequence[Term], theirs: Sequence[Term]) -> bool:
     shares = shared / max(1, len(set(one))), shared / max(1, len(set(other)))
     if shared < 2 or shares[0] < _SAME_WORDS or sum(shares) / 2 < _SAME_WORDS_BOTH:
         return False
-    held, here = _wide(other), _wide(one)
+    held, here = wide(other), wide(one)
     for tag, a, b, c, d in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
         if tag == "replace":
             new = [name for name in one[a:b] if name not in held]
@@ -146,14 +148,9 @@ def _other_words(mine: Sequence[Term], theirs: Sequence[Term]) -> bool:
 def _other_name(kind: Kind, mine: Sequence[Term], theirs: Sequence[Term]) -> bool:
     """Whether like sentences, in whatever order, name another one of a kind: the head, the tail of the pancreas."""
     one, other = ({term.name for term in terms if term.kind == kind} for terms in (mine, theirs))
-    return bool(one - _wide(other)) and bool(other - _wide(one))
+    return bool(one - wide(other)) and bool(other - wide(one))
 
 
 def _related(new: Sequence[str], gone: Sequence[str]) -> bool:
     """Whether words are forms of those that they stand for: "rises" and "rising"."""
     return all(any(one[:_ROOT] == other[:_ROOT] for other in gone) for one in new)
-
-
-def _wide(names: Iterable[str]) -> set[str]:
-    words = lexicon()
-    return {*names, *(wider for name in names for wider in words.ancestors(name))}

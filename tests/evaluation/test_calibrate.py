@@ -43,7 +43,7 @@ class SurePipeline(Pipeline):
     def sure(self, place: int, said: Description) -> Confidence | None:
         noise = place % 5 / 5
         plane = (0.3 if "Sagittal" in said.text else 0.7) + place % 4 / 8
-        return Confidence(noise, {"plane": plane, "noise": noise}, votes={})
+        return Confidence(noise, {"agreement": plane, "nearness": noise}, votes={})
 
 
 class BarePipeline(SurePipeline):
@@ -92,11 +92,11 @@ def test_a_calibration_says_what_it_was_made_from(settings: Settings, images: Ev
     assert about["model"] == f"made@{'f' * 8}"
     assert about["coverage"] == 0.8
     weights = found.calibration.weights
-    assert weights["plane"] > 2 * abs(weights["noise"])
+    assert weights["agreement"] > 2 * abs(weights["nearness"])
     assert found.best.aurc < found.curve.aurc < found.curve.risk[-1]
     assert found.curve.risk[-1] == pytest.approx(13 / 40)
     assert found.risk.value < 13 / 40
-    assert found.alone["plane"] < found.alone["noise"]
+    assert found.alone["agreement"] < found.alone["nearness"]
     assert found.fall.value > found.fall_before.value  # the score before is noise
 
 

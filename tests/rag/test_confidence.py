@@ -75,6 +75,11 @@ def test_neighbours_that_were_not_shown_vote() -> None:
     assert confidence.score == pytest.approx(0.3 * exp(-0.1))
 
 
+def test_a_smear_is_agreed_on_too() -> None:
+    assert measured("Blood smear with one white cell.", "Blood smear, 20 red cells.")["agreement"] == 1.0
+    assert measured("Blood smear with one white cell.", "Biopsy of the colon.")["agreement"] == 0.0
+
+
 def test_no_more_than_twenty_vote() -> None:
     many = ["CT of the chest."] * NEIGHBOURS + ["MRI of the head."] * 30
     evidence = [replace(one, score=0.5) for one in examples(*many)]
@@ -104,6 +109,9 @@ def test_a_calibration_scores_by_its_weights(tmp_path: Path) -> None:
     assert reliance.confidence(said("Axial CT of the abdomen."), evidence, checks).score == pytest.approx(
         0.7311, abs=1e-4
     )
+    file.write_text("{weights: {agrement: 2.0}, bias: 0, threshold: 0.5, made_from: {}}")
+    with pytest.raises(ConfigError, match="no signal 'agrement'; did you mean 'agreement'"):
+        Calibration.read(file)
     file.write_text("{weights: {}, bias: 0, treshold: 0.5, made_from: {}}")
     with pytest.raises(ConfigError, match="did you mean 'threshold'"):
         Calibration.read(file)

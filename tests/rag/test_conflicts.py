@@ -46,6 +46,7 @@ def test_a_difference_from_the_evidence_is_named(kind: str, text: str, evidence:
         ("Stone in the left kidney, 20 mm.", "Left renal calculus of 2 cm."),
         ("Pleural effusion on the left.", "Bilateral pleural effusions."),
         ("Blood smear with about 15 red cells.", "Blood smear with about 16 red cells."),
+        ("Blood smear with ~15 red cells.", "Blood smear with 16 red cells."),
         ("Blood smear with no platelets.", "Blood smear with 18 red cells and 0 platelets."),
         ("Blood smear without white cells.", "Blood smear, 0 white cells."),
         ("A mass of approximately 9 cm in the liver.", "Hepatic mass measuring 10 cm."),

@@ -16,7 +16,8 @@ from configs import ROOT
 from imaging import load
 from indexer import remove_from_index
 from rag import Pipeline, open_pipeline
-from rag.config import resolve
+from rag.checking import Checking, checking_of
+from rag.config import CheckSettings, resolve
 from rag.errors import RequestError
 from rag.judging import Replay, judged
 from rag.prompts import Exchange
@@ -92,6 +93,23 @@ def test_shortened_evidence_makes_the_very_prompt_again(
     (item,) = again.prepare([description.request]).items
     assert prompt_sha256(item.prompt.prompt) == record["prompt_sha256"]
     assert recorded(description)["evidence"] == record["evidence"]
+
+
+def test_records_are_replayed_by_the_checks_of_the_first(
+    record: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Word lists and models of the checks are read once, whatever evidence the records bring."""
+    made: list[Checking] = []
+
+    def checking(settings: CheckSettings) -> Checking:
+        made.append(checking_of(settings))
+        return made[-1]
+
+    for place in ("rag.opening", "rag.pipeline"):
+        monkeypatch.setattr(f"{place}.checking_of", checking)
+    replays = list(Replayer(searching=False).run([record, record, record]))
+    assert [replay.result for replay in replays] == ["same"] * 3
+    assert len(made) == 1
 
 
 def edited(record: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
