@@ -48,7 +48,7 @@ def fine_tuning(ratings: Ratings, rules: Rules) -> Iterator[dict[str, Any]]:
     """
     if ratings.task.kind == "pairwise":
         raise RatingsError(f"{ratings.file} has pairs, which make --kind preference only")
-    for item, answers in _by_item(ratings):
+    for item, answers in _answers(ratings):
         prompt = _prompt(item, rules)
         edits = Counter(answer.edited for answer in answers if answer.edited)
         for number, (text, raters) in enumerate(edits.items(), start=1):
@@ -66,7 +66,7 @@ def preferences(ratings: Ratings, rules: Rules) -> Iterator[dict[str, Any]]:
     ratings, an edited text before what it was, and texts of an image whose mean scores are apart by the margin.
     """
     if ratings.task.kind == "pairwise":
-        for item, answers in _by_item(ratings):
+        for item, answers in _answers(ratings):
             votes = Counter(answer.preferred for answer in answers)
             lead = votes["first"] - votes["second"]
             if lead:
@@ -74,7 +74,7 @@ def preferences(ratings: Ratings, rules: Rules) -> Iterator[dict[str, Any]]:
                 yield _pair(item, rules, chosen.text, rejected.text, "preference", sum(votes.values()), item.id)
         return
     of_image: dict[str, list[tuple[Item, Sequence[Answer]]]] = defaultdict(list)
-    for item, answers in _by_item(ratings):
+    for item, answers in _answers(ratings):
         of_image[item.image_id].append((item, answers))
         edits = Counter(answer.edited for answer in answers if answer.edited)
         for number, (text, raters) in enumerate(edits.items(), start=1):
@@ -99,14 +99,10 @@ def write(file: Path, out: Path, kind: str, rules: Rules) -> int:
     return len(lines)
 
 
-def _by_item(ratings: Ratings) -> Iterator[tuple[Item, list[Answer]]]:
-    """Items of arms that were judged, in the file's order, with their answers on first sight."""
-    found: dict[str, list[Answer]] = defaultdict(list)
-    for item, rating in ratings.judged:
-        found[item.id].append(rating.answer)
-    for item in ratings.items:
-        if item.id in found:
-            yield item, found[item.id]
+def _answers(ratings: Ratings) -> Iterator[tuple[Item, list[Answer]]]:
+    """Items that were judged, with the answers that count."""
+    for item, given in ratings.judged_items:
+        yield item, [rating.answer for rating in given]
 
 
 def _mean(answers: Sequence[Answer]) -> float:

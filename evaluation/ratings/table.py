@@ -9,12 +9,12 @@ import csv
 import io
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from evaluation.errors import RatingsError
 from evaluation.ratings.parsed import Parsed, Parser
 from evaluation.ratings.store import Ratings
-from evaluation.ratings.types import HIGHEST, LOWEST, QUESTIONS, Answer, Item, Kind, Rating
+from evaluation.ratings.types import HIGHEST, LOWEST, QUESTIONS, TEXTS, Answer, Item, Kind, Rating
 
 COLUMNS: dict[Kind, tuple[str, ...]] = {
     "single": (
@@ -30,7 +30,6 @@ NEEDED: dict[Kind, tuple[str, ...]] = {
     "single": ("item", "rater", *QUESTIONS),
     "pairwise": ("item", "rater", "preferred"),
 }
-SHOWN: dict[Kind, tuple[str, ...]] = {"single": ("text",), "pairwise": ("first", "second")}
 YES = "yes"
 
 
@@ -44,8 +43,8 @@ def write(ratings: Ratings) -> str:
     writer = csv.DictWriter(out, COLUMNS[kind])
     writer.writeheader()
     for item in ratings.items:
-        shown = dict(zip(SHOWN[kind], (text.text for text in item.texts), strict=True))
-        about = {"item": item.id, "occasion": 1, "image": item.image, "question": item.question, **shown}
+        shown = {"image": item.image, "question": item.question, **item.named(kind)}
+        about = {"item": item.id, "occasion": 1, **shown}
         for rating in of_item[item.id]:
             writer.writerow({**about, **_row(rating, kind)})
         if not of_item[item.id]:
@@ -61,7 +60,7 @@ def read(text: str, parser: Parser) -> Iterator[Parsed]:
     if missing:
         parser.wrong("line 1", f"no column {', '.join(missing)}; a file of this task has {', '.join(COLUMNS[kind])}")
         return
-    about = ("item", "occasion", "image", "question", *SHOWN[kind])
+    about = ("item", "occasion", "image", "question", *TEXTS[kind])
     for place, row in _rows(reader, parser):
         if not any(value for name, value in row.items() if name not in about):
             continue
@@ -101,8 +100,8 @@ def _rating(row: dict[str, str], kind: Kind, parser: Parser) -> Rating:
     if not row["rater"].strip():
         raise RatingsError("has an answer, but no rater")
     occasion = _occasion(row)
-    item = parser.item(row["item"], occasion)
-    _check_shown(row, item, SHOWN[kind])
+    item = parser.store.item(row["item"], occasion)
+    _check_shown(row, item, kind)
     scores = {name: _score(row[name], name) for name in QUESTIONS if row.get(name)}
     answer = Answer(
         preferred=row.get("preferred") or None,  # type: ignore[arg-type]  # `checked` says what it may be
@@ -112,10 +111,10 @@ def _rating(row: dict[str, str], kind: Kind, parser: Parser) -> Rating:
     return parser.rating(row["rater"], item, occasion, answer, seconds, row.get("at", ""), _flag(row, "swapped"))
 
 
-def _check_shown(row: dict[str, str], item: Item, names: Sequence[str]) -> None:
+def _check_shown(row: dict[str, str], item: Item, kind: Kind) -> None:
     """What was shown must be the item's, so that a text that was edited in its place is not lost in silence."""
-    for name, text in zip(names, item.texts, strict=True):
-        if row.get(name, text.text) != text.text:
+    for name, text in item.named(kind).items():
+        if row.get(name, text) != text:
             raise RatingsError(f"{name} is not that of item {item.id}: leave it, and write a better one into edited")
 
 
