@@ -19,9 +19,6 @@ from evaluation.sets import Case
 from indexer.manifest import hash_json
 from rag.secrets import without_secrets
 
-ITEMS = 500
-REPEATED = 0.05
-"""The share of items that every rater sees twice."""
 STRATA = ("source", "organ")
 """The `splits` of a set that images are drawn by, beside modality."""
 Evidence = Literal["auto", "show", "hide"]
@@ -37,9 +34,9 @@ class Sample:
     tell which is which.
     """
 
-    items: int = ITEMS
+    items: int = 500
     seed: int = 0
-    repeated: float = REPEATED
+    repeated: float = 0.05
     per_rater: int | None = None
     evidence: Evidence = "auto"
 

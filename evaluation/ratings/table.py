@@ -56,6 +56,7 @@ def read(text: str, parser: Parser) -> Iterator[Parsed]:
     """The ratings of a file's text. Rows without a rater and without answers are passed over."""
     kind = parser.store.task.kind
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", strict=True)
+    _trim(reader)
     missing = [name for name in NEEDED[kind] if name not in (reader.fieldnames or [])]
     if missing:
         parser.wrong("line 1", f"no column {', '.join(missing)}; a file of this task has {', '.join(COLUMNS[kind])}")
@@ -66,6 +67,14 @@ def read(text: str, parser: Parser) -> Iterator[Parsed]:
             continue
         with parser.at(place):
             yield Parsed(place, _rating(row, kind, parser))
+
+
+def _trim(reader: csv.DictReader[str]) -> None:
+    """Passes over columns without a name at the end: a spreadsheet may end every line with commas."""
+    names = list(reader.fieldnames or [])
+    while names and not names[-1].strip():
+        names.pop()
+    reader.fieldnames = names
 
 
 def _rows(reader: csv.DictReader[str], parser: Parser) -> Iterator[tuple[str, dict[str, str]]]:
@@ -79,7 +88,7 @@ def _rows(reader: csv.DictReader[str], parser: Parser) -> Iterator[tuple[str, di
         except csv.Error as error:
             parser.wrong(place, f"not CSV from here on: {error}")
             return
-        if "" in row:
+        if any(row.pop("", ())):
             parser.wrong(place, f"has more than the {len(reader.fieldnames or [])} columns of the first line")
         else:
             yield place, {name: value or "" for name, value in row.items()}

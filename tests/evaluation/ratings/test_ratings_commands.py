@@ -11,6 +11,9 @@ from click.testing import CliRunner, Result
 from made_ratings import ARMS, made_run
 
 import cli
+from commands.ratings import ratings_make, ratings_to_dataset
+from evaluation.ratings.dataset import Rules
+from evaluation.ratings.making import Sample
 from evaluation.ratings.store import read_ratings
 from evaluation.ratings.types import Answer
 
@@ -122,6 +125,17 @@ def test_a_wrong_request_is_told_and_code_2(arguments: list[str], told: str) -> 
     assert done.exit_code == 2
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_the_commands_take_by_default_is_what_the_functions_take() -> None:
+    """They name it again, since `--help` loads nothing heavy."""
+    made = {each.name: each.default for each in ratings_make.params}
+    sample = Sample()
+    assert {name: made[name] for name in ("items", "seed", "evidence", "repeat")} == {
+        "items": sample.items, "seed": sample.seed, "evidence": sample.evidence, "repeat": sample.repeated,
+    }  # fmt: skip
+    data = {each.name: each.default for each in ratings_to_dataset.params}
+    assert (data["least"], data["margin"]) == (Rules().least, Rules().margin)
 
 
 def test_an_arm_can_be_named(runs: list[str], tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from evaluation.ratings.gold import read_gold
 from evaluation.ratings.making import Sample
 from evaluation.ratings.store import Store
 from evaluation.ratings.types import PREFERENCES, Answer, Preferred, Rating
+from rag.prompts import PromptTemplate
 
 # Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), examples A, B and C.
 TWO_VALUES = ["0 1 0 0 0 0 0 0 1 0", "1 1 1 0 0 1 0 0 0 0"]
@@ -286,6 +287,15 @@ def test_preferences_come_from_pairs_edits_and_scores(tmp_path: Path) -> None:
     assert (edit["origin"]["by"], edit["chosen"][0]["content"][0]["text"]) == ("edit", "Better.")
     assert scores["chosen"][0]["content"][0]["text"] == other.texts[0].text
     assert len(list(preferences(read_ratings(single), Rules(margin=2.0)))) == 1
+
+
+def test_a_prompt_is_read_once_for_all_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = made_task(tmp_path, "single", Sample(items=20))
+    rate_all(file, raters=1)
+    read, load = [], PromptTemplate.load
+    monkeypatch.setattr(PromptTemplate, "load", lambda name: read.append(name) or load(name))
+    assert len(list(fine_tuning(read_ratings(file), Rules(least=1)))) > 2
+    assert sorted(read) == ["question", "zero_shot"]
 
 
 def test_repeats_and_gold_do_not_count_for_the_arms(tmp_path: Path) -> None:

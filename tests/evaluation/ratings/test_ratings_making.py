@@ -172,6 +172,13 @@ def test_wrong_gold_is_named_by_line(kind: Kind, line: object, told: str, tmp_pa
     assert second.startswith("gold.jsonl line 4")
 
 
+def test_a_line_of_gold_ends_where_json_lines_end(tmp_path: Path) -> None:
+    text = "Axial CT.\u2028No mass.\x85End."
+    line = json.dumps({"image": "images/0.png", "text": text, "accuracy": 5}, ensure_ascii=False)
+    (item,) = read_gold(gold_file(tmp_path, line + "\r"), "single")
+    assert item.texts[0].text == text
+
+
 def test_items_of_one_image_can_be_in_several_pairs_where_there_are_few_images(tmp_path: Path) -> None:
     runs = {f"arm {n}": made_run(tmp_path / "i", "a" * (n + 1), 5) for n in range(3)}
     make_task(runs, tmp_path / "t.sqlite", "pairwise", Sample(items=12))
