@@ -215,15 +215,11 @@ def _share(part: int, whole: int) -> Cell:
 
 def _gallery(ratings: Ratings, data: bool) -> Section | None:
     """The items whose answers are furthest apart."""
-    given: dict[str, list[Rating]] = {}
-    items = {item.id: item for item, _ in ratings.judged}
-    for item, rating in ratings.judged:
-        given.setdefault(item.id, []).append(rating)
-    apart = {id_: _apart(several) for id_, several in given.items() if len(several) > 1}
-    ranked = sorted((id_ for id_ in apart if apart[id_] > 0), key=lambda id_: -apart[id_])[:SHOWN]
+    apart = [(_apart(given), item, given) for item, given in ratings.judged_items if len(given) > 1]
+    ranked = sorted((each for each in apart if each[0] > 0), key=lambda each: -each[0])[:SHOWN]
     if not ranked:
         return None
-    return Section("Most disagreed on", [Gallery([_shown(items[id_], given[id_], data) for id_ in ranked])])
+    return Section("Most disagreed on", [Gallery([_shown(item, given, data) for _, item, given in ranked])])
 
 
 def _apart(several: Sequence[Rating]) -> float:
