@@ -187,6 +187,35 @@ def test_a_training_log_is_a_curve(tmp_path: Path, suffix: str) -> None:
     assert document_of(tmp_path).kind == "training"
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_a_training_that_diverged_is_said_to_have(tmp_path: Path, suffix: str) -> None:
+    losses = [3.0, 2.0, None, 1.5, float("nan"), float("inf"), float("-inf")]
+    rows = [f"{step},{'' if loss is None else loss}" for step, loss in enumerate(losses)]
+    file = tmp_path / f"log{suffix}"
+    file.write_text(
+        "\n".join(["step,loss", *rows])
+        if suffix == ".csv"
+        else "\n".join(json.dumps({"step": step, "loss": loss}) for step, loss in enumerate(losses))
+    )
+    document = document_of(file)
+    assert "log: loss is nan or infinite in 3 of 7 logged steps, first at step 4." in document.summary
+    table = json.loads(write(document, "json"))["sections"][0]["blocks"][1]
+    assert table["rows"][0]["cells"] == {
+        "first": 3.0, "last": 1.5, "lowest": 1.5, "at step": 3, "steps nan or infinite": 3,
+    }  # fmt: skip
+    file.write_text("step,loss\n1,nan\n2,nan\n" if suffix == ".csv" else '{"step": 1, "loss": NaN}\n')
+    assert "has nothing to draw: loss is nan or infinite in all steps" in report(file).stderr
+
+
+def test_logs_of_one_name_are_both_there(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("step,loss\n1,5\n")
+    (tmp_path / "a.jsonl").write_text('{"step": 1, "loss": 3}\n{"step": 2, "loss": 2}\n')
+    (tmp_path / "b.csv").write_text("step,loss\n1,4\n")
+    document = document_of(tmp_path)
+    assert [section.title for section in document.sections] == ["a.csv", "a.jsonl", "b"]
+    assert document.recipe["logs"] == {"a.csv": 1, "a.jsonl": 2, "b.csv": 1}
+
+
 def test_a_broken_log_names_the_file(tmp_path: Path) -> None:
     file = tmp_path / "log.jsonl"
     file.write_text('{"step": 1, "loss": 2}\n{"step": 2, "loss"')
