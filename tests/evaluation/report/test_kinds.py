@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +17,7 @@ from made_results import MADE, MISSING, RECIPES, made_scores, write_experiment, 
 
 import cli
 from evaluation.metrics.scored import write_scores
+from evaluation.ratings import read_ratings, strengths
 from evaluation.ratings.making import Sample, make_task
 from evaluation.ratings.store import Store
 from evaluation.ratings.types import Answer, Rating
@@ -155,6 +158,41 @@ def test_ratings_are_reported(tmp_path: Path, kind: str) -> None:
     assert ("log-strength" in text) == (kind == "pairwise")
     assert "anna" in text
     assert write(document_of(tmp_path), "json") == write(document, "json")  # the folder holds one such file
+    assert set(document.recipe["arms"]["one"]) == {"run", "model", "adapter", "prompt", "index"}
+    assert "[1] evidence untitled, made, licence: CC0. A neighbour's caption." in text
+    assert "A neighbour's caption." not in write(document_of(file, data=False), "html")
+
+
+def test_which_of_several_arms_is_preferred_is_said_by_holm(tmp_path: Path) -> None:
+    """A difference that would be sure by itself, and is not among three."""
+    runs = {name: read_run(write_run(tmp_path / name, 60, text=name, failed=0)) for name in ("one", "two", "three")}
+    file = tmp_path / "task.sqlite"
+    make_task(runs, file, "pairwise", Sample(items=60, repeated=0))
+    with Store.open(file) as store:
+        for number, item in enumerate(store.items):
+            arms = [str(text.arm) for text in item.texts]
+            better = min(range(2), key=lambda side: arms[side])  # "one" before "three" before "two"
+            said = better if number % 20 < 13 else 1 - better
+            store.save(Rating("anna", item.id, 1, False, Answer(preferred=("first", "second")[said]), None, ""))  # type: ignore[arg-type]
+    document = document_of(file)
+    of_all = strengths(read_ratings(file)).differences
+    first = of_all[1]
+    assert first.p < 0.05 < (first.p_adjusted or 0)
+    said = " ".join(document.summary)
+    assert f"Between {first.first} and {first.second} it is inconclusive (log-strength +" in said
+    assert "after Holm" in said
+    assert "preferred to" not in said
+    assert "is preferred" not in text_of(file)
+
+
+def test_another_programs_sqlite_file_is_no_ratings(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "other.sqlite")) as db:
+        db.execute("CREATE TABLE items (id TEXT)")
+        db.commit()
+    done = report(tmp_path / "other.sqlite")
+    assert done.exit_code == 2
+    assert "holds nothing that a report can be made of" in done.stderr
+    assert report(tmp_path).exit_code == 2
 
 
 def test_a_comparison_is_reported(tmp_path: Path) -> None:
@@ -295,7 +333,7 @@ def test_results_of_retrieval_without_their_images_are_reported(tmp_path: Path) 
         ("results.json", "\x00", "cannot be read as JSON"),
         ("notes.txt", "hello", "holds nothing that a report can be made of"),
         ("data.csv", "a,b\n1,2\n", "holds nothing that a report can be made of"),
-        ("task.sqlite", "SQLite format 3\x00 and no more", "task.sqlite"),
+        ("task.sqlite", "SQLite format 3\x00 and no more", "holds nothing that a report can be made of"),
     ],
 )
 def test_what_is_broken_or_foreign_gets_one_line_and_code_2(tmp_path: Path, name: str, text: str, told: str) -> None:
