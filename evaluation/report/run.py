@@ -8,7 +8,7 @@ from typing import Any
 
 from evaluation.metrics.scored import ABOUT, read_scores
 from evaluation.report import confidence, costs, gallery, scores
-from evaluation.report.common import WITHHELD, failures_section, public, recipes_table, warnings_table
+from evaluation.report.common import WITHHELD, failures_section, public, read_json, recipes_table, warnings_table
 from evaluation.report.document import Block, Document, Facts, Gallery, Section, Words
 from evaluation.report.scores import Judged
 from evaluation.report.words import counted, listed
@@ -27,6 +27,7 @@ def run_document(folder: Path, data: bool = True) -> Document:
     """
     run = read_run(folder)
     judged = Judged(read_scores(folder)) if (folder / ABOUT).is_file() else None
+    scored = scores_recipe(folder) if judged else None
     sections = [
         Section("Scores", list(scores.blocks(judged, data))) if judged else None,
         confidence.section(run, judged) if judged else None,
@@ -42,7 +43,7 @@ def run_document(folder: Path, data: bool = True) -> Document:
         about=about(run.made),
         summary=_summary(run, judged),
         sections=[section for section in sections if section is not None],
-        recipe=run.made if data else _without_reasons(run.made),
+        recipe={**(run.made if data else _without_reasons(run.made)), **({"scores": scored} if scored else {})},
         unmeasured=judged.unmeasured if judged else {"scores": f"{UNSCORED} Score it: run `evaluate run` on it again"},
         withheld="" if data else WITHHELD,
     )
@@ -51,20 +52,27 @@ def run_document(folder: Path, data: bool = True) -> Document:
 def scores_document(folder: Path, data: bool = True) -> Document:
     """Of scores that have no run beside them, as `evaluate score` writes them. Raises RunError."""
     judged = Judged(read_scores(folder))
-    scored = judged.scored
+    scored, made = judged.scored, scores_recipe(folder)
+    date = f"; {str(made['date'])[:10]}" if made and "date" in made else ""
     return Document(
         kind="scores",
         title=f"Scores of {scored.name}",
-        about=f"{counted(len(scored.ids), 'text')} of {counted(len(set(scored.groups)), 'article')}.",
+        about=f"{counted(len(scored.ids), 'text')} of {counted(len(set(scored.groups)), 'article')}{date}.",
         summary=scores.summary(judged, judged.headline) if judged.headline else ["Nothing could be scored."],
         sections=[
             Section("Scores", list(scores.blocks(judged, data))),
             Section("Recipes", [recipes_table(scored.recipes)]),
         ],
-        recipe={"scores": str(folder)},
+        recipe=made or {"scores": str(folder), "recipe": f"{ABOUT} has none: an older program wrote it"},
         unmeasured=judged.unmeasured,
         withheld="" if data else WITHHELD,
     )
+
+
+def scores_recipe(folder: Path) -> Mapping[str, Any] | None:
+    """How the scores of a folder were made, command, date and versions; None where their file does not say."""
+    made = read_json(folder / ABOUT).get("recipe")
+    return made if isinstance(made, Mapping) else None
 
 
 def _without_reasons(made: Mapping[str, Any]) -> dict[str, Any]:

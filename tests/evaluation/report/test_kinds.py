@@ -100,6 +100,21 @@ def test_scores_alone_are_reported(tmp_path: Path) -> None:
     document = document_of(tmp_path)
     assert document.kind == "scores"
     assert "ROUGE-1" in " ".join(document.summary)
+    assert "an older program wrote it" in document.recipe["recipe"]
+
+
+def test_scores_say_how_they_were_made(run: Path, tmp_path: Path) -> None:
+    """Those of a run may be newer than its descriptions."""
+    made = {"command": "cli.py evaluate score", "date": "2026-11-27T08:00:00+00:00", "versions": {"numpy": "2.4.6"}}
+    write_scores(made_scores("said", 20), tmp_path / "alone")
+    for folder in (run, tmp_path / "alone"):
+        file = folder / "scores.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "recipe": made}))
+    alone = document_of(tmp_path / "alone")
+    assert alone.recipe == made
+    assert alone.about.endswith("; 2026-11-27.")
+    assert document_of(run).recipe["scores"] == made
+    assert document_of(run).recipe["command"] == MADE["command"].replace("user:secret@", "")
 
 
 def test_an_experiment_has_its_verdicts_in_words(experiment: Path) -> None:
