@@ -13,6 +13,8 @@ from evaluation.report.document import Block, Column, Group, Line, Plot, Table
 from evaluation.report.scores import Judged
 
 STAGES = ("decode", "embed", "retrieve", "prompt", "generate", "check", "total")
+ENDS = (50, 95, 99)
+"""The percentiles that are told."""
 FEWEST = 5
 """Records for a distribution to be drawn."""
 
@@ -27,31 +29,21 @@ def seconds(records: Sequence[Record], stage: str = "total") -> list[float]:
 
 def latency_blocks(records: Sequence[Record]) -> list[Block]:
     """Percentiles of each stage, and how the whole is spread."""
-    total = seconds(records)
-    if not total:
+    taken = {stage: values for stage in STAGES if (values := seconds(records, stage))}
+    if "total" not in taken:
         return []
-    blocks: list[Block] = [stage_table(records)]
-    if len(total) >= FEWEST:
-        ends = {f"p{at}": float(np.percentile(total, at)) for at in (50, 95, 99)}
-        lines = {f"{name} {value:.3g}": value for name, value in ends.items()}
-        blocks.insert(
-            0, Plot("Latency", Histogram(total, "seconds from request to description", lines), together(records))
-        )
-    return blocks
-
-
-def stage_table(records: Sequence[Record]) -> Table:
-    """A row a stage: percentiles of its seconds."""
-    lines = []
-    for stage in STAGES:
-        values = seconds(records, stage)
-        if values:
-            lines.append(
-                Line(stage, [float(np.percentile(values, at)) for at in (50, 95, 99)] + [float(np.mean(values))])
-            )
-    columns = [Column(title) for title in ("p50, s", "p95, s", "p99, s", "mean, s")]
-    note = f"{_tokens(records)} {together(records)}".strip()
-    return Table(f"Seconds by stage, {len(records)} descriptions", "stage", columns, [Group(lines)], note)
+    ends = {
+        stage: dict(zip(ENDS, map(float, np.percentile(values, ENDS)), strict=True)) for stage, values in taken.items()
+    }
+    shared = together(records)
+    rows = [Line(stage, [*ends[stage].values(), float(np.mean(values))]) for stage, values in taken.items()]
+    columns = [*(Column(f"p{at}, s") for at in ENDS), Column("mean, s")]
+    note = f"{_tokens(records)} {shared}".strip()
+    table = Table(f"Seconds by stage, {len(records)} descriptions", "stage", columns, [Group(rows)], note)
+    if len(taken["total"]) < FEWEST:
+        return [table]
+    lines = {f"p{at} {value:.3g}": value for at, value in ends["total"].items()}
+    return [Plot("Latency", Histogram(taken["total"], "seconds from request to description", lines), shared), table]
 
 
 def cost_tables(judged: Judged) -> list[Block]:

@@ -21,6 +21,7 @@ from evaluation.ratings import read_ratings, strengths
 from evaluation.ratings.making import Sample, make_task
 from evaluation.ratings.store import Store
 from evaluation.ratings.types import Answer, Rating
+from evaluation.report import kinds
 from evaluation.report.data import to_json
 from evaluation.report.html import to_html
 from evaluation.report.kinds import document_of
@@ -198,6 +199,28 @@ def test_which_of_several_arms_is_preferred_is_said_by_holm(tmp_path: Path) -> N
     assert "after Holm" in said
     assert "preferred to" not in said
     assert "is preferred" not in text_of(file)
+
+
+def test_a_file_is_read_once_however_many_kinds_it_could_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+    monkeypatch.setattr(kinds, "read_json", lambda file: read.append(file) or json.loads(file.read_text()))
+    file = tmp_path / "results.json"
+    file.write_text((ROOT / "benchmarks" / "experiments" / "search_pocket.json").read_text())
+    assert document_of(tmp_path).kind == "prompt search"
+    assert read == [file]
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("benchmarks/experiments/search_pocket.json", "shown as its file has it"),
+        ("benchmarks/ratings.json", "shown as its file has it"),
+        ("pocket/curves", "holds no image and no text of the data"),
+    ],
+)
+def test_a_page_to_be_shared_says_where_nothing_was_left_out(file: str, told: str) -> None:
+    assert document_of(ROOT / file).withheld == ""
+    assert told in document_of(ROOT / file, data=False).withheld
 
 
 def test_another_programs_sqlite_file_is_no_ratings(tmp_path: Path) -> None:
