@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from evaluation.ratings.quality import RaterQuality, mean_scores, rater_quality
 from evaluation.ratings.store import Ratings
 from evaluation.ratings.types import QUESTIONS
 from evaluation.statistics.intervals import Estimate
+from evaluation.text_table import aligned
 
 
 @dataclass(frozen=True)
@@ -72,19 +72,10 @@ def summary_text(found: Summary) -> str:
     if task.kind == "single":
         cells = [["arm", *QUESTIONS]]
         cells += [[arm, *(_ends(by.get(q), 2) for q in QUESTIONS)] for arm, by in found.scores.items()]
-        return "\n".join([*lines, *columns(cells)])
+        return "\n".join([*lines, *aligned(cells)])
     if found.strengths is None:
         return "\n".join([*lines, found.why])
     return "\n".join([*lines, *_strengths(found.strengths)])
-
-
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows with their cells under each other, the first column to the left, the others to the right."""
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
-        for row in rows
-    ]
 
 
 def _raters(found: Summary) -> list[str]:
@@ -97,7 +88,7 @@ def _raters(found: Summary) -> list[str]:
         gold, same = _of(rater.gold_right, rater.gold_asked), _of(rater.repeated_same, rater.repeated_asked)
         counts = map(str, (rater.assigned, rater.rated, rater.skipped))
         rows.append([rater.rater, *counts, gold, same, seconds, last])
-    return columns(rows) if found.raters else ["nobody has rated yet"]
+    return aligned(rows) if found.raters else ["nobody has rated yet"]
 
 
 def _agreement(found: dict[str, Agreement]) -> list[str]:
@@ -106,7 +97,7 @@ def _agreement(found: dict[str, Agreement]) -> list[str]:
         [each.question, _ends(each.alpha, 3), str(each.items), str(each.raters), each.why or each.level]
         for each in found.values()
     ]
-    return columns(rows)
+    return aligned(rows)
 
 
 def _strengths(found: Strengths) -> list[str]:
@@ -121,7 +112,12 @@ def _strengths(found: Strengths) -> list[str]:
         said = f"{each.first} is preferred" if each.sure else "inconclusive"
         cells = [_ends(each.log_strength, 2), *(f"{one:.4f}" for one in p), said]
         differences.append([f"{each.first} - {each.second}", *cells])
-    return [f"{found.comparisons} comparisons of {found.groups} articles", *columns(rows), "", *columns(differences)]
+    return [
+        f"{found.comparisons} comparisons of {found.groups} articles",
+        *aligned(rows),
+        "",
+        *aligned(differences, left=(0, len(differences[0]) - 1)),
+    ]
 
 
 def _strengths_json(found: Strengths) -> dict[str, Any]:

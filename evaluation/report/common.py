@@ -68,8 +68,8 @@ def better(recipe: Recipe) -> str:
     return "lower" if recipe.lower_is_better else "higher"
 
 
-def failures_section(failures: Mapping[str, str], unusable: Sequence[str] = (), shared: bool = False) -> Section | None:
-    """What could not be described and why; None where all could. With `shared`, kinds of reasons without the data."""
+def failures_section(failures: Mapping[str, str], unusable: Sequence[str] = (), *, data: bool) -> Section | None:
+    """What could not be described and why; None where all could. Without `data` no reason is quoted."""
     if not failures and not unusable:
         return None
     lines = [Line(id_, (why[:REASON_CHARS],)) for id_, why in list(failures.items())[:MOST_FAILURES]]
@@ -80,7 +80,7 @@ def failures_section(failures: Mapping[str, str], unusable: Sequence[str] = (), 
     note = (
         "" if count <= MOST_FAILURES else f"{counted(count, 'failure')} in all; the first {MOST_FAILURES} are listed."
     )
-    if shared:
+    if not data:
         lines = [Line(line.name, ("reason left out: it may name files and texts of the data",)) for line in lines]
     caption = f"{counted(count, 'image')} without a description, and why"
     return Section("Failures", [Table(caption, "image", [Column("reason", text=True)], [Group(lines)], note)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ Record = Mapping[str, Any]
 def seconds(records: Sequence[Record], stage: str = "total") -> list[float]:
     """What a stage took in each record, in seconds."""
     found = [record.get("timings_s", {}).get(stage) for record in records]
-    return [float(value) for value in found if isinstance(value, int | float)]
+    return [float(value) for value in found if isinstance(value, int | float) and math.isfinite(value)]
 
 
 def latency_blocks(records: Sequence[Record]) -> list[Block]:
@@ -32,17 +33,15 @@ def latency_blocks(records: Sequence[Record]) -> list[Block]:
     taken = {stage: values for stage in STAGES if (values := seconds(records, stage))}
     if "total" not in taken:
         return []
-    ends = {
-        stage: dict(zip(ENDS, map(float, np.percentile(values, ENDS)), strict=True)) for stage, values in taken.items()
-    }
+    ends = {stage: np.percentile(values, ENDS).tolist() for stage, values in taken.items()}
     shared = together(records)
-    rows = [Line(stage, [*ends[stage].values(), float(np.mean(values))]) for stage, values in taken.items()]
+    rows = [Line(stage, [*ends[stage], float(np.mean(values))]) for stage, values in taken.items()]
     columns = [*(Column(f"p{at}, s") for at in ENDS), Column("mean, s")]
     note = f"{_tokens(records)} {shared}".strip()
     table = Table(f"Seconds by stage, {len(records)} descriptions", "stage", columns, [Group(rows)], note)
     if len(taken["total"]) < FEWEST:
         return [table]
-    lines = {f"p{at} {value:.3g}": value for at, value in ends["total"].items()}
+    lines = {f"p{at} {value:.3g}": value for at, value in zip(ENDS, ends["total"], strict=True)}
     return [Plot("Latency", Histogram(taken["total"], "seconds from request to description", lines), shared), table]
 
 

@@ -279,7 +279,7 @@ def _gallery(found: Found, data: bool) -> Section | None:
 
 def _failures(found: Found, data: bool) -> Sequence[Section]:
     failures = {f"{id_} ({arm})": why for arm, run in found.runs.items() for id_, why in run.failures.items()}
-    section = failures_section(failures, shared=not data)
+    section = failures_section(failures, data=data)
     return [section] if section else []
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from configs import flattened
 from evaluation.metrics.scored import ABOUT, read_scores
 from evaluation.report import confidence, costs, gallery, scores
 from evaluation.report.common import WITHHELD, failures_section, public, read_json, recipes_table, warnings_table
@@ -33,7 +34,7 @@ def run_document(folder: Path, data: bool = True) -> Document:
         confidence.section(run, judged) if judged else None,
         _costs(run, judged, data),
         _gallery(run, judged, data) if judged and judged.headline else _some(run, data),
-        failures_section(run.failures, run.made.get("set", {}).get("unusable", ()), shared=not data),
+        failures_section(run.failures, run.made.get("set", {}).get("unusable", ()), data=data),
         Section("Recipes", [recipes_table(judged.scored.recipes)]) if judged else None,
         Section("Configuration", [configuration(run.made)]),
     ]
@@ -112,14 +113,6 @@ def configuration(made: Mapping[str, Any]) -> Facts:
     """The settings, a line each: those that say nothing are left out."""
     flat = flattened(public(made.get("settings", {})))
     return Facts("Settings", {name: str(value) for name, value in flat.items() if value not in (None, [], "")})
-
-
-def flattened(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Nested settings as `retrieval.k` -> value."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= flattened(value, f"{before}{name}.") if isinstance(value, Mapping) else {f"{before}{name}": value}
-    return flat
 
 
 def _summary(run: Run, judged: Judged | None) -> list[str]:
