@@ -44,6 +44,11 @@ def probability(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
+def percent(share: float) -> str:
+    """`80 %`."""
+    return f"{number(100 * share, 0)} %"
+
+
 def cell(value: Cell, column: Column) -> tuple[str, str]:
     """A cell's text and, in small under it, its interval, p or reason, a line each."""
     match value:

@@ -403,3 +403,23 @@ def test_the_command_writes_where_it_is_told(run: Path, tmp_path: Path) -> None:
         json.loads(printed.stdout)["sections"][-2]["blocks"][0]["rows"][0]["cells"]["recipe"]
         == asdict(RECIPES["rouge1"])["text"]
     )
+
+
+def test_a_calibration_of_an_older_program_has_no_curve_and_says_so(tmp_path: Path) -> None:
+    figure = {"value": 0.2, "low": 0.1, "high": 0.3}
+    about = {"set": "s", "images": 40, "articles": 9, "right": 30, "index": "i", "model": "m", "prompt": "p"}
+    made = {"weights": {"nearness": 2.0}, "bias": -1.0, "threshold": 0.4}
+    data = {
+        "recipe": MADE, "risk": 0.25, "aurc": 0.2, "aurc_ideal": 0.05, "coverage": 0.8, "failures": 0,
+        "aurc_alone": {"nearness": 0.2, "score before": 0.22}, "risk_at_0.8": figure,
+        "calibration": {**made, "made_from": {**about, "truth": "records", "content": "radiology@1"}},
+        "errors_taken_away_at_0.8": figure, "errors_taken_away_at_0.8_before": figure,
+    }  # fmt: skip
+    (tmp_path / "c-results.json").write_text(json.dumps(data))
+    document = document_of(tmp_path)
+    assert "run evaluate calibrate again" in document.unmeasured["risk by coverage"]
+    assert "which keeps 80 % of these images" in text_of(tmp_path)
+    curve = {"coverage": [0.5, 1.0], "risk": [0.1, 0.25], "ideal": [0.0, 0.25]}
+    (tmp_path / "c-results.json").write_text(json.dumps({**data, "curve": curve}))
+    assert document_of(tmp_path).unmeasured == {}
+    assert "Risk by coverage" in text_of(tmp_path)
