@@ -209,9 +209,10 @@ def evaluate_calibrate(coverage: float | None, risk: float | None, out: Path, as
         raise click.UsageError("give --coverage or --risk, not both")
     from evaluation import show
     from evaluation.calibration import calibrate
+    from evaluation.calibration.coverage import REPORTED
 
     images, asked = _set_and_settings(options)
-    found = calibrate.calibrate(asked, images, to_stderr, coverage or calibrate.REPORTED, risk)
+    found = calibrate.calibrate(asked, images, to_stderr, coverage or REPORTED, risk)
     for file in calibrate.write(found, out):
         to_stderr(f"wrote {file}")
     click.echo(json.dumps(found.to_json()) if as_json else show.calibration_text(found))

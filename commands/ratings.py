@@ -167,7 +167,7 @@ def _work(form: Form) -> None:
             elif effect == "open":
                 click.launch(form.page.image)
             elif effect == "comment":
-                form.comment(_line("comment: ", ""))
+                form.comment(_line("comment: ", form.commented))
                 break  # what came with the key is no answer
             elif effect == "edit":
                 form.edit(_line("the text as it should be:\n", form.edited))

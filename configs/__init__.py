@@ -89,6 +89,14 @@ def load(model: type[Model], path: Path) -> Model:
     return parse(model, read_yaml(path), path.name)
 
 
+def flattened(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Nested values under dotted keys: `retrieval.k`."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= flattened(value, f"{before}{key}.") if isinstance(value, Mapping) else {f"{before}{key}": value}
+    return flat
+
+
 def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
     # A misspelt key is also a missing one; what was written is what to name.
     problem = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")

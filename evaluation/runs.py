@@ -17,6 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from configs import flattened
 from evaluation.errors import RunError
 from evaluation.lines import mend, read_lines, write_lines
 from evaluation.sets import Case, EvaluationSet
@@ -221,16 +222,9 @@ def _differences(made: Mapping[str, Any], pipeline: Pipeline, images: Evaluation
 
 def changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs in two mappings, however deep: each value as it was and as it is."""
-    before, after = _flat(was), _flat(now)
+    before, after = flattened(was), flattened(now)
     return [
         f"{key} was {before.get(key, 'not there')}, is {after.get(key, 'not there')}"
         for key in before | after
         if key not in before or key not in after or before[key] != after[key]
     ]
-
-
-def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{before}{name}.") if isinstance(value, Mapping) else {f"{before}{name}": value}
-    return flat

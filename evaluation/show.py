@@ -6,17 +6,12 @@ from collections.abc import Sequence
 
 from evaluation.ablation import scores
 from evaluation.ablation.retrieval import Results
-from evaluation.ablation.scores import Row
-from evaluation.calibration.calibrate import REPORTED, Calibrated
+from evaluation.ablation.scores import TITLES, Row
+from evaluation.calibration.calibrate import Calibrated
+from evaluation.calibration.coverage import REPORTED
 from evaluation.statistics.intervals import Estimate
-
-TITLES = {
-    scores.CONTENT: "content", scores.ROUGE: "ROUGE-1", scores.GAIN: "above shuffled", scores.ABSTAINED: "abstained",
-    scores.SAME: "same text",
-}  # fmt: skip
-"""What the measures are called; a list's is its own name."""
-
-SURE = 0.05
+from evaluation.statistics.verdicts import ALPHA
+from evaluation.text_table import aligned
 
 
 def retrieval_text(results: Results) -> str:
@@ -67,7 +62,7 @@ def figure(estimate: Estimate | None, whole: bool = False) -> str:
         return "-"
     if whole and estimate.low is not None and estimate.p is not None:
         return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}] p={estimate.p:.2g}"
-    star = "" if estimate.p is None else "*" if estimate.p < SURE else " "
+    star = "" if estimate.p is None else "*" if estimate.p < ALPHA else " "
     return f"{estimate.value:.3f}{star}"
 
 
@@ -79,10 +74,4 @@ def _table(head: str, rows: Sequence[Row], measures: Sequence[str], whole: Seque
     kept = [name for name in dict.fromkeys(measures) if any(name in row.figures for row in rows)]
     cells = [[head, *(TITLES.get(name, name) for name in kept)]]
     cells += [[row.name, *(figure(row.figures.get(name), name in whole) for name in kept)] for row in rows]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
-    return [
-        "  ".join(
-            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
-        )
-        for line in cells
-    ]
+    return aligned(cells)

@@ -20,6 +20,11 @@ CONTENT, ROUGE, GAIN, ABSTAINED, SAME = "content", "rouge1", "rouge1_above_shuff
 """Measures beside the content of each list: the mean over an image's lists; ROUGE-1 with its own reference, and this
 minus that of the texts of other articles; whether it abstained; whether the text is the one of the main arm."""
 
+TITLES = {
+    CONTENT: "content", ROUGE: "ROUGE-1", GAIN: "above shuffled", ABSTAINED: "abstained", SAME: "same text",
+}  # fmt: skip
+"""What the measures are called; a list's is its own name."""
+
 Measures = Mapping[str, Numbers]
 Figures = dict[str, Estimate]
 

@@ -17,7 +17,8 @@ import numpy as np
 import yaml
 from tqdm import tqdm
 
-from evaluation.calibration.selective import Curve, fit, ideal, risk_at, risk_coverage, threshold_for
+from evaluation.calibration.coverage import REPORTED, Curve, ideal, risk_coverage
+from evaluation.calibration.selective import fit, risk_at, threshold_for
 from evaluation.errors import CalibrationError
 from evaluation.runs import CHUNK_BATCHES
 from evaluation.sets import Case, EvaluationSet
@@ -27,9 +28,6 @@ from rag.confidence import Calibration
 from rag.config import Settings
 from rag.recipe import recipe
 from rag.types import Confidence, Description, Failure
-
-REPORTED = 0.8
-"""The coverage whose risk is reported."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,8 @@ def calibrate(
     signals, right = [one.signals for one in judged], [one.right for one in judged]
     groups = [one.case.group for one in judged]
     fitted = fit(signals, right, groups)
-    curve = risk_coverage(fitted.held_out, right)
+    wrong = [not one for one in right]
+    curve = risk_coverage(fitted.held_out, wrong)
     kept = coverage if risk is None else curve.coverage_at(risk)
     if kept is None:
         raise CalibrationError(f"no threshold gives a risk of {risk:g}: the lowest here is {curve.risk.min():.3f}")
@@ -119,8 +118,8 @@ def calibrate(
     at, fall = risk_at(fitted.held_out, right, groups, REPORTED)
     _, before = risk_at([one.score for one in judged], right, groups, REPORTED)
     made = {**recipe(), "settings": settings.model_dump(mode="json"), "asked": {"coverage": coverage, "risk": risk}}
-    alone = _alone(judged, right)
-    return Calibrated(calibration, made, curve, ideal(right), at, fall, before, kept, alone, tuple(failures))
+    alone = _alone(judged, wrong)
+    return Calibrated(calibration, made, curve, ideal(wrong), at, fall, before, kept, alone, tuple(failures))
 
 
 def write(found: Calibrated, file: Path) -> list[Path]:
@@ -185,8 +184,8 @@ def _about(pipeline: Pipeline, images: EvaluationSet, judged: Sequence[Judged]) 
     }
 
 
-def _alone(judged: Sequence[Judged], right: Sequence[bool]) -> dict[str, float]:
+def _alone(judged: Sequence[Judged], wrong: Sequence[bool]) -> dict[str, float]:
     """AURC of each signal by itself, and of the score that the descriptions had."""
     columns: dict[str, Numbers] = {"score before": np.asarray([one.score for one in judged])}
     columns |= {name: np.asarray([one.signals[name] for one in judged]) for name in judged[0].signals}
-    return {name: risk_coverage(values, right).aurc for name, values in columns.items()}
+    return {name: risk_coverage(values, wrong).aurc for name, values in columns.items()}

@@ -1,9 +1,4 @@
-"""What is gained by saying nothing where one is unsure: the risk-coverage curve, and logistic confidence.
-
-El-Yaniv and Wiener, JMLR 2010: descriptions are kept from the most confident down; coverage is the share that is
-kept, risk the share of these that is wrong. AURC (Geifman, Uziel and El-Yaniv, ICLR 2019) is the mean risk over all
-coverages.
-"""
+"""Logistic confidence: how signals tell what is right, and what holding back the least sure takes away."""
 
 from __future__ import annotations
 
@@ -18,6 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold  # type: ignore[import-
 from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
 from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 
+from evaluation.calibration.coverage import lost
 from evaluation.errors import CalibrationError
 from evaluation.statistics.intervals import LEVEL, Estimate, Numbers, draws
 
@@ -80,37 +76,6 @@ def fit(signals: Sequence[Mapping[str, float]], right: Sequence[bool], groups: S
     return Fitted(_logistic(names, rows, truth), held_out)
 
 
-@dataclass(frozen=True)
-class Curve:
-    """Risk at each coverage from 1/n to 1, both `(n,)`, and its mean."""
-
-    coverage: Numbers
-    risk: Numbers
-    aurc: float
-
-    def at(self, coverage: float) -> float:
-        """The risk at a coverage."""
-        return float(np.interp(coverage, self.coverage, self.risk))
-
-    def coverage_at(self, risk: float) -> float | None:
-        """The largest coverage whose risk is no higher, None where there is none."""
-        low = np.flatnonzero(self.risk <= risk)
-        return float(self.coverage[low[-1]]) if len(low) else None
-
-
-def risk_coverage(scores: Sequence[float] | Numbers, right: Sequence[bool]) -> Curve:
-    """The curve of keeping the highest scores; equal ones in random order, on average."""
-    n = len(scores)
-    kept = np.arange(1, n + 1, dtype=np.float64)
-    risk = _errors(np.asarray(scores, np.float64), np.asarray(right, bool), np.ones((1, n)), kept[None, :])[0] / kept
-    return Curve(kept / n, risk, float(risk.mean()))
-
-
-def ideal(right: Sequence[bool]) -> Curve:
-    """The curve where all that is wrong is less sure than all that is right."""
-    return risk_coverage(np.asarray(right, np.float64), right)
-
-
 def risk_at(
     scores: Sequence[float] | Numbers, right: Sequence[bool], groups: Sequence[Hashable], coverage: float
 ) -> tuple[Estimate, Estimate]:
@@ -118,11 +83,11 @@ def risk_at(
 
     Articles are drawn whole; the second is 1 - risk / risk at full coverage, 0 where nothing is wrong.
     """
-    values, truth = np.asarray(scores, np.float64), np.asarray(right, bool)
+    values, wrong = np.asarray(scores, np.float64), 1.0 - np.asarray(right, np.float64)
     weights = np.concatenate([np.ones((1, len(values))), draws(groups)])
     total = weights.sum(axis=1, keepdims=True)
-    risk = _errors(values, truth, weights, coverage * total)[:, 0] / (coverage * total[:, 0])
-    whole = weights @ (~truth).astype(np.float64) / total[:, 0]
+    risk = lost(values, wrong, weights, coverage * total)[:, 0] / (coverage * total[:, 0])
+    whole = weights @ wrong / total[:, 0]
     fall = 1 - risk / np.where(whole > 0, whole, 1)
     fall[whole == 0] = 0
     return _estimate(risk), _estimate(fall)
@@ -141,20 +106,6 @@ def _logistic(names: Sequence[str], rows: Numbers, right: Truth) -> Logistic:
     weights = regression.coef_[0] / scaler.scale_
     bias = float(regression.intercept_[0] - weights @ scaler.mean_)
     return Logistic({name: float(weight) for name, weight in zip(names, weights, strict=True)}, bias)
-
-
-def _errors(scores: Numbers, right: Truth, weights: Numbers, kept: Numbers) -> Numbers:
-    """For each row of `weights` `(draws, n)` the weight of what is wrong in the `kept` `(draws, m)` most sure of it."""
-    order = np.argsort(-scores, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(scores[order]) != 0), len(scores) - 1)
-    seen = np.cumsum(weights[:, order], axis=1)[:, ends]
-    wrong = np.cumsum(weights[:, order] * ~right[order], axis=1)[:, ends]
-    start = np.zeros((len(weights), 1))
-    # Within equal scores errors are spread evenly, as a random order spreads them on average.
-    return np.stack([
-        np.interp(k, s, w)
-        for k, s, w in zip(kept, np.hstack([start, seen]), np.hstack([start, wrong]), strict=True)
-    ])  # fmt: skip
 
 
 def _estimate(drawn: Numbers) -> Estimate:

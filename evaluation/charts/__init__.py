@@ -5,10 +5,10 @@ Each is drawn twice, wide and narrow, for a page shows the one that fits; each s
 
 from evaluation.charts.bars import Histogram
 from evaluation.charts.curves import Curve, Curves
-from evaluation.charts.drawing import NARROW, SHAPES, WIDE, Chart
+from evaluation.charts.drawing import NARROW, WIDE, Chart
 from evaluation.charts.intervals import Intervals, Mark
 from evaluation.charts.spreads import Spread, Spreads
 
 __all__ = [
-    "NARROW", "SHAPES", "WIDE", "Chart", "Curve", "Curves", "Histogram", "Intervals", "Mark", "Spread", "Spreads",
+    "NARROW", "WIDE", "Chart", "Curve", "Curves", "Histogram", "Intervals", "Mark", "Spread", "Spreads",
 ]  # fmt: skip

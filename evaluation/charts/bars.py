@@ -21,7 +21,6 @@ class Histogram:
     values: Sequence[float]
     x_title: str
     lines: Mapping[str, float]
-    y_title: str = "images"
 
     def draw(self, title: str, width: int) -> str:
         """SVG of this width in pixels."""
@@ -49,14 +48,14 @@ class Histogram:
             canvas.line(across.at(self.lines[name]), 4 + LINE * line, across.at(self.lines[name]), floor, dash="5 3")
             canvas.text(x, LINE * line, name, "middle")
         canvas.text((LEFT + width - RIGHT) / 2, floor + 35, self.x_title, "middle")
-        canvas.upright(12, top + TALL / 2, self.y_title)
+        canvas.upright(12, top + TALL / 2, "images")
         return canvas.svg(title, self.words())
 
     def words(self) -> str:
         """Its figures in a line."""
         lines = "; ".join(f"{name} {value:.2f}" for name, value in self.lines.items())
         ends = f"{min(self.values):.2f} to {max(self.values):.2f}"
-        return f"{len(self.values)} {self.y_title}, {self.x_title} {ends}; {lines}"
+        return f"{len(self.values)} images, {self.x_title} {ends}; {lines}"
 
     def to_json(self) -> dict[str, Any]:
         """Its figures."""

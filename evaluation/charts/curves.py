@@ -75,9 +75,9 @@ class Curves:
         return f"{self.y_title} by {self.x_title}: " + "; ".join(said)
 
     def to_json(self) -> dict[str, Any]:
-        """Its points, five digits of each; None where one has no height."""
+        """Its points, five digits of each."""
         drawn = [
-            {"name": curve.name, "x": [_short(x) for x in curve.x], "y": [_short(y) for y in curve.y]}
+            {"name": curve.name, "x": [float(f"{x:.5g}") for x in curve.x], "y": [float(f"{y:.5g}") for y in curve.y]}
             for curve in self.curves
         ]
         return {"x": self.x_title, "y": self.y_title, "curves": drawn}
@@ -108,7 +108,3 @@ class Curves:
 
 def _finite(values: Numbers) -> list[float]:
     return [float(value) for value in values if math.isfinite(value)]
-
-
-def _short(value: float) -> float | None:
-    return float(f"{value:.5g}") if math.isfinite(value) else None

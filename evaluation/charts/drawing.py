@@ -173,7 +173,7 @@ class Rows:
 
     def scale(self, values: Sequence[float]) -> Scale:
         """The common scale of all rows."""
-        return scale(values, self.label + 8, self.width - 22, False, 5 if self.narrow else 8)
+        return scale(values, self.label + 12, self.width - 22, False, 5 if self.narrow else 8)
 
     def begin(self, axis: Scale, x_title: str) -> Canvas:
         """A canvas with grid, ticks, title of the scale and names."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,19 @@ class Mark:
     estimate: Estimate | None
     shape: str = "circle"
 
+    @property
+    def known(self) -> Estimate | None:
+        """The figure if it is one: not nan, as that of nothing is."""
+        return None if self.estimate is None or not math.isfinite(self.estimate.value) else self.estimate
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """Of its interval, where there is one."""
+        one = self.known
+        if one is None or one.low is None or one.high is None or not math.isfinite(one.low + one.high):
+            return None
+        return one.low, one.high
+
 
 @dataclass(frozen=True)
 class Intervals:
@@ -31,18 +45,15 @@ class Intervals:
     def draw(self, title: str, width: int) -> str:
         """SVG of this width in pixels."""
         rows = Rows(width, [mark.name for mark in self.marks])
-        known = [mark.estimate for mark in self.marks if mark.estimate is not None]
-        axis = rows.scale(
-            [end for one in known for end in (one.low, one.value, one.high) if end is not None] + list(self.ends)
-        )
+        values = [one.value for mark in self.marks if (one := mark.known)]
+        axis = rows.scale([*values, *(end for mark in self.marks for end in mark.ends or ()), *self.ends])
         canvas = rows.begin(axis, self.x_title)
         for mark, (_, y) in zip(self.marks, rows, strict=True):
-            one = mark.estimate
-            if one is None:
+            if (one := mark.known) is None:
                 canvas.text(axis.start + 2, y + 4, "not measured")
                 continue
-            if one.low is not None and one.high is not None:
-                low, high = axis.at(one.low), axis.at(one.high)
+            if mark.ends:
+                low, high = map(axis.at, mark.ends)
                 canvas.line(low, y, high, y, width=1.4)
                 canvas.line(low, y - 4, low, y + 4)
                 canvas.line(high, y - 4, high, y + 4)
@@ -51,7 +62,7 @@ class Intervals:
 
     def words(self) -> str:
         """Its figures in a line."""
-        return f"{self.x_title}: " + "; ".join(f"{mark.name} {self._said(mark.estimate)}" for mark in self.marks)
+        return f"{self.x_title}: " + "; ".join(f"{mark.name} {self._said(mark)}" for mark in self.marks)
 
     def to_json(self) -> dict[str, Any]:
         """Its figures."""
@@ -63,10 +74,10 @@ class Intervals:
         ]
         return {"x": self.x_title, "marks": marks}
 
-    def _said(self, one: Estimate | None) -> str:
-        if one is None:
+    def _said(self, mark: Mark) -> str:
+        if mark.known is None:
             return "not measured"
-        value = f"{one.value:.{self.decimals}f}"
-        if one.low is None or one.high is None:
+        value = f"{mark.known.value:.{self.decimals}f}"
+        if mark.ends is None:
             return value
-        return f"{value} ({one.low:.{self.decimals}f} to {one.high:.{self.decimals}f})"
+        return f"{value} ({mark.ends[0]:.{self.decimals}f} to {mark.ends[1]:.{self.decimals}f})"

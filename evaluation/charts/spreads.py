@@ -40,7 +40,6 @@ class Spreads:
 
     rows: Sequence[Spread]
     x_title: str
-    decimals: int = 2
 
     def draw(self, title: str, width: int) -> str:
         """SVG of this width in pixels."""
@@ -61,8 +60,7 @@ class Spreads:
         said = [
             f"{row.name} not measured"
             if row.p50 is None
-            else f"{row.name} median {row.p50:.{self.decimals}f}, 95th percentile {row.p95:.{self.decimals}f}, "
-            f"99th {row.p99:.{self.decimals}f}"
+            else f"{row.name} median {row.p50:.2f}, 95th percentile {row.p95:.2f}, 99th {row.p99:.2f}"
             for row in self.rows
         ]
         return f"{self.x_title}: " + "; ".join(said)

@@ -9,6 +9,7 @@ from evaluation.statistics.compare import Comparison
 from evaluation.statistics.intervals import Estimate
 from evaluation.statistics.table import effect
 from evaluation.statistics.verdicts import Judged
+from evaluation.text_table import aligned
 
 
 def text(results: Results) -> str:
@@ -99,14 +100,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int
     """Columns as wide as they must be, those of `left` to the left and the others to the right; none that is empty."""
     cells = [list(head), *map(list, rows)]
     kept = [column for column in range(len(head)) if column == 0 or any(row[column] for row in cells[1:])]
-    widths = {column: max(len(row[column]) for row in cells) for column in kept}
-    return "\n".join(
-        "  ".join(
-            row[column].ljust(widths[column]) if column in left else row[column].rjust(widths[column])
-            for column in kept
-        ).rstrip()
-        for row in cells
-    )
+    rows = [[row[column] for column in kept] for row in cells]
+    return "\n".join(aligned(rows, [place for place, column in enumerate(kept) if column in left]))
 
 
 def _name(results: Results, name: str) -> str:

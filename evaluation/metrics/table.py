@@ -10,6 +10,7 @@ import numpy as np
 
 from evaluation.metrics.scored import FOILS, SHUFFLED, Scored
 from evaluation.statistics.intervals import Estimate, Numbers, estimates
+from evaluation.text_table import aligned
 
 GAIN = "own - shuffled"
 _SMALLEST_SPLIT, _MOST_VALUES = 5, 12
@@ -117,15 +118,6 @@ def text(scored: Scored) -> str:
     if scored.missing:
         lines += ["", "Blank", *(f"  {name}: {why}" for name, why in scored.missing.items())]
     return "\n".join(lines)
-
-
-def aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines, the first column to the left and the others to the right."""
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
-        for row in cells
-    ]
 
 
 def _metrics(scored: Scored, found: Figures, names: Sequence[str]) -> list[str]:

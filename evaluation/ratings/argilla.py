@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -19,11 +18,10 @@ from pydantic import BaseModel, Field
 from evaluation.errors import RatingsError
 from evaluation.ratings.parsed import Parsed, Parser
 from evaluation.ratings.store import Ratings
-from evaluation.ratings.types import OCCASIONS, QUESTIONS, Answer, Item, Kind, Rating
+from evaluation.ratings.types import ANSWERS, QUESTIONS, Answer, Item, Kind, Rating
 
 RATERS = uuid.UUID("6c756d65-6e73-6372-6962-657261746572")
 """The name space of raters' UUIDs."""
-ASKED = (*QUESTIONS, "preferred", "comment", "edited")
 SECOND = "/2"
 
 
@@ -57,14 +55,8 @@ class ArgillaRecord(BaseModel):
 
 def write(ratings: Ratings) -> str:
     """The records, with a response for each answer."""
-    found: dict[tuple[str, int], list[Rating]] = defaultdict(list)
-    for rating in ratings.ratings:
-        found[rating.item, rating.occasion].append(rating)
-    records = [
-        _record(item, occasion, ratings.task.kind, found[item.id, occasion])
-        for item in ratings.items
-        for occasion in (OCCASIONS if item.repeated else OCCASIONS[:1])
-    ]
+    kind = ratings.task.kind
+    records = [_record(item, occasion, kind, given) for item, occasion, given in ratings.by_occasion]
     return json.dumps(records, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -83,9 +75,9 @@ def read(text: str, parser: Parser) -> Iterator[Parsed]:
         record = parser.model(ArgillaRecord, data, f"record {number}")
         if record is None:
             continue
-        unknown = [name for name in record.responses if name not in ASKED]
+        unknown = [name for name in record.responses if name not in ANSWERS]
         if unknown:
-            parser.wrong(f"record {number}", f"unknown question {unknown[0]!r}; known are {', '.join(ASKED)}")
+            parser.wrong(f"record {number}", f"unknown question {unknown[0]!r}; known are {', '.join(ANSWERS)}")
             continue
         ours = {each.user_id: each for each in record.ratings}
         answered = dict.fromkeys(r.user_id for responses in record.responses.values() for r in responses)
@@ -96,12 +88,11 @@ def read(text: str, parser: Parser) -> Iterator[Parsed]:
 
 
 def _record(item: Item, occasion: int, kind: Kind, ratings: list[Rating]) -> dict[str, Any]:
-    names = ("text",) if kind == "single" else ("first", "second")
-    fields = {"image": item.image, **({"question": item.question} if item.question else {})}
-    fields |= dict(zip(names, (text.text for text in item.texts), strict=True))
+    question = {"question": item.question} if item.question else {}
+    fields = {"image": item.image, **question, **item.named(kind)}
     responses: dict[str, list[dict[str, Any]]] = {}
     for rating in ratings:
-        for name in ASKED:
+        for name in ANSWERS:
             if (value := getattr(rating.answer, name)) not in (None, "") and not rating.answer.skipped:
                 said = {"value": value, "user_id": _user(rating.rater), "status": "submitted"}
                 responses.setdefault(name, []).append(said)
@@ -124,7 +115,7 @@ def _ours(rating: Rating) -> dict[str, Any]:
 
 def _rating(record: ArgillaRecord, user: str, name: str, ours: Ours | None, parser: Parser) -> Rating:
     id_, occasion = (record.id.removesuffix(SECOND), 2) if record.id.endswith(SECOND) else (record.id, 1)
-    item = parser.item(id_, occasion)
+    item = parser.store.item(id_, occasion)
     said: dict[str, Any] = {}
     discarded = ours is not None and ours.skipped
     for question, responses in record.responses.items():

@@ -8,6 +8,9 @@ Interval: Wald, from the sandwich covariance with articles as clusters (Liang an
 since ratings of one image are not independent, times G / (G - 1), and Student's t with G - 1 degrees of freedom for
 G articles. benchmarks/ratings.py measures how often it covers: without either correction too seldom where articles are
 few and raters several, with both a little too often at 25 articles and one rater.
+
+Which arm is preferred to which is several claims at once where there are more than two arms. Their p, of the same
+statistic, is Holm's then; intervals are each difference's own.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +27,7 @@ from evaluation.errors import RatingsError
 from evaluation.ratings.store import Ratings
 from evaluation.ratings.types import PREFERENCES, Preferred
 from evaluation.statistics.intervals import LEVEL, Estimate
+from evaluation.statistics.verdicts import ALPHA, holm
 
 Numbers = NDArray[np.float64]
 MAX_STEPS = 100
@@ -49,6 +54,25 @@ class Counted:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """How far the log-strength of `first` is above that of `second`, with an interval of its own.
+
+    `p` is two-sided, of "no difference"; `p_adjusted` is Holm's over all pairs of arms, None where there is one pair.
+    """
+
+    first: str
+    second: str
+    log_strength: Estimate
+    p: float
+    p_adjusted: float | None
+
+    @property
+    def sure(self) -> bool:
+        """Whether it may be said that one is preferred, to be wrong in 5 % of studies at most, whatever the arms."""
+        return (self.p if self.p_adjusted is None else self.p_adjusted) <= ALPHA
+
+
+@dataclass(frozen=True)
 class Strengths:
     """Log-strengths by arm, their mean 0. `tie` is d, None where nobody said that there is no difference.
 
@@ -63,13 +87,37 @@ class Strengths:
     covariance: Numbers
     degrees: int
 
+    @property
+    def ranked(self) -> list[str]:
+        """The arms, the strongest first."""
+        return sorted(self.arms, key=lambda arm: -self.arms[arm].value)
+
+    @property
+    def differences(self) -> list[Difference]:
+        """Of every pair of arms, the stronger first. Raises StatisticsError where statsmodels is missing."""
+        pairs = list(combinations(self.ranked, 2))
+        p = [self._p(first, second) for first, second in pairs]
+        adjusted = holm(p) if len(pairs) > 1 else [None]
+        return [
+            Difference(first, second, self.difference(first, second), p[n], adjusted[n])
+            for n, (first, second) in enumerate(pairs)
+        ]
+
     def difference(self, first: str, second: str) -> Estimate:
         """The log-strength of the first above that of the second."""
+        return _interval(self.arms[first].value - self.arms[second].value, self._variance(first, second), self.degrees)
+
+    def _p(self, first: str, second: str) -> float:
+        from scipy.stats import t
+
+        apart = abs(self.arms[first].value - self.arms[second].value)
+        return float(2 * t.sf(apart / np.sqrt(self._variance(first, second)), self.degrees))
+
+    def _variance(self, first: str, second: str) -> float:
         names = list(self.arms)
         along = np.zeros(len(names))
         along[names.index(first)], along[names.index(second)] = 1.0, -1.0
-        value = self.arms[first].value - self.arms[second].value
-        return _interval(value, float(along @ self.covariance @ along), self.degrees)
+        return float(along @ self.covariance @ along)
 
 
 def strengths(ratings: Ratings) -> Strengths:

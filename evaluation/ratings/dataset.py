@@ -25,6 +25,8 @@ TEMPLATES = {False: "zero_shot", True: "question"}
 """The prompt of a caption and of an answer to a question, without evidence."""
 
 Message = Mapping[str, Any]
+Templates = Mapping[bool, PromptTemplate]
+"""By whether a question was asked."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,9 @@ def fine_tuning(ratings: Ratings, rules: Rules) -> Iterator[dict[str, Any]]:
     """
     if ratings.task.kind == "pairwise":
         raise RatingsError(f"{ratings.file} has pairs, which make --kind preference only")
-    for item, answers in _by_item(ratings):
-        prompt = _prompt(item, rules)
+    templates = _templates(rules)
+    for item, answers in _answers(ratings):
+        prompt = _prompt(item, templates)
         edits = Counter(answer.edited for answer in answers if answer.edited)
         for number, (text, raters) in enumerate(edits.items(), start=1):
             name = item.id if len(edits) == 1 else f"{item.id}-{number}"
@@ -65,27 +68,28 @@ def preferences(ratings: Ratings, rules: Rules) -> Iterator[dict[str, Any]]:
     Of a pair, what more raters preferred; ties do not count, and as many on both sides decide nothing. Of single
     ratings, an edited text before what it was, and texts of an image whose mean scores are apart by the margin.
     """
+    templates = _templates(rules)
     if ratings.task.kind == "pairwise":
-        for item, answers in _by_item(ratings):
+        for item, answers in _answers(ratings):
             votes = Counter(answer.preferred for answer in answers)
             lead = votes["first"] - votes["second"]
             if lead:
                 chosen, rejected = item.texts if lead > 0 else item.texts[::-1]
-                yield _pair(item, rules, chosen.text, rejected.text, "preference", sum(votes.values()), item.id)
+                yield _pair(item, templates, chosen.text, rejected.text, "preference", sum(votes.values()), item.id)
         return
     of_image: dict[str, list[tuple[Item, Sequence[Answer]]]] = defaultdict(list)
-    for item, answers in _by_item(ratings):
+    for item, answers in _answers(ratings):
         of_image[item.image_id].append((item, answers))
         edits = Counter(answer.edited for answer in answers if answer.edited)
         for number, (text, raters) in enumerate(edits.items(), start=1):
             name = f"{item.id}-edit" if len(edits) == 1 else f"{item.id}-edit-{number}"
-            yield _pair(item, rules, text, item.texts[0].text, "edit", raters, name)
+            yield _pair(item, templates, text, item.texts[0].text, "edit", raters, name)
     for same in of_image.values():
         for one, other in combinations(same, 2):
             (worse, low), (better, high) = sorted((one, other), key=lambda each: _mean(each[1]))
             if worse.texts[0].text != better.texts[0].text and _mean(high) - _mean(low) >= rules.margin:
                 texts = (better.texts[0].text, worse.texts[0].text)
-                yield _pair(better, rules, *texts, "rating", len(high) + len(low), f"{better.id}-{worse.id}")
+                yield _pair(better, templates, *texts, "rating", len(high) + len(low), f"{better.id}-{worse.id}")
 
 
 KINDS = {"sft": fine_tuning, "preference": preferences}
@@ -99,23 +103,25 @@ def write(file: Path, out: Path, kind: str, rules: Rules) -> int:
     return len(lines)
 
 
-def _by_item(ratings: Ratings) -> Iterator[tuple[Item, list[Answer]]]:
-    """Items of arms that were judged, in the file's order, with their answers on first sight."""
-    found: dict[str, list[Answer]] = defaultdict(list)
-    for item, rating in ratings.judged:
-        found[item.id].append(rating.answer)
-    for item in ratings.items:
-        if item.id in found:
-            yield item, found[item.id]
+def _answers(ratings: Ratings) -> Iterator[tuple[Item, list[Answer]]]:
+    """Items that were judged, with the answers that count."""
+    for item, given in ratings.judged_items:
+        yield item, [rating.answer for rating in given]
+
+
+def _templates(rules: Rules) -> Templates:
+    return {asked: PromptTemplate.load(rules.prompt or name) for asked, name in TEMPLATES.items()}
 
 
 def _mean(answers: Sequence[Answer]) -> float:
     return mean(score for answer in answers for score in answer.scores.values())
 
 
-def _pair(item: Item, rules: Rules, chosen: str, rejected: str, by: str, raters: int, name: str) -> dict[str, Any]:
+def _pair(
+    item: Item, templates: Templates, chosen: str, rejected: str, by: str, raters: int, name: str
+) -> dict[str, Any]:
     texts = {"chosen": _said(chosen), "rejected": _said(rejected)}
-    return _line(item, _prompt(item, rules), texts, by, raters, name)
+    return _line(item, _prompt(item, templates), texts, by, raters, name)
 
 
 def _line(
@@ -130,9 +136,9 @@ def _said(text: str) -> list[Message]:
     return [{"role": "assistant", "content": [{"type": "text", "text": text}]}]
 
 
-def _prompt(item: Item, rules: Rules) -> list[Message]:
+def _prompt(item: Item, templates: Templates) -> list[Message]:
     """The template's messages; where the image stands, `{"type": "image"}`."""
-    template = PromptTemplate.load(rules.prompt or TEMPLATES[bool(item.question)])
+    template = templates[bool(item.question)]
     rendered, _ = template.render(PromptInputs(images=(), question=item.question))
     messages: list[Message] = []
     for message in rendered.messages:

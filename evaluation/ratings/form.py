@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from evaluation.ratings.session import Page, Session
@@ -52,6 +53,11 @@ class Form:
         """The text as the rater has it so far."""
         return self._draft.edited or self.page.texts[0]
 
+    @property
+    def commented(self) -> str:
+        """The comment as the rater has it so far."""
+        return self._draft.comment
+
     def press(self, key: str) -> Effect:
         """What a key does; an unknown one is told of."""
         self._said = ""
@@ -69,12 +75,15 @@ class Form:
 
     def comment(self, text: str) -> None:
         """Keeps a comment with the answer to come."""
-        self._draft = replace(self._draft, comment=text.strip())
+        if not _same(text, self.commented):
+            self._draft = replace(self._draft, comment=text.strip())
 
     def edit(self, text: str) -> None:
         """Keeps the text as the rater would have it; the text as it was is no edit."""
-        text = text.strip()
-        self._draft = replace(self._draft, edited="" if text == self.page.texts[0].strip() else text)
+        if _same(text, self.page.texts[0]):
+            self._draft = replace(self._draft, edited="")
+        elif not _same(text, self.edited):
+            self._draft = replace(self._draft, edited=text.strip())
 
     def screen(self, width: int = 80, preview: str = "") -> str:
         """The whole screen as text, `preview` under the image's name."""
@@ -86,7 +95,7 @@ class Form:
         lines = [
             f"{session.rater}   {page.position + 1} of {page.total}, {page.done} answered",
             "",
-            f"image  {_plain(page.image)}",
+            f"image  {_plain(Path(page.image).name)}",
             *([preview] if preview else []),
             "",
         ]
@@ -176,16 +185,20 @@ class Form:
         return lines
 
     def _keys(self, page: Page) -> list[str]:
-        count = sum(map(len, page.evidence))
         scores = f"[{LOWEST}-{HIGHEST}] score, {HIGHEST} is best"
         answer = "[1] A  [2] B  [3] no difference" if page.kind == "pairwise" else scores
-        view = f"[v] {'hide' if self._evidence else 'show'} evidence  " if count else ""
+        view = f"[v] {'hide' if self._evidence else 'show'} evidence  " if page.offers_evidence else ""
         keep = "[enter] keep  " if page.answer is not None else ""
         edit = "[e] edit the text  " if page.kind == "single" else ""
         return [
             f"{answer}  {keep}[s] skip  [b] back  [q] quit",
             f"{view}[p] preview  [o] open the image  [c] comment  {edit}".rstrip(),
         ]
+
+
+def _same(text: str, other: str) -> bool:
+    """Whether texts differ in white space at most: a line of the keyboard has one space for every break of a line."""
+    return text.split() == other.split()
 
 
 def _evidence(page: Page, width: int) -> list[str]:

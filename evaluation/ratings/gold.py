@@ -45,7 +45,7 @@ class GoldPair(StrictModel):
 def read_gold(file: Path, kind: Kind) -> list[Item]:
     """The items of a file, without ids. Raises RatingsError that names each line that is wrong."""
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise RatingsError(f"{file}: cannot be read as UTF-8 text: {error}") from error
     items, wrong = [], []

@@ -7,7 +7,6 @@ we write it; a user's number where Label Studio does. A skipped task is `was_can
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -18,10 +17,7 @@ from evaluation.errors import RatingsError
 from evaluation.ratings.form import MEANING
 from evaluation.ratings.parsed import Parsed, Parser
 from evaluation.ratings.store import Ratings
-from evaluation.ratings.types import OCCASIONS, QUESTIONS, Answer, Item, Kind, Rating
-
-ON: dict[Kind, str] = {"single": "text", "pairwise": "first"}
-"""What an answer is attached to."""
+from evaluation.ratings.types import ANSWERS, QUESTIONS, TEXTS, Answer, Item, Kind, Rating
 
 
 class User(BaseModel):
@@ -65,14 +61,11 @@ class StudioTask(BaseModel):
 
 def write(ratings: Ratings) -> str:
     """The tasks, with an annotation for each rating."""
-    found: dict[tuple[str, int], list[Rating]] = defaultdict(list)
-    for rating in ratings.ratings:
-        found[rating.item, rating.occasion].append(rating)
-    tasks = []
-    for item in ratings.items:
-        for occasion in OCCASIONS if item.repeated else OCCASIONS[:1]:
-            annotations = [_annotation(rating, ratings.task.kind) for rating in found[item.id, occasion]]
-            tasks.append({"data": _data(item, occasion, ratings.task.kind), "annotations": annotations})
+    kind = ratings.task.kind
+    tasks = [
+        {"data": _data(item, occasion, kind), "annotations": [_annotation(rating, kind) for rating in given]}
+        for item, occasion, given in ratings.by_occasion
+    ]
     return json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -114,7 +107,7 @@ def interface(ratings: Ratings) -> str:
             asked.append(f"<Header value={quoteattr(f'{name.capitalize()}: {MEANING[name]} 5 is best')}/>")
             asked.append(f'<Rating name="{name}" toName="text" maxRating="5" required="true"/>')
         asked.append('<TextArea name="edited" toName="text" rows="3" placeholder="The text as it should be"/>')
-    on = ON[ratings.task.kind]
+    on = TEXTS[ratings.task.kind][0]
     asked.append(f'<TextArea name="comment" toName="{on}" rows="2" placeholder="Comment"/>')
     question = ['<Header value="$question"/>'] if any(item.question for item in ratings.items) else []
     lines = ['<Image name="image" value="$image"/>', *question, *asked]
@@ -122,9 +115,8 @@ def interface(ratings: Ratings) -> str:
 
 
 def _data(item: Item, occasion: int, kind: Kind) -> dict[str, Any]:
-    names = ("text",) if kind == "single" else ("first", "second")
-    texts = dict(zip(names, (text.text for text in item.texts), strict=True))
-    return {"item": item.id, "occasion": occasion, "image": item.image, "question": item.question, **texts}
+    shown = {"image": item.image, "question": item.question, **item.named(kind)}
+    return {"item": item.id, "occasion": occasion, **shown}
 
 
 def _annotation(rating: Rating, kind: Kind) -> dict[str, Any]:
@@ -134,7 +126,7 @@ def _annotation(rating: Rating, kind: Kind) -> dict[str, Any]:
         answers.append(("preferred", "choices", {"choices": [said.preferred]}))
     answers += [(name, "textarea", {"text": [text]}) for name in ("comment", "edited") if (text := getattr(said, name))]
     result = [
-        {"id": f"{rating.item}-{name}", "from_name": name, "to_name": ON[kind], "type": type_, "value": value}
+        {"id": f"{rating.item}-{name}", "from_name": name, "to_name": TEXTS[kind][0], "type": type_, "value": value}
         for name, type_, value in answers
     ]
     return {
@@ -148,14 +140,13 @@ def _annotation(rating: Rating, kind: Kind) -> dict[str, Any]:
 
 
 def _rating(data: Data, annotation: Annotation, parser: Parser) -> Rating:
-    item = parser.item(data.item, data.occasion)
+    item = parser.store.item(data.item, data.occasion)
     said: dict[str, Any] = {}
     for result in annotation.result:
         said[result.from_name] = _value(result)
-    known = (*QUESTIONS, "preferred", "comment", "edited")
-    unknown = [name for name in said if name not in known]
+    unknown = [name for name in said if name not in ANSWERS]
     if unknown:
-        raise RatingsError(f"unknown answer {unknown[0]!r}; known are {', '.join(known)}")
+        raise RatingsError(f"unknown answer {unknown[0]!r}; known are {', '.join(ANSWERS)}")
     if annotation.was_cancelled:  # Label Studio keeps what was filled in before a task was skipped
         said = {"comment": said.get("comment", ""), "skipped": True}
     return parser.rating(

@@ -19,9 +19,8 @@ from indexer.manifest import hash_json
 from rag.recipe import recipe
 from rag.secrets import without_secrets
 
-ITEMS = 500
-REPEATED = 0.05
-"""The share of items that every rater sees twice."""
+STRATA = ("source", "organ")
+"""The `splits` of a set that images are drawn by, beside modality."""
 Evidence = Literal["auto", "show", "hide"]
 ID_DIGITS = 12
 NAMED = 5
@@ -35,9 +34,9 @@ class Sample:
     tell which is which.
     """
 
-    items: int = ITEMS
+    items: int = 500
     seed: int = 0
-    repeated: float = REPEATED
+    repeated: float = 0.05
     per_rater: int | None = None
     evidence: Evidence = "auto"
 
@@ -56,7 +55,7 @@ def make_task(
     cases, left_out = _common(runs)
     said = [{arm: run.text(case.id) for arm, run in runs.items()} for case in cases]
     rng = random.Random(sample.seed)
-    strata = [_stratum(case, next(iter(runs.values()))) for case in cases]
+    strata = [_stratum(case) for case in cases]
     chosen: list[tuple[int, tuple[str, ...]]]
     if kind == "pairwise":
         usable = [n for n, texts in enumerate(said) if len(set(texts.values())) > 1]
@@ -115,8 +114,9 @@ def _shows_evidence(runs: Mapping[str, Run], asked: Evidence) -> bool:
     return asked == "show" or (asked == "auto" and has == {True})
 
 
-def _stratum(case: Case, run: Run) -> str:
-    return f"{case.modality or 'no modality'} / {run.made['set']['name']}"
+def _stratum(case: Case) -> str:
+    """Modality, then source and organ where the set tells images apart by them."""
+    return " / ".join([case.modality or "no modality", *(told for name in STRATA if (told := case.splits.get(name)))])
 
 
 def _item(

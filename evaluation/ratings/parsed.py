@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from evaluation.errors import RatingsError
 from evaluation.ratings.store import Store
-from evaluation.ratings.types import OCCASIONS, Answer, Item, Rating, checked, checked_name
+from evaluation.ratings.types import Answer, Item, Rating, checked, checked_name
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -53,13 +53,6 @@ class Parser:
                 where = ".".join(map(str, problem["loc"]))
                 self.wrong(place, f"{where}: {problem['msg'].lower()}" if where else problem["msg"])
             return None
-
-    def item(self, id_: str, occasion: int) -> Item:
-        """The item of that id. Raises RatingsError where there is none, or it is not shown so often."""
-        item = self.store.item(id_)
-        if occasion not in OCCASIONS or (occasion == 2 and not item.repeated):
-            raise RatingsError(f"item {id_} is not shown a {occasion}. time")
-        return item
 
     def rating(
         self, rater: str, item: Item, occasion: int, answer: Answer, seconds: float | None, at: str, swapped: bool

@@ -15,7 +15,8 @@ class Page:
     """All that a rater may see of an item: no arm, no gold answer, not whether it was shown before.
 
     `texts` and `evidence` are in the order shown, A first. `position` counts from 0. `answer` is what the rater said
-    of it earlier. `swapped` says that A is the item's second text.
+    of it earlier. `swapped` says that A is the item's second text. `offers_evidence` is of the task, not of the item:
+    gold items have none. `image` is the path, to open it by: its folder may tell a gold item from the others.
     """
 
     kind: Kind
@@ -28,6 +29,7 @@ class Page:
     evidence: tuple[tuple[Shown, ...], ...]
     answer: Answer | None
     swapped: bool
+    offers_evidence: bool
 
 
 class Session:
@@ -38,6 +40,7 @@ class Session:
         self.rater = store.join(rater)
         self._plan = store.plan(self.rater)
         self._answered = {(r.item, r.occasion) for r in store.ratings(self.rater)}
+        self._offers_evidence = any(text.evidence for item in store.items for text in item.texts)
         self._clock = clock
         self._position = 0
         self._since = clock()
@@ -57,7 +60,7 @@ class Session:
         return Page(
             self._store.task.kind, self._position, len(self._plan), len(self._answered), item.image, item.question,
             tuple(text.text for text in texts), tuple(text.evidence for text in texts),
-            None if before is None else before.answer, given.swapped,
+            None if before is None else before.answer, given.swapped, self._offers_evidence,
         )  # fmt: skip
 
     def save(self, answer: Answer) -> Saved:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from evaluation.errors import RatingsError
 from evaluation.ratings.alpha import Agreement, agreement
-from evaluation.ratings.bradley_terry import Strengths, strengths
+from evaluation.ratings.bradley_terry import Difference, Strengths, strengths
 from evaluation.ratings.quality import RaterQuality, mean_scores, rater_quality
 from evaluation.ratings.store import Ratings
 from evaluation.ratings.types import QUESTIONS
 from evaluation.statistics.intervals import Estimate
+from evaluation.text_table import aligned
 
 
 @dataclass(frozen=True)
@@ -72,19 +72,10 @@ def summary_text(found: Summary) -> str:
     if task.kind == "single":
         cells = [["arm", *QUESTIONS]]
         cells += [[arm, *(_ends(by.get(q), 2) for q in QUESTIONS)] for arm, by in found.scores.items()]
-        return "\n".join([*lines, *columns(cells)])
+        return "\n".join([*lines, *aligned(cells)])
     if found.strengths is None:
         return "\n".join([*lines, found.why])
     return "\n".join([*lines, *_strengths(found.strengths)])
-
-
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows with their cells under each other, the first column to the left, the others to the right."""
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
-        for row in rows
-    ]
 
 
 def _raters(found: Summary) -> list[str]:
@@ -97,7 +88,7 @@ def _raters(found: Summary) -> list[str]:
         gold, same = _of(rater.gold_right, rater.gold_asked), _of(rater.repeated_same, rater.repeated_asked)
         counts = map(str, (rater.assigned, rater.rated, rater.skipped))
         rows.append([rater.rater, *counts, gold, same, seconds, last])
-    return columns(rows) if found.raters else ["nobody has rated yet"]
+    return aligned(rows) if found.raters else ["nobody has rated yet"]
 
 
 def _agreement(found: dict[str, Agreement]) -> list[str]:
@@ -106,34 +97,41 @@ def _agreement(found: dict[str, Agreement]) -> list[str]:
         [each.question, _ends(each.alpha, 3), str(each.items), str(each.raters), each.why or each.level]
         for each in found.values()
     ]
-    return columns(rows)
+    return aligned(rows)
 
 
 def _strengths(found: Strengths) -> list[str]:
     rows = [["arm", "log-strength [95 %]", "won", "lost", "tied"]]
-    for arm, value in sorted(found.arms.items(), key=lambda each: -each[1].value):
+    for arm in found.ranked:
         counted = found.counted[arm]
-        rows.append([arm, _ends(value, 2), str(counted.won), str(counted.lost), str(counted.tied)])
-    names = [row[0] for row in rows[1:]]
-    differences = [["difference", "log-strength [95 %]"]]
-    differences += [
-        [f"{one} - {other}", _ends(found.difference(one, other), 2)]
-        for n, one in enumerate(names)
-        for other in names[n + 1 :]
+        rows.append([arm, _ends(found.arms[arm], 2), str(counted.won), str(counted.lost), str(counted.tied)])
+    several = len(found.arms) > 2
+    differences = [["difference", "log-strength [95 %]", "p", *(["p, Holm"] if several else []), ""]]
+    for each in found.differences:
+        p = [each.p] if each.p_adjusted is None else [each.p, each.p_adjusted]
+        said = f"{each.first} is preferred" if each.sure else "inconclusive"
+        cells = [_ends(each.log_strength, 2), *(f"{one:.4f}" for one in p), said]
+        differences.append([f"{each.first} - {each.second}", *cells])
+    return [
+        f"{found.comparisons} comparisons of {found.groups} articles",
+        *aligned(rows),
+        "",
+        *aligned(differences, left=(0, len(differences[0]) - 1)),
     ]
-    return [f"{found.comparisons} comparisons of {found.groups} articles", *columns(rows), "", *columns(differences)]
 
 
 def _strengths_json(found: Strengths) -> dict[str, Any]:
-    names = list(found.arms)
-    pairs = [(a, b) for n, a in enumerate(names) for b in names[n + 1 :]]
     return {
         "arms": {arm: asdict(value) | asdict(found.counted[arm]) for arm, value in found.arms.items()},
-        "differences": {f"{a} - {b}": asdict(found.difference(a, b)) for a, b in pairs},
+        "differences": {f"{each.first} - {each.second}": _difference_json(each) for each in found.differences},
         "tie": None if found.tie is None else asdict(found.tie),
         "comparisons": found.comparisons,
         "articles": found.groups,
     }
+
+
+def _difference_json(each: Difference) -> dict[str, Any]:
+    return asdict(each.log_strength) | {"p": each.p, "p_adjusted": each.p_adjusted, "sure": each.sure}
 
 
 def _of(part: int, whole: int) -> str:

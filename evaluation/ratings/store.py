@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -60,6 +61,22 @@ class Ratings:
         items = {item.id: item for item in self.items if item.gold is None}
         kept = [r for r in self.ratings if r.item in items and r.occasion == 1 and not r.answer.skipped]
         return [(items[rating.item], rating) for rating in kept]
+
+    @property
+    def judged_items(self) -> list[tuple[Item, list[Rating]]]:
+        """`judged` by item, in the file's order; items that nobody judged are left out."""
+        found: dict[str, list[Rating]] = defaultdict(list)
+        for item, rating in self.judged:
+            found[item.id].append(rating)
+        return [(item, found[item.id]) for item in self.items if item.id in found]
+
+    @property
+    def by_occasion(self) -> list[tuple[Item, int, list[Rating]]]:
+        """Every item as often as a rater sees it, with the occasion and the ratings on it, in the file's order."""
+        found: dict[tuple[str, int], list[Rating]] = defaultdict(list)
+        for rating in self.ratings:
+            found[rating.item, rating.occasion].append(rating)
+        return [(item, time, found[item.id, time]) for item in self.items for time in item.occasions]
 
 
 def read_ratings(file: Path) -> Ratings:
@@ -115,11 +132,9 @@ class Store:
         """Raises RatingsError where there is no such file, it is no file of ratings, or one of another version."""
         if not file.is_file():
             raise RatingsError(f"{file}: no such file. Make a task: python cli.py ratings make --run DIR --out {file}")
-        # One that may not be written cannot be in use either: it is read without the files that WAL has beside it.
-        mode = "mode=rw" if os.access(file, os.W_OK) else "mode=ro&immutable=1"
         try:
             db = sqlite3.connect(
-                f"{file.absolute().as_uri()}?{mode}", uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None,
+                f"{file.absolute().as_uri()}?{_mode(file)}", uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None,
                 check_same_thread=False,
             )  # fmt: skip
             db.row_factory = sqlite3.Row
@@ -193,9 +208,7 @@ class Store:
 
     def save(self, rating: Rating) -> Saved:
         """Keeps an answer. Raises RatingsError where it is none, or to no item of this task."""
-        item = self.item(rating.item)
-        if rating.occasion not in ((1, 2) if item.repeated else (1,)):
-            raise RatingsError(f"item {item.id} is not shown a {rating.occasion}. time")
+        self.item(rating.item, rating.occasion)
         rating = replace(
             rating, rater=checked_name(rating.rater), answer=checked(rating.answer, self.task.kind),
             at=rating.at or datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -210,10 +223,12 @@ class Store:
             self._db.execute(INSERT, rating_row(rating))
         return "new" if before is None else "replaced"
 
-    def item(self, id_: str) -> Item:
-        """An item by its id. Raises RatingsError where the task has none of that id."""
+    def item(self, id_: str, occasion: int = 1) -> Item:
+        """An item by its id. Raises RatingsError where the task has none of that id, or it is not shown so often."""
         if id_ not in self._ids:
             raise RatingsError(f"this task has no item {id_!r}")
+        if occasion not in self._ids[id_].occasions:
+            raise RatingsError(f"item {id_} is not shown a {occasion}. time")
         return self._ids[id_]
 
     def rating(self, rater: str, item: str, occasion: int) -> Rating | None:
@@ -243,6 +258,17 @@ class Store:
     def _one(self, rating: Rating) -> Rating | None:
         row = self._db.execute(f"{SELECT} {ONE}", rating.key).fetchone()
         return None if row is None else rating_from(row)
+
+
+def _mode(file: Path) -> str:
+    """How SQLite opens the file. One that may not be written is read with its `-wal`, if another has it open.
+
+    Answers that are not in the file itself yet are in the `-wal` alone, and `immutable` passes over it; but without
+    one, only `immutable` reads a file in WAL mode in a folder that may not be written either.
+    """
+    if os.access(file, os.W_OK):
+        return "mode=rw"
+    return "mode=ro" if file.with_name(f"{file.name}-wal").exists() else "mode=ro&immutable=1"
 
 
 def _check_version(file: Path, db: sqlite3.Connection) -> None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from evaluation.errors import RatingsError
 from evaluation.ratings.parsed import Parsed, Parser
 from evaluation.ratings.store import Ratings
-from evaluation.ratings.types import HIGHEST, LOWEST, QUESTIONS, Answer, Item, Kind, Rating
+from evaluation.ratings.types import HIGHEST, LOWEST, QUESTIONS, TEXTS, Answer, Item, Kind, Rating
 
 COLUMNS: dict[Kind, tuple[str, ...]] = {
     "single": (
@@ -29,7 +30,6 @@ NEEDED: dict[Kind, tuple[str, ...]] = {
     "single": ("item", "rater", *QUESTIONS),
     "pairwise": ("item", "rater", "preferred"),
 }
-SHOWN: dict[Kind, tuple[str, ...]] = {"single": ("text",), "pairwise": ("first", "second")}
 YES = "yes"
 
 
@@ -43,8 +43,8 @@ def write(ratings: Ratings) -> str:
     writer = csv.DictWriter(out, COLUMNS[kind])
     writer.writeheader()
     for item in ratings.items:
-        shown = dict(zip(SHOWN[kind], (text.text for text in item.texts), strict=True))
-        about = {"item": item.id, "occasion": 1, "image": item.image, "question": item.question, **shown}
+        shown = {"image": item.image, "question": item.question, **item.named(kind)}
+        about = {"item": item.id, "occasion": 1, **shown}
         for rating in of_item[item.id]:
             writer.writerow({**about, **_row(rating, kind)})
         if not of_item[item.id]:
@@ -56,16 +56,25 @@ def read(text: str, parser: Parser) -> Iterator[Parsed]:
     """The ratings of a file's text. Rows without a rater and without answers are passed over."""
     kind = parser.store.task.kind
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", strict=True)
+    _trim(reader)
     missing = [name for name in NEEDED[kind] if name not in (reader.fieldnames or [])]
     if missing:
         parser.wrong("line 1", f"no column {', '.join(missing)}; a file of this task has {', '.join(COLUMNS[kind])}")
         return
-    about = ("item", "occasion", "image", "question", *SHOWN[kind])
+    about = ("item", "occasion", "image", "question", *TEXTS[kind])
     for place, row in _rows(reader, parser):
         if not any(value for name, value in row.items() if name not in about):
             continue
         with parser.at(place):
             yield Parsed(place, _rating(row, kind, parser))
+
+
+def _trim(reader: csv.DictReader[str]) -> None:
+    """Passes over columns without a name at the end: a spreadsheet may end every line with commas."""
+    names = list(reader.fieldnames or [])
+    while names and not names[-1].strip():
+        names.pop()
+    reader.fieldnames = names
 
 
 def _rows(reader: csv.DictReader[str], parser: Parser) -> Iterator[tuple[str, dict[str, str]]]:
@@ -79,7 +88,7 @@ def _rows(reader: csv.DictReader[str], parser: Parser) -> Iterator[tuple[str, di
         except csv.Error as error:
             parser.wrong(place, f"not CSV from here on: {error}")
             return
-        if "" in row:
+        if any(row.pop("", ())):
             parser.wrong(place, f"has more than the {len(reader.fieldnames or [])} columns of the first line")
         else:
             yield place, {name: value or "" for name, value in row.items()}
@@ -99,28 +108,36 @@ def _row(rating: Rating, kind: Kind) -> dict[str, object]:
 def _rating(row: dict[str, str], kind: Kind, parser: Parser) -> Rating:
     if not row["rater"].strip():
         raise RatingsError("has an answer, but no rater")
-    item = parser.item(row["item"], int(_number(row.get("occasion") or "1", "occasion")))
-    _check_shown(row, item, SHOWN[kind])
+    occasion = _occasion(row)
+    item = parser.store.item(row["item"], occasion)
+    _check_shown(row, item, kind)
     scores = {name: _score(row[name], name) for name in QUESTIONS if row.get(name)}
     answer = Answer(
         preferred=row.get("preferred") or None,  # type: ignore[arg-type]  # `checked` says what it may be
         comment=row.get("comment", ""), edited=row.get("edited", ""), skipped=_flag(row, "skipped"), **scores,
     )  # fmt: skip
     seconds = _number(row["seconds"], "seconds") if row.get("seconds") else None
-    occasion = int(row.get("occasion") or 1)
     return parser.rating(row["rater"], item, occasion, answer, seconds, row.get("at", ""), _flag(row, "swapped"))
 
 
-def _check_shown(row: dict[str, str], item: Item, names: Sequence[str]) -> None:
+def _check_shown(row: dict[str, str], item: Item, kind: Kind) -> None:
     """What was shown must be the item's, so that a text that was edited in its place is not lost in silence."""
-    for name, text in zip(names, item.texts, strict=True):
-        if row.get(name, text.text) != text.text:
+    for name, text in item.named(kind).items():
+        if row.get(name, text) != text:
             raise RatingsError(f"{name} is not that of item {item.id}: leave it, and write a better one into edited")
 
 
 def _score(value: str, name: str) -> int:
     if value.strip() not in map(str, range(LOWEST, HIGHEST + 1)):
         raise RatingsError(f"{name} is {value!r}: give {LOWEST} to {HIGHEST}")
+    return int(value)
+
+
+def _occasion(row: dict[str, str]) -> int:
+    """Which time it is; the first where nothing is said."""
+    value = row.get("occasion", "").strip() or "1"
+    if not re.fullmatch("[0-9]{1,3}", value):
+        raise RatingsError(f"occasion is {value[:20]!r}: give a whole number, 1 or 2")
     return int(value)
 
 

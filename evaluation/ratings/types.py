@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from evaluation.errors import RatingsError
@@ -14,6 +14,8 @@ Preferred = Literal["first", "second", "tie"]
 QUESTIONS: tuple[Question, ...] = get_args(Question)
 PREFERENCES: tuple[Preferred, ...] = get_args(Preferred)
 LOWEST, HIGHEST = 1, 5
+TEXTS: Mapping[Kind, tuple[str, ...]] = {"single": ("text",), "pairwise": ("first", "second")}
+"""What an item's texts are called in files, in its own order."""
 OCCASIONS = (1, 2)
 """The first time that a rater sees an item, and the second, where it is repeated to measure the rater."""
 MAX_NAME_CHARS = 64
@@ -44,8 +46,9 @@ class Text:
 class Item:
     """What is judged at once: an image with one text, or with two in an order that was drawn.
 
-    `id` says nothing of the arms. `group` is the article or case, drawn whole in statistics; `stratum` is modality and
-    source. `gold` is the answers that are right, by what is asked; `repeated` items are shown twice to each rater.
+    `id` says nothing of the arms. `group` is the article or case, drawn whole in statistics; `stratum` is modality and,
+    where the set tells images apart by them, source and organ. `gold` is the answers that are right, by what is asked;
+    `repeated` items are shown twice to each rater.
     """
 
     id: str
@@ -57,6 +60,15 @@ class Item:
     texts: tuple[Text, ...]
     gold: Mapping[str, Sequence[int | str]] | None = None
     repeated: bool = False
+
+    @property
+    def occasions(self) -> tuple[int, ...]:
+        """When each rater sees it."""
+        return OCCASIONS if self.repeated else OCCASIONS[:1]
+
+    def named(self, kind: Kind) -> dict[str, str]:
+        """Its texts by what files call them."""
+        return dict(zip(TEXTS[kind], (text.text for text in self.texts), strict=True))
 
 
 @dataclass(frozen=True)
@@ -126,6 +138,10 @@ class Answer:
     def scores(self) -> dict[Question, int]:
         """The scores that were given."""
         return {q: score for q in QUESTIONS if (score := self.score(q)) is not None}
+
+
+ANSWERS = tuple(field.name for field in fields(Answer) if field.name != "skipped")
+"""What can be answered, by its name in files."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ from rag.secrets import without_secrets
 MOST_FAILURES, REASON_CHARS = 40, 400
 """Failures that are listed, letters of a reason."""
 
+FILE_NAME = re.compile(r"[/\\]|\.[A-Za-z][A-Za-z0-9]{1,6}(#\S*)?$")
+"""What looks like a path, or ends like the name of a file."""
+
 WITHHELD = (
     "This page shows no image and no text of the data or about an image: it was made to be shared where the data must "
     "not be. Ids and figures stand for them."
@@ -65,8 +68,8 @@ def better(recipe: Recipe) -> str:
     return "lower" if recipe.lower_is_better else "higher"
 
 
-def failures_section(failures: Mapping[str, str], unusable: Sequence[str] = (), shared: bool = False) -> Section | None:
-    """What could not be described and why; None where all could. With `shared`, kinds of reasons without the data."""
+def failures_section(failures: Mapping[str, str], unusable: Sequence[str] = (), *, data: bool) -> Section | None:
+    """What could not be described and why; None where all could. Without `data` no reason is quoted."""
     if not failures and not unusable:
         return None
     lines = [Line(id_, (why[:REASON_CHARS],)) for id_, why in list(failures.items())[:MOST_FAILURES]]
@@ -77,26 +80,41 @@ def failures_section(failures: Mapping[str, str], unusable: Sequence[str] = (), 
     note = (
         "" if count <= MOST_FAILURES else f"{counted(count, 'failure')} in all; the first {MOST_FAILURES} are listed."
     )
-    if shared:
+    if not data:
         lines = [Line(line.name, ("reason left out: it may name files and texts of the data",)) for line in lines]
     caption = f"{counted(count, 'image')} without a description, and why"
     return Section("Failures", [Table(caption, "image", [Column("reason", text=True)], [Group(lines)], note)])
 
 
-def warnings_table(records: Iterable[Mapping[str, Any]]) -> Table | None:
-    """How often each kind of warning was given; numbers in them are taken as alike."""
+def warnings_table(records: Iterable[Mapping[str, Any]], data: bool = True) -> Table | None:
+    """How often each kind of warning was given; numbers in them are taken as alike.
+
+    A note on how an image was decoded begins with its name, which is taken off. Without `data`, what still begins with
+    something like a file's name is counted, not quoted.
+    """
     kinds: Counter[str] = Counter()
     for record in records:
-        kinds.update({_kind(str(warning)) for warning in record.get("warnings", ())})
+        names = _image_names(record)
+        kinds.update({_kind(str(warning), names, data) for warning in record.get("warnings", ())})
     if not kinds:
         return None
     lines = [Line(kind, (count,)) for kind, count in kinds.most_common(15)]
     return Table("Warnings that came with descriptions", "warning", [Column("images")], [Group(lines)])
 
 
-def _kind(warning: str) -> str:
-    head = re.split(r"[:\"“]", warning)[0].strip()
-    return "".join("#" if letter.isdigit() else letter for letter in head)[:160]
+def _image_names(record: Mapping[str, Any]) -> list[str]:
+    """What the images of a record are called in its warnings, the longest name first."""
+    names = {str(image.get("image", "")) for image in record.get("images", ())} | {str(record.get("image", ""))}
+    return sorted(names - {""}, key=len, reverse=True)
+
+
+def _kind(warning: str, names: Sequence[str], data: bool) -> str:
+    whose = next((name for name in names if warning.startswith(f"{name}: ")), None)
+    note = warning if whose is None else warning[len(whose) + 2 :]
+    head = re.split(r"[:\"“]", note)[0].strip()
+    if not data and FILE_NAME.search(head):
+        return "another warning, left out here: it may name a file"
+    return re.sub(r"\d+", "#", head)[:160]
 
 
 COMPARED = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from evaluation.calibration.coverage import risk_coverage
 from evaluation.charts import Curve, Curves
 from evaluation.metrics.scored import Scored
 from evaluation.report.document import Block, Plot, Section
@@ -36,17 +37,17 @@ def _plot(run: Run, scored: Scored, metric: str) -> Plot | None:
     risk = metric in RIGHT_OR_WRONG
     of = 1 - values[kept] if risk else values[kept]
     low_first = risk or recipe.lower_is_better
-    count = np.arange(1, len(kept) + 1)
-    best = np.sort(of) if low_first else np.sort(of)[::-1]
+    by_confidence, best = risk_coverage(sure[kept], of), risk_coverage(-of if low_first else of, of)
     curves = [
-        Curve("most confident first", count / len(kept), np.cumsum(of[np.argsort(-sure[kept], kind="stable")]) / count),
-        Curve("random order", count / len(kept), np.full(len(kept), float(of.mean()))),
-        Curve("ideal order", count / len(kept), np.cumsum(best) / count),
+        Curve("most confident first", by_confidence.coverage, by_confidence.risk),
+        Curve("random order", best.coverage, np.full(len(kept), float(of.mean()))),
+        Curve("ideal order", best.coverage, best.risk),
     ]
     what = f"1 - {recipe.title}" if risk else recipe.title
     note = (
-        f"Mean {what} of the share of texts that is kept, the most confident first. Confidence is worth something "
-        f"where its line lies {'below' if low_first else 'above'} that of a random order; the ideal one keeps by score."
+        f"Mean {what} of the share of texts that is kept, the most confident first, equally confident ones in random "
+        f"order. Confidence is worth something where its line lies {'below' if low_first else 'above'} that of a "
+        "random order; the ideal one keeps by score."
     )
     name = "Risk" if risk else recipe.title
     return Plot(f"{name} by coverage", Curves(curves, "coverage", f"risk, {what}" if risk else f"mean {what}"), note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from evaluation.report.document import Block, Column, Group, Line, Plot, Table
 from evaluation.report.scores import Judged
 
 STAGES = ("decode", "embed", "retrieve", "prompt", "generate", "check", "total")
+ENDS = (50, 95, 99)
+"""The percentiles that are told."""
 FEWEST = 5
 """Records for a distribution to be drawn."""
 
@@ -22,36 +25,24 @@ Record = Mapping[str, Any]
 def seconds(records: Sequence[Record], stage: str = "total") -> list[float]:
     """What a stage took in each record, in seconds."""
     found = [record.get("timings_s", {}).get(stage) for record in records]
-    return [float(value) for value in found if isinstance(value, int | float)]
+    return [float(value) for value in found if isinstance(value, int | float) and math.isfinite(value)]
 
 
 def latency_blocks(records: Sequence[Record]) -> list[Block]:
     """Percentiles of each stage, and how the whole is spread."""
-    total = seconds(records)
-    if not total:
+    taken = {stage: values for stage in STAGES if (values := seconds(records, stage))}
+    if "total" not in taken:
         return []
-    blocks: list[Block] = [stage_table(records)]
-    if len(total) >= FEWEST:
-        ends = {f"p{at}": float(np.percentile(total, at)) for at in (50, 95, 99)}
-        lines = {f"{name} {value:.3g}": value for name, value in ends.items()}
-        blocks.insert(
-            0, Plot("Latency", Histogram(total, "seconds from request to description", lines), together(records))
-        )
-    return blocks
-
-
-def stage_table(records: Sequence[Record]) -> Table:
-    """A row a stage: percentiles of its seconds."""
-    lines = []
-    for stage in STAGES:
-        values = seconds(records, stage)
-        if values:
-            lines.append(
-                Line(stage, [float(np.percentile(values, at)) for at in (50, 95, 99)] + [float(np.mean(values))])
-            )
-    columns = [Column(title) for title in ("p50, s", "p95, s", "p99, s", "mean, s")]
-    note = f"{_tokens(records)} {together(records)}".strip()
-    return Table(f"Seconds by stage, {len(records)} descriptions", "stage", columns, [Group(lines)], note)
+    ends = {stage: np.percentile(values, ENDS).tolist() for stage, values in taken.items()}
+    shared = together(records)
+    rows = [Line(stage, [*ends[stage], float(np.mean(values))]) for stage, values in taken.items()]
+    columns = [*(Column(f"p{at}, s") for at in ENDS), Column("mean, s")]
+    note = f"{_tokens(records)} {shared}".strip()
+    table = Table(f"Seconds by stage, {len(records)} descriptions", "stage", columns, [Group(rows)], note)
+    if len(taken["total"]) < FEWEST:
+        return [table]
+    lines = {f"p{at} {value:.3g}": value for at, value in zip(ENDS, ends["total"], strict=True)}
+    return [Plot("Latency", Histogram(taken["total"], "seconds from request to description", lines), shared), table]
 
 
 def cost_tables(judged: Judged) -> list[Block]:

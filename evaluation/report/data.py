@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -11,8 +12,8 @@ from evaluation.statistics.intervals import Estimate
 
 
 def to_json(document: Document) -> dict[str, Any]:
-    """As plain JSON values. Pictures are left out: they are of the page alone."""
-    return {
+    """As plain JSON values, null for what is nan or infinite. Pictures are left out: they are of the page alone."""
+    found: dict[str, Any] = _finite({
         "kind": document.kind,
         "title": document.title,
         "about": document.about,
@@ -24,7 +25,8 @@ def to_json(document: Document) -> dict[str, Any]:
             for section in document.sections
         ],
         "recipe": dict(document.recipe),
-    }
+    })  # fmt: skip
+    return found
 
 
 def _block(block: Block) -> dict[str, Any]:
@@ -61,13 +63,19 @@ def _cell(value: Cell) -> Any:
         case Blank():
             return {"blank": value.reason}
         case Estimate():
-            kept = {name: one for name, one in asdict(value).items() if one is not None}
-            return {name: _number(one) for name, one in kept.items()}
-        case float():
-            return _number(value)
+            return {name: one for name, one in asdict(value).items() if one is not None}
         case _:
             return value
 
 
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _finite(value: Any) -> Any:
+    """`value` with null in place of every number that JSON does not have."""
+    match value:
+        case Mapping():
+            return {key: _finite(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_finite(one) for one in value]
+        case float() if not math.isfinite(value):
+            return None
+        case _:
+            return value

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from evaluation.charts import Intervals, Mark
 from evaluation.metrics.scored import SHUFFLED, Recipe
+from evaluation.metrics.table import figures
 from evaluation.report import costs, gallery, scores
 from evaluation.report.common import (
     COMPARED,
@@ -214,7 +216,11 @@ def _plot(found: Found, metric: str) -> Plot:
 def _splits(found: Found) -> Section | None:
     """The primary metric, or the one that it is the gain of, by modality and the like."""
     metric = found.primary.partition(" over ")[0]
-    judged = {arm: scores.Judged(one).figures for arm, one in found.scored.items() if metric in one.values}
+    judged = {
+        arm: figures(replace(one, values={metric: one.values[metric]}, foils={}))  # of nothing but what is shown
+        for arm, one in found.scored.items()
+        if metric in one.values
+    }
     if not judged:
         return None
     tables: list[Block] = []
@@ -273,7 +279,7 @@ def _gallery(found: Found, data: bool) -> Section | None:
 
 def _failures(found: Found, data: bool) -> Sequence[Section]:
     failures = {f"{id_} ({arm})": why for arm, run in found.runs.items() for id_, why in run.failures.items()}
-    section = failures_section(failures, shared=not data)
+    section = failures_section(failures, data=data)
     return [section] if section else []
 
 

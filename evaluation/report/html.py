@@ -13,8 +13,9 @@ from markupsafe import Markup
 
 from evaluation.charts import NARROW, WIDE
 from evaluation.report.document import Blank, Block, Cell, Column, Document, Plot, Table
-from evaluation.report.words import SURE, blank_line, cell, number
+from evaluation.report.words import blank_line, cell, number
 from evaluation.statistics.intervals import Estimate
+from evaluation.statistics.verdicts import ALPHA
 
 MOST_COLUMNS = 6
 """Of figures beside the names: more do not fit on a sheet, and the table is shown in parts."""
@@ -73,7 +74,7 @@ def _anchors(document: Document) -> dict[str, str]:
 
 
 def _classes(value: Cell, column: Column) -> Markup:
-    sure = isinstance(value, Estimate) and value.p is not None and value.p < SURE
+    sure = isinstance(value, Estimate) and value.p is not None and value.p < ALPHA
     names = [("text", column.text), ("blank", isinstance(value, Blank)), ("sure", sure)]
     kept = " ".join(name for name, given in names if given)
     return Markup(' class="{}"').format(kept) if kept else Markup("")

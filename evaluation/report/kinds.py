@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +21,52 @@ from evaluation.report.ratings import ratings_document, ratings_file
 from evaluation.report.retrieval import retrieval_document
 from evaluation.report.run import run_document, scores_document
 from evaluation.report.search import search_document
-from evaluation.report.training import SUFFIXES, is_log, training_document
+from evaluation.report.training import is_log, training_document
 from evaluation.runs import RUN
 
-Read = Callable[[Path, bool], Document]
+NOTHING_OF_DATA = "This kind of results holds no image and no text of the data: nothing was left out of this page."
+AS_IT_STANDS = (
+    "This kind of results is shown as its file has it, and nothing was left out of this page: where the file quotes "
+    "texts of the data, so does the page."
+)
+
+
+@dataclass
+class Place:
+    """A folder or file whose kind is to be found out; what was read of it is kept, since several kinds look."""
+
+    path: Path
+    _read: dict[Path, Any] = field(default_factory=dict)
+
+    def has(self, *names: str) -> bool:
+        """Whether all these files are in the folder."""
+        return all((self.path / name).is_file() for name in names)
+
+    def json(self, name: str) -> Any:
+        """What the file itself holds where it ends in .json, or the only one in the folder that the name fits.
+
+        None where there is none. Raises ReportError.
+        """
+        found = sorted(self.path.glob(name)) if self.path.is_dir() else [self.path]
+        if len(found) != 1 or found[0].suffix != ".json":
+            return None
+        if found[0] not in self._read:
+            self._read[found[0]] = read_json(found[0])
+        return self._read[found[0]]
 
 
 @dataclass(frozen=True)
 class Kind:
     """A kind of results: what it is called, how it is told, how it is read.
 
-    `read` takes the path and whether images and texts of the data may be shown.
+    `read` takes the place and whether images and texts of the data may be shown. `shared` is what a page says of
+    itself where they may not, and the kind has nothing to leave out.
     """
 
     name: str
-    holds: Callable[[Path], bool]
-    read: Read
+    holds: Callable[[Place], bool]
+    read: Callable[[Place, bool], Document]
+    shared: str = ""
 
 
 def document_of(path: Path, data: bool = True) -> Document:
@@ -46,109 +76,85 @@ def document_of(path: Path, data: bool = True) -> Document:
     """
     if not path.exists():
         raise ReportError(f"{path}: no such folder or file")
-    kind = next((kind for kind in KINDS if kind.holds(path)), None)
+    place = Place(path)
+    kind = next((kind for kind in KINDS if kind.holds(place)), None)
     if kind is None:
         known = ", ".join(kind.name for kind in KINDS)
         raise ReportError(f"{path} holds nothing that a report can be made of. Known are: {known}")
     try:
-        document = kind.read(path, data)
-        return replace(document, recipe=public(document.recipe))
+        document = kind.read(place, data)
+        withheld = document.withheld if data else document.withheld or kind.shared
+        return replace(document, recipe=public(document.recipe), withheld=withheld)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         what = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise ReportError(f"{path} looks like {kind.name}, but cannot be read as that: {what}") from error
 
 
-def _has(name: str) -> Callable[[Path], bool]:
-    return lambda path: (path / name).is_file()
+def _json(kind: str, name: str, tell: Callable[[Any], bool], make: Callable[[Any], Document], shared: str) -> Kind:
+    """A kind that is all in a JSON file of this name."""
+    return Kind(
+        kind,
+        lambda place: tell(place.json(name)),
+        lambda place, _: make(place.json(name)),
+        shared,
+    )
 
 
-def _json(name: str, tell: Callable[[Any], bool]) -> Callable[[Path], bool]:
-    """Whether the file of this name in the folder, or the file itself where it ends in .json, is told to be one."""
-
-    def holds(path: Path) -> bool:
-        file = _file(path, name)
-        return file is not None and tell(read_json(file))
-
-    return holds
+def _keys(*names: str, kind: str = "") -> Callable[[Any], bool]:
+    """Whether all these are there and, where one is asked for, `kind` says so."""
+    return lambda data: (
+        isinstance(data, dict) and all(name in data for name in names) and (not kind or data.get("kind") == kind)
+    )
 
 
-def _file(path: Path, name: str) -> Path | None:
-    """The JSON file: the path itself, or the only one in the folder that the name fits."""
-    if path.is_file():
-        return path if path.suffix == ".json" else None
-    found = sorted(path.glob(name))
-    return found[0] if len(found) == 1 else None
+def _of_folder(read: Callable[[Path, bool], Document]) -> Callable[[Place, bool], Document]:
+    return lambda place, data: read(place.path, data)
 
 
-def _of(name: str, make: Callable[[Any], Document]) -> Read:
-    def read(path: Path, _: bool) -> Document:
-        file = _file(path, name)
-        assert file is not None  # noqa: S101 - `holds` found it
-        return make(read_json(file))
-
-    return read
-
-
-def _keys(*names: str) -> Callable[[Any], bool]:
-    return lambda data: isinstance(data, dict) and all(name in data for name in names)
-
-
-def _logs(path: Path) -> list[Path]:
-    files = [path] if path.is_file() else sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
+def _logs(place: Place) -> list[Path]:
+    files = [place.path] if place.path.is_file() else sorted(place.path.iterdir())
     return [file for file in files if is_log(file)]
 
 
-def _ratings(path: Path, data: bool) -> Document:
-    file = ratings_file(path)
+def _ratings(place: Place, data: bool) -> Document:
+    file = ratings_file(place.path)
     assert file is not None  # noqa: S101 - `holds` found it
     return ratings_document(file, data)
 
 
-def _benchmark(path: Path, _: bool) -> Document:
-    return benchmark_document(read_json(path), path)
-
-
 KINDS = (
-    Kind("an experiment (experiment.json)", _has(EXPERIMENT), experiment_document),
-    Kind("a run (run.json)", _has(RUN), run_document),
-    Kind(
-        f"scores ({ABOUT}, {SCORES})",
-        lambda path: (path / ABOUT).is_file() and (path / SCORES).is_file(),
-        scores_document,
+    Kind("an experiment (experiment.json)", lambda place: place.has(EXPERIMENT), _of_folder(experiment_document)),
+    Kind("a run (run.json)", lambda place: place.has(RUN), _of_folder(run_document)),
+    Kind(f"scores ({ABOUT}, {SCORES})", lambda place: place.has(ABOUT, SCORES), _of_folder(scores_document)),
+    Kind("ratings (.sqlite)", lambda place: ratings_file(place.path) is not None, _ratings),
+    _json(
+        "results of evaluate retrieval (results.json)", "results.json", _keys("arms", "foils", "differences"),
+        retrieval_document, NOTHING_OF_DATA,
     ),
-    Kind("ratings (.sqlite)", lambda path: ratings_file(path) is not None, _ratings),
-    Kind(
-        "results of evaluate retrieval (results.json)",
-        _json("results.json", _keys("arms", "foils", "differences")),
-        _of("results.json", retrieval_document),
+    _json(
+        "a prompt search (results.json)", "results.json", _keys("rounds", kind="prompt search"), search_document,
+        AS_IT_STANDS,
     ),
-    Kind(
-        "a prompt search (results.json)",
-        _json("results.json", lambda data: _keys("kind", "rounds")(data) and data["kind"] == "prompt search"),
-        _of("results.json", search_document),
+    _json(
+        "results of evaluate compare (results.json)", "results.json", _keys("metrics", kind="comparison"),
+        comparison_document, NOTHING_OF_DATA,
     ),
-    Kind(
-        "results of evaluate compare (results.json)",
-        _json("results.json", lambda data: _keys("kind", "metrics")(data) and data["kind"] == "comparison"),
-        _of("results.json", comparison_document),
+    _json(
+        "results of evaluate calibrate (*-results.json)", "*-results.json", _keys("calibration", "aurc"),
+        calibration_document, NOTHING_OF_DATA,
     ),
-    Kind(
-        "results of evaluate calibrate (*-results.json)",
-        _json("*-results.json", _keys("calibration", "aurc")),
-        _of("*-results.json", calibration_document),
-    ),
-    Kind(
-        "models bench (bench.json)", _json("bench.json", _keys("measured", "model")), _of("bench.json", bench_document)
-    ),
+    _json("models bench (bench.json)", "bench.json", _keys("measured", "model"), bench_document, NOTHING_OF_DATA),
     Kind(
         "a training log (.csv or .jsonl with step and loss)",
-        lambda path: bool(_logs(path)),
-        lambda path, _: training_document(_logs(path), path.stem),
+        lambda place: bool(_logs(place)),
+        lambda place, _: training_document(_logs(place), place.path.stem),
+        NOTHING_OF_DATA,
     ),
     Kind(
         "a benchmark (.json with a recipe)",
-        lambda path: path.is_file() and path.suffix == ".json" and is_benchmark(read_json(path)),
-        _benchmark,
+        lambda place: place.path.is_file() and is_benchmark(place.json("")),
+        lambda place, _: benchmark_document(place.json(""), place.path),
+        AS_IT_STANDS,
     ),
-)
+)  # fmt: skip
 """In the order in which they are tried: the first that holds."""

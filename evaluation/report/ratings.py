@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.charts import Intervals, Mark
-from evaluation.ratings.bradley_terry import Strengths
+from evaluation.ratings.bradley_terry import Difference, Strengths
+from evaluation.ratings.schema import APPLICATION_ID
 from evaluation.ratings.show import Summary, summary
 from evaluation.ratings.store import Ratings, read_ratings
-from evaluation.ratings.types import HIGHEST, LOWEST, QUESTIONS, Item, Rating
+from evaluation.ratings.types import HIGHEST, LOWEST, QUESTIONS, Item, Rating, Text
 from evaluation.report import gallery
 from evaluation.report.common import WITHHELD
 from evaluation.report.document import (
     Blank,
     Block,
     Cell,
+    Cited,
     Column,
     Document,
     Gallery,
@@ -30,16 +32,21 @@ from evaluation.report.document import (
     Shown,
     Table,
 )
-from evaluation.report.words import counted, estimate, listed, signed
+from evaluation.report.words import counted, ends, estimate, listed, probability, signed
 
-SUFFIXES = (".sqlite", ".sqlite3", ".db")
-MAGIC = b"SQLite format 3\0"
+MAGIC, ID_AT = b"SQLite format 3\0", slice(68, 72)
+"""How an SQLite file begins, and where in it the application's id stands (https://www.sqlite.org/fileformat2.html)."""
+
 SHOWN, MOST_SAID = 6, 3
 """Items that raters differed most on; arms whose means the summary tells."""
 
 STRENGTHS = (
     "Bradley and Terry's model, ties by Davidson's rule: log-strengths with mean 0 and 95 % intervals in which "
     "articles are clusters. A difference of 0.69 doubles the odds to be preferred."
+)
+DIFFERENCES = (
+    "p is two-sided, and Holm's over all differences; the verdict goes by that. Intervals are each difference's own, "
+    "so that one may leave out 0 where nothing is claimed."
 )
 AGREEMENT = (
     "Krippendorff's alpha: 1 is full agreement, 0 what chance would give; under 0.67 conclusions are weak "
@@ -52,11 +59,10 @@ QUALITY = (
 
 
 def is_ratings(file: Path) -> bool:
-    """Whether a file is an SQLite database."""
-    if file.suffix not in SUFFIXES:
-        return False
+    """Whether a file is an SQLite database of ours."""
     with file.open("rb") as opened:
-        return opened.read(len(MAGIC)) == MAGIC
+        head = opened.read(ID_AT.stop)
+    return head.startswith(MAGIC) and int.from_bytes(head[ID_AT]) == APPLICATION_ID
 
 
 def ratings_file(path: Path) -> Path | None:
@@ -82,8 +88,11 @@ def ratings_document(file: Path, data: bool = True) -> Document:
         _gallery(found.ratings, data),
     ]
     made = {
-        arm.name: {"run": arm.key, "model": arm.model, "prompt": arm.prompt, "index": arm.index} for arm in task.arms
-    }
+        arm.name: {
+            "run": arm.key, "model": arm.model, "adapter": arm.adapter, "prompt": arm.prompt, "index": arm.index,
+        }
+        for arm in task.arms
+    }  # fmt: skip
     return Document(
         kind="ratings",
         title=f"Ratings: {task.name}",
@@ -108,9 +117,9 @@ def _summary(found: Summary) -> list[str]:
     rated = [rater for rater in found.raters if rater.rated]
     said = [f"{counted(len(rated), 'rater')} gave {counted(len(ratings.judged), 'judgement')} that count."]
     if found.strengths is not None:
-        ranked = ranked_arms(found.strengths)
-        others = dict.fromkeys([ranked[1], ranked[-1]])
-        said += [_difference(found.strengths, ranked[0], other) for other in others]
+        ranked = found.strengths.ranked
+        told = [each for each in found.strengths.differences if each.first == ranked[0]]
+        said += [_difference(each) for each in told if each.second in (ranked[1], ranked[-1])]
     elif ratings.task.kind == "pairwise":
         said.append(f"No strengths: {found.why}.")
     question = QUESTIONS[0]
@@ -123,16 +132,12 @@ def _summary(found: Summary) -> list[str]:
     return [*said, *(f"Agreement on {name}: alpha {estimate(alpha, 2)}." for name, alpha in alphas.items())]
 
 
-def ranked_arms(found: Strengths) -> list[str]:
-    """The arms, the strongest first."""
-    return sorted(found.arms, key=lambda arm: -found.arms[arm].value)
-
-
-def _difference(found: Strengths, first: str, second: str) -> str:
-    one = found.difference(first, second)
-    if one.low is not None and one.low > 0:
-        return f"{first} is preferred to {second}: log-strength {signed(one.value, 2)} ({estimate(one, 2)})."
-    return f"Between {first} and {second} it is inconclusive: log-strength {estimate(one, 2)} apart."
+def _difference(one: Difference) -> str:
+    p = probability(one.p) if one.p_adjusted is None else f"{probability(one.p_adjusted)} after Holm"
+    apart = f"log-strength {signed(one.log_strength.value, 2)}, 95 % interval {ends(one.log_strength, 2)}, {p}"
+    if one.sure:
+        return f"{one.first} is preferred to {one.second} ({apart})."
+    return f"Between {one.first} and {one.second} it is inconclusive ({apart})."
 
 
 def _arms(found: Summary) -> list[Block]:
@@ -158,24 +163,29 @@ def _arms(found: Summary) -> list[Block]:
 
 
 def _strengths(found: Strengths) -> list[Block]:
-    ranked = ranked_arms(found)
-    plot = Plot(
-        "Strength by arm", Intervals([Mark(arm, found.arms[arm]) for arm in ranked], "log-strength", 2), STRENGTHS
-    )
+    marks = [Mark(arm, found.arms[arm]) for arm in found.ranked]
+    plot = Plot("Strength by arm", Intervals(marks, "log-strength", 2), STRENGTHS)
     lines = []
-    for arm in ranked:
+    for arm in found.ranked:
         count = found.counted[arm]
         cells: list[Cell] = [found.arms[arm], count.won, count.lost, count.tied]
         lines.append(Line(arm, cells))
     caption = f"Strengths from {counted(found.comparisons, 'comparison')} of {counted(found.groups, 'article')}"
     columns = [Column("log-strength", 2), Column("won"), Column("lost"), Column("tied")]
-    pairs = [(a, b) for place, a in enumerate(ranked) for b in ranked[place + 1 :]]
-    differences = [Line(f"{a} - {b}", [found.difference(a, b)]) for a, b in pairs]
-    return [
-        plot,
-        Table(caption, "arm", columns, [Group(lines)]),
-        Table("Differences of log-strengths", "first - second", [Column("difference", 2)], [Group(differences)]),
-    ]
+    return [plot, Table(caption, "arm", columns, [Group(lines)]), _differences(found.differences)]
+
+
+def _differences(found: Sequence[Difference]) -> Table:
+    several = len(found) > 1
+    columns = [Column("difference", 2), Column("p", p=True), *([Column("p, Holm", p=True)] if several else [])]
+    lines = []
+    for one in found:
+        p = [one.p] if one.p_adjusted is None else [one.p, one.p_adjusted]
+        said = f"{one.first} is preferred" if one.sure else "inconclusive"
+        lines.append(Line(f"{one.first} - {one.second}", [one.log_strength, *p, said]))
+    note = DIFFERENCES if several else ""
+    columns.append(Column("verdict", text=True))
+    return Table("Differences of log-strengths", "first - second", columns, [Group(lines)], note, whole=True)
 
 
 def _agreement(found: Summary) -> Table:
@@ -215,15 +225,11 @@ def _share(part: int, whole: int) -> Cell:
 
 def _gallery(ratings: Ratings, data: bool) -> Section | None:
     """The items whose answers are furthest apart."""
-    given: dict[str, list[Rating]] = {}
-    items = {item.id: item for item, _ in ratings.judged}
-    for item, rating in ratings.judged:
-        given.setdefault(item.id, []).append(rating)
-    apart = {id_: _apart(several) for id_, several in given.items() if len(several) > 1}
-    ranked = sorted((id_ for id_ in apart if apart[id_] > 0), key=lambda id_: -apart[id_])[:SHOWN]
+    apart = [(_apart(given), item, given) for item, given in ratings.judged_items if len(given) > 1]
+    ranked = sorted((each for each in apart if each[0] > 0), key=lambda each: -each[0])[:SHOWN]
     if not ranked:
         return None
-    return Section("Most disagreed on", [Gallery([_shown(items[id_], given[id_], data) for id_ in ranked])])
+    return Section("Most disagreed on", [Gallery([_shown(item, given, data) for _, item, given in ranked])])
 
 
 def _apart(several: Sequence[Rating]) -> float:
@@ -244,8 +250,22 @@ def _shown(item: Item, given: Sequence[Rating], data: bool) -> Shown:
         why = "; ".join(
             f"{question} {', '.join(str(rating.answer.score(question)) for rating in given)}" for question in QUESTIONS
         )
-    said = [Said(str(text.arm), gallery.cut(text.text) if data else None) for text in item.texts]
-    remarks = [rating.answer.comment for rating in given if rating.answer.comment] if data else []
-    if remarks and said:
-        said[-1] = Said(said[-1].arm, said[-1].text, {}, [f"a rater: {gallery.cut(one, 300)}" for one in remarks])
-    return Shown(item.image_id, f"Answers: {why}", picture, reason, None, "", said)
+    remarks = [f"a rater: {gallery.cut(r.answer.comment, 300)}" for r in given if r.answer.comment] if data else []
+    said = [_said(text, data, remarks if text is item.texts[-1] else ()) for text in item.texts]
+    asked = f"Asked: {item.question}. " if item.question and data else ""
+    return Shown(item.image_id, f"{asked}Answers: {why}", picture, reason, None, "", said)
+
+
+def _said(text: Text, data: bool, remarks: Sequence[str]) -> Said:
+    """What an arm said and, with `data`, the evidence that raters could look at."""
+    arm = str(text.arm)
+    if not data:
+        return Said(arm, None)
+    evidence = [
+        Cited(
+            number=piece.number or place, kind="evidence", id=piece.title or "untitled", source=piece.source,
+            license=piece.license or "not stated", text=gallery.cut(piece.text, gallery.EVIDENCE_CHARS),
+        )
+        for place, piece in enumerate(text.evidence[: gallery.MOST_EVIDENCE], 1)
+    ]  # fmt: skip
+    return Said(arm, gallery.cut(text.text), {}, remarks, evidence, arm)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evaluation.ablation.scores import TITLES
 from evaluation.charts import Intervals, Mark
 from evaluation.charts.drawing import SIGNS
 from evaluation.report import gallery
@@ -26,8 +27,9 @@ from evaluation.report.document import (
     Table,
     Words,
 )
-from evaluation.report.words import SURE, counted, estimate, listed, probability
+from evaluation.report.words import counted, estimate, listed, probability
 from evaluation.statistics.intervals import Estimate
+from evaluation.statistics.verdicts import ALPHA
 
 if TYPE_CHECKING:
     from evaluation.ablation.retrieval import Results
@@ -36,10 +38,6 @@ EXAMPLES = 8
 """How many images are shown."""
 
 SHAPES = {"none": "hollow", "random": "triangle", "nearest": "circle", "oracle": "square", "swapped": "cross"}
-TITLES = {
-    "content": "content", "rouge1": "ROUGE-1", "rouge1_above_shuffled": "above shuffled", "abstained": "abstained",
-    "same_text": "same text",
-}  # fmt: skip
 NOTE = (
     "A text that states two values, or none, is wrong. “Above shuffled” is ROUGE-1 with the image's own reference "
     "minus the mean over the references of other articles: a constant sentence has 0 there, whatever its ROUGE-1. "
@@ -112,7 +110,7 @@ def _summary(data: Mapping[str, Any]) -> list[str]:
     for row in data["differences"]:
         one = estimate_of(row["figures"].get("content"))
         if row["name"] == f"{made['main']} - none" and isinstance(one, Estimate) and one.p is not None:
-            sign = "a gain" if one.p < SURE else "no gain that this sample can show"
+            sign = "a gain" if one.p < ALPHA else "no gain that this sample can show"
             said.append(f"The difference is {estimate(one)} ({probability(one.p)}, one-sided): {sign}.")
     if data["failures"]:
         said.append(f"{counted(data['failures'], 'image')} could not be described and are left out of all arms.")

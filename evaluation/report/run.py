@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from configs import flattened
 from evaluation.metrics.scored import ABOUT, read_scores
 from evaluation.report import confidence, costs, gallery, scores
-from evaluation.report.common import WITHHELD, failures_section, public, recipes_table, warnings_table
+from evaluation.report.common import WITHHELD, failures_section, public, read_json, recipes_table, warnings_table
 from evaluation.report.document import Block, Document, Facts, Gallery, Section, Words
 from evaluation.report.scores import Judged
 from evaluation.report.words import counted, listed
@@ -27,12 +28,13 @@ def run_document(folder: Path, data: bool = True) -> Document:
     """
     run = read_run(folder)
     judged = Judged(read_scores(folder)) if (folder / ABOUT).is_file() else None
+    scored = scores_recipe(folder) if judged else None
     sections = [
         Section("Scores", list(scores.blocks(judged, data))) if judged else None,
         confidence.section(run, judged) if judged else None,
-        _costs(run, judged),
+        _costs(run, judged, data),
         _gallery(run, judged, data) if judged and judged.headline else _some(run, data),
-        failures_section(run.failures, run.made.get("set", {}).get("unusable", ()), shared=not data),
+        failures_section(run.failures, run.made.get("set", {}).get("unusable", ()), data=data),
         Section("Recipes", [recipes_table(judged.scored.recipes)]) if judged else None,
         Section("Configuration", [configuration(run.made)]),
     ]
@@ -42,7 +44,7 @@ def run_document(folder: Path, data: bool = True) -> Document:
         about=about(run.made),
         summary=_summary(run, judged),
         sections=[section for section in sections if section is not None],
-        recipe=run.made if data else _without_reasons(run.made),
+        recipe={**(run.made if data else _without_reasons(run.made)), **({"scores": scored} if scored else {})},
         unmeasured=judged.unmeasured if judged else {"scores": f"{UNSCORED} Score it: run `evaluate run` on it again"},
         withheld="" if data else WITHHELD,
     )
@@ -51,20 +53,27 @@ def run_document(folder: Path, data: bool = True) -> Document:
 def scores_document(folder: Path, data: bool = True) -> Document:
     """Of scores that have no run beside them, as `evaluate score` writes them. Raises RunError."""
     judged = Judged(read_scores(folder))
-    scored = judged.scored
+    scored, made = judged.scored, scores_recipe(folder)
+    date = f"; {str(made['date'])[:10]}" if made and "date" in made else ""
     return Document(
         kind="scores",
         title=f"Scores of {scored.name}",
-        about=f"{counted(len(scored.ids), 'text')} of {counted(len(set(scored.groups)), 'article')}.",
+        about=f"{counted(len(scored.ids), 'text')} of {counted(len(set(scored.groups)), 'article')}{date}.",
         summary=scores.summary(judged, judged.headline) if judged.headline else ["Nothing could be scored."],
         sections=[
             Section("Scores", list(scores.blocks(judged, data))),
             Section("Recipes", [recipes_table(scored.recipes)]),
         ],
-        recipe={"scores": str(folder)},
+        recipe=made or {"scores": str(folder), "recipe": f"{ABOUT} has none: an older program wrote it"},
         unmeasured=judged.unmeasured,
         withheld="" if data else WITHHELD,
     )
+
+
+def scores_recipe(folder: Path) -> Mapping[str, Any] | None:
+    """How the scores of a folder were made, command, date and versions; None where their file does not say."""
+    made = read_json(folder / ABOUT).get("recipe")
+    return made if isinstance(made, Mapping) else None
 
 
 def _without_reasons(made: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,14 +115,6 @@ def configuration(made: Mapping[str, Any]) -> Facts:
     return Facts("Settings", {name: str(value) for name, value in flat.items() if value not in (None, [], "")})
 
 
-def flattened(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Nested settings as `retrieval.k` -> value."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= flattened(value, f"{before}{name}.") if isinstance(value, Mapping) else {f"{before}{name}": value}
-    return flat
-
-
 def _summary(run: Run, judged: Judged | None) -> list[str]:
     tried = len(run.records) + len(run.failures)
     said = [
@@ -135,12 +136,12 @@ def _summary(run: Run, judged: Judged | None) -> list[str]:
     return said
 
 
-def _costs(run: Run, judged: Judged | None) -> Section | None:
+def _costs(run: Run, judged: Judged | None, data: bool) -> Section | None:
     records = list(run.records.values())
     blocks: list[Block] = costs.latency_blocks(records)
     if judged:
         blocks += costs.cost_tables(judged)
-    warned = warnings_table(records)
+    warned = warnings_table(records, data)
     blocks += [warned] if warned else []
     return Section("Time, costs and warnings", blocks) if blocks else None
 

@@ -6,8 +6,8 @@ import math
 
 from evaluation.report.document import Blank, Cell, Column, Line
 from evaluation.statistics.intervals import Estimate
+from evaluation.statistics.verdicts import ALPHA
 
-SURE = 0.05
 SIGNS = {"better": "▲", "worse": "▼", "equivalent": "=", "inconclusive": "?"}
 """Beside the word of a verdict, so that it is found at a glance without colour."""
 
@@ -44,6 +44,11 @@ def probability(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
+def percent(share: float) -> str:
+    """`80 %`."""
+    return f"{number(100 * share, 0)} %"
+
+
 def cell(value: Cell, column: Column) -> tuple[str, str]:
     """A cell's text and, in small under it, its interval, p or reason, a line each."""
     match value:
@@ -52,7 +57,7 @@ def cell(value: Cell, column: Column) -> tuple[str, str]:
         case Estimate():
             if math.isnan(value.value):
                 return "-", ""
-            star = " *" if value.p is not None and value.p < SURE else ""
+            star = " *" if value.p is not None and value.p < ALPHA else ""
             small = [ends(value, column.decimals), "" if value.p is None else probability(value.p)]
             return number(value.value, column.decimals) + star, ";\n".join(part for part in small if part)
         case bool():
@@ -80,6 +85,6 @@ def listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
 
-def counted(count: int, noun: str, plural: str = "") -> str:
+def counted(count: int, noun: str) -> str:
     """`1 image`, `48 images`."""
-    return f"{number(count, 0)} {noun if count == 1 else plural or noun + 's'}"
+    return f"{number(count, 0)} {noun if count == 1 else noun + 's'}"

@@ -7,6 +7,7 @@ from math import isnan
 from evaluation.statistics.compare import Comparison
 from evaluation.statistics.intervals import Estimate
 from evaluation.statistics.runs import Compared, some
+from evaluation.text_table import aligned
 
 HEAD = ("metric", "run", "mean", "difference [interval]", "p", "effect size", "smallest shown", "verdict")
 EFFECTS = {"paired d": "d", "rank-biserial correlation": "r", "odds ratio": "OR"}
@@ -20,7 +21,7 @@ def compared_text(found: Compared) -> str:
         f"{found.images} images of {found.articles} articles that all runs have; baseline {found.baseline}; "
         f"alpha {alpha:g}, two-sided" + (f", Holm across {len(several)} runs" if len(several) > 1 else ""),
         "",
-        *_table(_rows(found)),
+        *aligned(_rows(found), left=(0, 1, len(HEAD) - 1)),
         "",
         "smallest shown: the true difference that 80 % of samples like this one would show; "
         "- where too few articles are there, or differ, to say it",
@@ -80,15 +81,3 @@ def _difference(found: Estimate) -> str:
 
 def _p(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
-    left = {0, 1, len(HEAD) - 1}
-    return [
-        "  ".join(
-            cell.ljust(width) if column in left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evaluation.calibration.selective import fit, ideal, risk_at, risk_coverage, threshold_for
+from evaluation.calibration.coverage import ideal, risk_coverage
+from evaluation.calibration.selective import fit, risk_at, threshold_for
 from evaluation.errors import CalibrationError
 
 RIGHT = [True, True, False, True, False]
+WRONG = [not one for one in RIGHT]
 SCORES = [0.9, 0.8, 0.7, 0.6, 0.5]
 
 
@@ -23,19 +25,24 @@ def made(count: int, told: float) -> tuple[list[dict[str, float]], list[bool], l
 
 
 def test_risk_by_coverage_by_hand() -> None:
-    curve = risk_coverage(SCORES, RIGHT)
+    curve = risk_coverage(SCORES, WRONG)
     assert curve.coverage.tolist() == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert curve.risk.tolist() == pytest.approx([0, 0, 1 / 3, 1 / 4, 2 / 5])
     assert curve.aurc == pytest.approx((0 + 0 + 1 / 3 + 1 / 4 + 2 / 5) / 5)
-    assert ideal(RIGHT).risk.tolist() == pytest.approx([0, 0, 0, 1 / 4, 2 / 5])
+    assert ideal(WRONG).risk.tolist() == pytest.approx([0, 0, 0, 1 / 4, 2 / 5])
     assert curve.at(0.7) == pytest.approx((1 / 3 + 1 / 4) / 2)
     assert curve.coverage_at(0.3) == pytest.approx(0.8)
-    assert risk_coverage([0.9, 0.1], [False, True]).coverage_at(0.1) is None
+    assert risk_coverage([0.9, 0.1], [True, False]).coverage_at(0.1) is None
 
 
 def test_equal_scores_keep_errors_as_a_random_order_does() -> None:
-    assert risk_coverage([0.5] * 5, RIGHT).risk.tolist() == pytest.approx([0.4] * 5)
-    assert risk_coverage([0.9, 0.5, 0.5], [True, True, False]).risk.tolist() == pytest.approx([0, 0.25, 1 / 3])
+    assert risk_coverage([0.5] * 5, WRONG).risk.tolist() == pytest.approx([0.4] * 5)
+    assert risk_coverage([0.9, 0.5, 0.5], [False, False, True]).risk.tolist() == pytest.approx([0, 0.25, 1 / 3])
+
+
+def test_a_loss_may_be_any_figure() -> None:
+    assert risk_coverage([0.9, 0.5, 0.5], [0.2, 0.4, 0.9]).risk.tolist() == pytest.approx([0.2, 0.85 / 2, 0.5])
+    assert ideal([0.9, 0.2, 0.4]).risk.tolist() == pytest.approx([0.2, 0.3, 0.5])
 
 
 def test_risk_at_a_coverage_and_what_it_takes_away() -> None:
@@ -67,7 +74,7 @@ def test_signals_that_tell_are_weighed_and_noise_is_not() -> None:
     assert weights["good"] > 5 * abs(weights["noise"])
     assert weights["same"] == 0
     overall = 1 - np.mean(right)
-    assert risk_coverage(fitted.held_out, right).at(0.6) < overall / 3
+    assert risk_coverage(fitted.held_out, ~np.asarray(right)).at(0.6) < overall / 3
     # The weights are for the signals as they are: the scores by hand.
     first = fitted.model.bias + sum(weights[name] * signals[0][name] for name in weights)
     assert fitted.model.scores(signals)[0] == pytest.approx(1 / (1 + np.exp(-first)))
@@ -76,7 +83,7 @@ def test_signals_that_tell_are_weighed_and_noise_is_not() -> None:
 
 def test_noise_gains_nothing_on_articles_that_were_not_seen() -> None:
     signals, right, groups = made(300, 0.0)
-    curve = risk_coverage(fit(signals, right, groups).held_out, right)
+    curve = risk_coverage(fit(signals, right, groups).held_out, ~np.asarray(right))
     assert curve.aurc > 0.85 * (1 - np.mean(right))
 
 
@@ -89,8 +96,8 @@ def test_scores_are_held_out_by_article() -> None:
     names = [f"article {group}" for group in range(40)]
     signals = [{name: float(name == f"article {group}") for name in names} for group in groups]
     fitted = fit(signals, truth, groups)
-    assert risk_coverage(fitted.model.scores(signals), truth).at(0.4) == 0
-    assert risk_coverage(fitted.held_out, truth).at(0.4) > 0.3
+    assert risk_coverage(fitted.model.scores(signals), ~np.asarray(truth)).at(0.4) == 0
+    assert risk_coverage(fitted.held_out, ~np.asarray(truth)).at(0.4) > 0.3
 
 
 @pytest.mark.parametrize(

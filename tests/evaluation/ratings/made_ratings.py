@@ -54,11 +54,12 @@ def made_run(
 
 
 def made_task(
-    folder: Path, kind: Kind = "single", sample: Sample = STANDARD, gold: tuple[Item, ...] = (), images: int = 30
-) -> Path:
+    folder: Path, kind: Kind = "single", sample: Sample = STANDARD, gold: tuple[Item, ...] = (), images: int = 30,
+    texts: Mapping[int, str] | None = None,
+) -> Path:  # fmt: skip
     """The file of a task of two arms."""
     folder.mkdir(exist_ok=True)
-    runs = {name: made_run(folder / "images", name, images) for name in ARMS}
+    runs = {name: made_run(folder / "images", name, images, texts) for name in ARMS}
     out = folder / f"{kind}.sqlite"
     make_task(runs, out, kind, sample, gold)
     return out

@@ -11,7 +11,11 @@ from click.testing import CliRunner, Result
 from made_ratings import ARMS, made_run
 
 import cli
+from commands.ratings import ratings_make, ratings_to_dataset
+from evaluation.ratings.dataset import Rules
+from evaluation.ratings.making import Sample
 from evaluation.ratings.store import read_ratings
+from evaluation.ratings.types import Answer
 
 
 def run(*arguments: str, keys: str | None = None) -> Result:
@@ -93,6 +97,18 @@ def test_keys_that_end_leave_what_was_rated(runs: list[str], tmp_path: Path) -> 
     assert "evidence of A:" in on.stdout
 
 
+def test_enter_keeps_the_comment_and_the_text_that_there_were(
+    runs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = str(tmp_path / "t.sqlite")
+    run("ratings", "make", *runs, "--out", file)
+    run("rate", file, "--rater", "anna", keys="ca comment\neA better text.\n543q")
+    monkeypatch.setattr("commands.ratings._line", lambda _, before: before)  # a terminal, and enter at once
+    run("rate", file, "--rater", "anna", keys="bce\rq")
+    (kept,) = read_ratings(Path(file)).ratings
+    assert kept.answer == Answer(5, 4, 3, comment="a comment", edited="A better text.")
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -109,6 +125,17 @@ def test_a_wrong_request_is_told_and_code_2(arguments: list[str], told: str) -> 
     assert done.exit_code == 2
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_the_commands_take_by_default_is_what_the_functions_take() -> None:
+    """They name it again, since `--help` loads nothing heavy."""
+    made = {each.name: each.default for each in ratings_make.params}
+    sample = Sample()
+    assert {name: made[name] for name in ("items", "seed", "evidence", "repeat")} == {
+        "items": sample.items, "seed": sample.seed, "evidence": sample.evidence, "repeat": sample.repeated,
+    }  # fmt: skip
+    data = {each.name: each.default for each in ratings_to_dataset.params}
+    assert (data["least"], data["margin"]) == (Rules().least, Rules().margin)
 
 
 def test_an_arm_can_be_named(runs: list[str], tmp_path: Path) -> None:

@@ -124,6 +124,29 @@ def test_wrong_lines_are_all_named_and_nothing_is_kept(tmp_path: Path) -> None:
     assert read_ratings(file).ratings == ()
 
 
+def test_commas_at_the_end_of_every_line_are_no_columns(tmp_path: Path) -> None:
+    file = made_task(tmp_path, "single", Sample(items=4))
+    item = read_ratings(file).items[0].id
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(f"item,rater,accuracy,completeness,usefulness,,\n{item},anna,5,4,4,,\n,,,,,,\n")
+    assert import_(file, sheet, "csv") == Imported(1, 0, 0)
+    sheet.write_text(f"item,rater,accuracy,completeness,usefulness,,\n{item},ben,5,4,4,a remark,\n")
+    with pytest.raises(RatingsError, match=r"sheet.csv line 2: has more than the 5 columns of the first line"):
+        import_(file, sheet, "csv")
+
+
+@pytest.mark.parametrize("said", ["1.0", "nan", "inf", "-1", "1e0", "\u00b2", "9" * 5000])
+def test_an_occasion_that_is_no_whole_number_is_named_by_line(said: str, tmp_path: Path) -> None:
+    file = made_task(tmp_path)
+
+    def change(rows: list[dict[str, str]]) -> None:
+        rows[0] |= {"rater": "anna", "accuracy": "5", "completeness": "4", "usefulness": "4", "occasion": said}
+
+    with pytest.raises(RatingsError, match=r"edited.csv line 2: occasion is '.*': give a whole number, 1 or 2"):
+        import_(file, edited(file, tmp_path, change), "csv")
+    assert read_ratings(file).ratings == ()
+
+
 def test_an_answer_that_differs_is_kept_only_if_asked(files: tuple[Path, Path], tmp_path: Path) -> None:
     file, _ = files
     before = read_ratings(file)

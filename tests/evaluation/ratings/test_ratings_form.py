@@ -1,10 +1,13 @@
 """The terminal form: what keys do, what the screen says, and that nothing on it names an arm."""
 
 import itertools
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from made_ratings import ARMS, made_task
+from PIL import Image
 
 from evaluation.ratings.exchange import FORMATS, export
 from evaluation.ratings.form import Form
@@ -126,6 +129,30 @@ def test_an_edit_that_changes_nothing_is_none(tmp_path: Path) -> None:
         assert store.ratings()[0].answer.edited == ""
 
 
+def test_lines_that_the_keyboard_ran_together_are_no_edit(tmp_path: Path) -> None:
+    """A terminal's line offers a text of several lines as one: what is sent back unchanged changes nothing."""
+    file = made_task(tmp_path, texts={n: f"Axial CT {n}.\n\n- a line\n- another" for n in range(30)})
+    shown, store = form(file)
+    with store:
+        text = shown.page.texts[0]
+        shown.edit(" ".join(text.split()))
+        press(shown, "333")
+        assert "\n" in text
+        (kept,) = store.ratings()
+        assert kept.answer == Answer(3, 3, 3)
+        store.save(replace(kept, answer=Answer(3, 3, 3, comment="two\nlines", edited="Better,\n\nI think.")))
+        press(shown, "b")
+        shown.comment("two lines")
+        shown.edit("Better, I think.")
+        press(shown, "\r")
+        assert store.ratings()[0].answer == Answer(3, 3, 3, comment="two\nlines", edited="Better,\n\nI think.")
+        press(shown, "b")
+        shown.comment("")
+        shown.edit(text)
+        press(shown, "\r")
+        assert store.ratings()[0].answer == Answer(3, 3, 3)
+
+
 def test_no_text_can_steer_the_terminal(tmp_path: Path) -> None:
     shown, store = form(made_task(tmp_path))
     with store:
@@ -154,17 +181,25 @@ def test_nothing_that_a_rater_sees_or_is_sent_names_an_arm(kind: Kind, tmp_path:
     assert all(arm in repr(read_ratings(file)) for arm in ARMS)
 
 
-def test_gold_and_repeated_items_look_like_the_others(tmp_path: Path) -> None:
-    made_task(tmp_path / "first")
-    (tmp_path / "gold.jsonl").write_text('{"image": "first/images/0.png", "text": "Text.", "accuracy": 1}\n')
-    file = made_task(tmp_path, "single", Sample(repeated=0.5), tuple(read_gold(tmp_path / "gold.jsonl", "single")))
+@pytest.mark.parametrize("evidence", [True, False])
+def test_gold_and_repeated_items_look_like_the_others(evidence: bool, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    Image.new("RGB", (8, 6)).save(tmp_path / "elsewhere" / "7.png")
+    (tmp_path / "gold.jsonl").write_text('{"image": "elsewhere/7.png", "text": "Text 7 of 1.", "accuracy": 1}\n')
+    gold = tuple(read_gold(tmp_path / "gold.jsonl", "single"))
+    file = made_task(tmp_path, "single", Sample(repeated=0.5, evidence="show" if evidence else "hide"), gold)
     shown, store = form(file)
+    looks, images = set(), []
     with store:
         while not shown.finished:
+            images.append(shown.page.image)
             screen = shown.screen()
-            assert "gold" not in screen.replace(str(tmp_path), "")
-            assert "was" not in screen
+            assert ("[v] show evidence" in screen) == evidence
+            looks.add(re.sub(r"\d+", "N", screen))
             press(shown, "123")
+    assert len(looks) == 1  # every screen is the same but for its numbers
+    assert sum("elsewhere" in image for image in images) == 1
+    assert len(set(images)) < len(images)
 
 
 def test_a_preview_has_the_colours_of_the_image(tmp_path: Path) -> None:

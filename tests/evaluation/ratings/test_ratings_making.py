@@ -35,9 +35,19 @@ def test_every_arm_has_the_same_images_and_every_modality_its_share(tmp_path: Pa
     found = read_ratings(made_task(tmp_path, "single", Sample(items=24)))
     by_arm = {arm: sorted(i.image_id for i in found.items if i.texts[0].arm == arm) for arm in ARMS}
     assert by_arm[ARMS[0]] == by_arm[ARMS[1]]
-    assert Counter(item.stratum for item in found.items) == {"MR / made": 8, "CT / made": 16}
+    assert Counter(item.stratum for item in found.items) == {"MR": 8, "CT": 16}
     assert sum(item.repeated for item in found.items) == 1
     assert {item.group for item in found.items} <= {f"case {n}" for n in range(15)}
+
+
+def test_images_are_drawn_by_source_and_organ_where_the_set_tells_them(tmp_path: Path) -> None:
+    run = made_run(tmp_path / "images", ARMS[0], 40)
+    told: list[dict[str, str | None]] = [{"source": "archive", "organ": "chest", "year": "2001"}, {"source": "atlas"}]
+    told += [{"organ": None}, {}]
+    cases = tuple(replace(case, modality="CT", splits=told[n % 4]) for n, case in enumerate(run.cases))
+    make_task({"a": replace(run, cases=cases)}, tmp_path / "t.sqlite", "single", Sample(items=8))
+    strata = Counter(item.stratum for item in read_ratings(tmp_path / "t.sqlite").items)
+    assert strata == {"CT / archive / chest": 2, "CT / atlas": 2, "CT": 4}
 
 
 def test_a_task_follows_from_its_seed(tmp_path: Path) -> None:
@@ -160,6 +170,13 @@ def test_wrong_gold_is_named_by_line(kind: Kind, line: object, told: str, tmp_pa
     assert told in first
     assert first.startswith("gold.jsonl line 2")
     assert second.startswith("gold.jsonl line 4")
+
+
+def test_a_line_of_gold_ends_where_json_lines_end(tmp_path: Path) -> None:
+    text = "Axial CT.\u2028No mass.\x85End."
+    line = json.dumps({"image": "images/0.png", "text": text, "accuracy": 5}, ensure_ascii=False)
+    (item,) = read_gold(gold_file(tmp_path, line + "\r"), "single")
+    assert item.texts[0].text == text
 
 
 def test_items_of_one_image_can_be_in_several_pairs_where_there_are_few_images(tmp_path: Path) -> None:

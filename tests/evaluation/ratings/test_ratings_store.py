@@ -193,6 +193,23 @@ def test_a_file_that_cannot_be_written_says_so_and_is_read(tmp_path: Path) -> No
     assert read_ratings(file) == before
 
 
+def test_what_others_keep_is_read_where_the_file_may_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = made_task(tmp_path)
+    with Store.open(file) as store:  # while it is open, answers are in the `-wal` alone
+        session = Session(store, "anna")
+        for _ in range(4):
+            session.save(Answer(1, 2, 3))
+        monkeypatch.setattr("os.access", lambda *_: False)  # root may write whatever the mode says
+        assert len(read_ratings(file).ratings) == 4
+        with Store.open(file) as reader, pytest.raises(RatingsError, match="was not written: attempt to write a read"):
+            Session(reader, "ben")
+    assert not file.with_name(f"{file.name}-wal").exists()
+    assert len(read_ratings(file).ratings) == 4
+    assert {path.name for path in tmp_path.iterdir()} == {"images", file.name}
+
+
 def test_a_task_is_never_written_over(tmp_path: Path) -> None:
     file = made_task(tmp_path)
     before = file.read_bytes()

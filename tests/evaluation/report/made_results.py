@@ -35,7 +35,7 @@ MADE = {
 }
 
 
-def record(id_: str, text: str, seconds: float, evidence: str = "A neighbour's caption.") -> dict[str, Any]:
+def record(id_: str, image: str, text: str, seconds: float, evidence: str = "A neighbour's caption.") -> dict[str, Any]:
     """A description as `caption --json` has it, no more of it than a report reads."""
     piece = {
         "number": 1,
@@ -47,8 +47,13 @@ def record(id_: str, text: str, seconds: float, evidence: str = "A neighbour's c
         "license": "CC0",
     }
     return {
-        "id": id_, "image_sha256": id_, "task": "caption", "caption": text, "evidence": [piece],
-        "warnings": ["evidence did not fit into 384 prompt tokens", f'conflict "{evidence}" and another'],
+        "id": id_, "image": image, "images": [{"image": image}], "image_sha256": id_,
+        "task": "caption", "caption": text, "evidence": [piece],
+        "warnings": [
+            "evidence did not fit into 384 prompt tokens", f'conflict "{evidence}" and another',
+            f"{image}: 16- or 32-bit values scaled to 8 bits by percentile",
+            f"pictures/older-{id_}.dcm: from a record that does not say its image",
+        ],
         "confidence": {"score": 1 / (1 + seconds), "signals": {}}, "abstained": False,
         "timings_s": {"generate": seconds, "total": seconds + 0.1}, "tokens": {"prompt": 300, "new": 12},
         "run": {"together": 8},
@@ -71,7 +76,7 @@ def write_run(
         cases.append(
             Case(f"r{number}", str(file), f"{caption} {number}", f"case {number // 2}", {"modality": kind}, kind)
         )
-    rows = [record(case.id, f"{text} {number}", 0.1 * (number + 1)) for number, case in enumerate(cases)]
+    rows = [record(case.id, case.image, f"{text} {number}", 0.1 * (number + 1)) for number, case in enumerate(cases)]
     failures = [{"id": case.id, "reason": f"{case.image}: no such file"} for case in cases[images - failed :]]
     about = {
         "name": "made",

@@ -11,8 +11,9 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from made_results import ATTACK, NAMES
 
+from evaluation.charts import Intervals, Mark
 from evaluation.report.data import to_json
-from evaluation.report.document import Blank, Column, Document, Group, Line, Section, Table
+from evaluation.report.document import Blank, Column, Document, Group, Line, Plot, Section, Table
 from evaluation.report.html import MOST_COLUMNS, parts, to_html
 from evaluation.report.kinds import document_of
 from evaluation.report.writing import write
@@ -140,6 +141,8 @@ def test_without_images_nothing_of_the_data_is_in_it(results: Path, form: str) -
     texts = ["A neighbour", "caption. ", "no such file", "Axial CT of the chest", "胸部", "alert"]
     assert sum(text in whole for text in texts) >= 2
     assert not [text for text in texts if text in shared]
+    assert ".png" in whole
+    assert not re.findall(r"\w+\.(?:png|dcm)\b", shared)
     assert "base64" not in shared
     assert "r3" in shared
     assert "was made to be shared" in shared
@@ -188,3 +191,16 @@ def test_only_links_within_and_no_colour_carries_meaning() -> None:
     for red, green, blue in re.findall(r"#([0-9a-f])([0-9a-f])([0-9a-f])\b", style):
         assert red == green == blue
     assert "@media print" in style
+
+
+def test_a_figure_that_is_no_number_is_not_drawn_and_null_in_json() -> None:
+    nothing = float("nan")
+    marks = [Mark("a", Estimate(0.5, 0.4, 0.6)), Mark("b", Estimate(nothing, nothing, nothing)),
+             Mark("c", Estimate(0.2, nothing, 0.3))]  # fmt: skip
+    document = Document("run", "t", "", [], [Section("s", [Plot("p", Intervals(marks, "x"))])], {"loss": nothing})
+    data = json.loads(write(document, "json"), parse_constant=pytest.fail)
+    assert data["sections"][0]["blocks"][0]["marks"][1] == {"name": "b", "value": None, "low": None, "high": None}
+    assert data["recipe"] == {"loss": None}
+    svg = BeautifulSoup(write(document, "html"), "html.parser").select("svg.wide")[0]
+    assert "nan" not in str(svg)
+    assert "b not measured; c 0.200" in svg.desc.text
