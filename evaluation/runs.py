@@ -24,6 +24,7 @@ from evaluation.spending import spending
 from indexer.manifest import hash_json
 from rag.config import Settings
 from rag.content import Content
+from rag.differing import changes
 from rag.opening import open_pipeline
 from rag.pipeline import Pipeline
 from rag.prompt_versions import keep
@@ -205,24 +206,8 @@ def set_hash(images: EvaluationSet) -> str:
 def _differences(made: Mapping[str, Any], pipeline: Pipeline, images: EvaluationSet) -> str:
     """The inputs that differ, each as it was there and as it is now."""
     was = {**{name: made.get(name) for name in _inputs(pipeline)}, "set": made["set"]["hash"]}
-    return f"another configuration: {'; '.join(changes(was, {**_inputs(pipeline), 'set': set_hash(images)})[:3])}"
-
-
-def changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs in two mappings, however deep: each value as it was and as it is."""
-    before, after = _flat(was), _flat(now)
-    return [
-        f"{key} was {before.get(key, 'not there')}, is {after.get(key, 'not there')}"
-        for key in before | after
-        if key not in before or key not in after or before[key] != after[key]
-    ]
-
-
-def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{before}{name}.") if isinstance(value, Mapping) else {f"{before}{name}": value}
-    return flat
+    differing = changes(was, {**_inputs(pipeline), "set": set_hash(images)})
+    return f"another configuration: {'; '.join(map(str, differing[:3]))}"
 
 
 def _write_lines(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from rag.differing import flat
 from rag.recorded import Record, RecordedEvidence
 
 State = Literal["same", "changed", "not seen"]
@@ -51,7 +52,7 @@ def compare(was: Record, now: Record, again: Record | None) -> tuple[Input, ...]
         _one("params", was.params, made.params),
         _one("seed", was.seed, made.seed),
         _one("batch", f"{was.run.together} together", f"{made.run.together} together"),
-        _one("settings", _flat(was.run.settings), _flat(made.run.settings), hides=True),
+        _one("settings", flat(was.run.settings), flat(made.run.settings), hides=True),
         _one("versions", was.run.versions, made.run.versions, hides=True),
         _one("machine", was.run.machine, made.run.machine),
     )
@@ -127,14 +128,6 @@ def _asked(record: Record) -> str:
 
 def _adapter(record: Record) -> str | None:
     return record.adapter and f"{record.adapter}@{(record.run.adapter or '')[:SHOWN_DIGITS]}"
-
-
-def _flat(settings: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Nested settings under dotted keys."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= _flat(value, f"{before}{key}.") if isinstance(value, Mapping) else {f"{before}{key}": value}
-    return flat
 
 
 def _said(value: Any) -> str:
