@@ -74,9 +74,9 @@ def evaluate_run(
     python cli.py evaluate run --set medpix --out runs/medpix --metrics lexical,bertscore --with bertscore.model=minilm
     python cli.py evaluate run --set vqa_rad --out runs/vqa_rad
     """
+    from batch.export import write_submission
     from evaluation.metrics import table
     from evaluation.metrics.config import read_config
-    from evaluation.metrics.files import write_submission
     from evaluation.metrics.registry import named, usual
     from evaluation.metrics.score import score_run
     from evaluation.metrics.scored import write_scores
@@ -92,7 +92,7 @@ def evaluate_run(
     for file in write_scores(scored, out):
         to_stderr(f"wrote {file}")
     if submission is not None:
-        write_submission({case.id: run.text(case.id) for case in run.cases}, submission)
+        write_submission(((case.id, run.text(case.id)) for case in run.cases), submission)
         to_stderr(f"wrote {submission}")
     for id_, reason in run.failures.items():
         to_stderr(f"{id_}: {reason}; it counts with an empty text")
