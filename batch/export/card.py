@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 import yaml
@@ -76,7 +77,7 @@ def _counts(run: BatchRun, made: Made, missing: Tally) -> str:
         ("of these, the text was withheld or the model abstained (`abstained`)", f"{made.abstained:,}"),
         ("Not in it: no description could be made", f"{len(run.failures):,}" + (f" ({failed})" if failed else "")),
         *([("Not in it: not described yet", f"{waiting:,}")] if waiting > 0 else []),
-        *((f"Not in it: {reason}", f"{count:,}") for reason, count in missing.by_reason.items()),
+        *((f"Not in it: the image is {reason}", f"{count:,}") for reason, count in missing.by_reason.items()),
     ]
     return "## Counts\n\n| what | images |\n|---|---|\n" + "\n".join(f"| {what} | {many} |" for what, many in rows)
 
@@ -115,9 +116,9 @@ def _licences(made: Made) -> str:
 
 
 def _public(part: str, value: Any) -> Any:
-    """PATH@VERSION of an index or adapter without the folders that it lies in: they are this machine's."""
-    if part in ("index", "adapter") and isinstance(value, str):
-        return value.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    """PATH@VERSION without the folders that it lies in, which are this machine's; a hub's name keeps its owner."""
+    if isinstance(value, str) and (part in ("index", "adapter") or PurePath(value).is_absolute()):
+        return PurePath(value).name
     return value
 
 

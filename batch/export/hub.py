@@ -32,7 +32,6 @@ FILE_BYTES = 400 << 20
 """Of images in a file, about; the hub asks for files under 500 MB."""
 AS_THEY_ARE = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg"}
 """How a file begins -> its ending."""
-_MANY_IMAGES = "descriptions are of several images, of which the first is in the data set"
 
 
 def write_hub(run: BatchRun, folder: Path) -> Exported:
@@ -53,12 +52,15 @@ def write_hub(run: BatchRun, folder: Path) -> Exported:
                 files.add({"image": image, **_values(row, text)}, len(image["bytes"]))
                 made.add(row)
                 if len(row.record.get("images", ())) > 1:
-                    several.add(row.result.id, _MANY_IMAGES)
+                    several.add(row.result.id, "of several images")
         if not made.rows:
             raise ExportError(f"no image of the run can be read as it was described: {missing.told()}")
         (part / "README.md").write_text(card(run, made, missing, text), encoding="utf-8")
-    notes = [f"left out: {missing.told()}"] if missing.count else []
-    notes += [several.told()] if several.count else []
+    notes = []
+    if missing.count:
+        notes.append(f"left out for their images: {missing.told()}")
+    if several.count:
+        notes.append(f"of several images the first alone is in it: {several.told()}")
     return Exported(folder, made.rows, missing.count, tuple(notes))
 
 
@@ -112,13 +114,13 @@ def _image(row: Row, missing: Tally) -> dict[str, Any] | None:
         if ending is None or hashlib.sha256(data).hexdigest() != result.image_sha256:
             loaded = reference.load()
             if loaded.sha256 != result.image_sha256:
-                missing.add(result.id, "images that have changed since they were described")
+                missing.add(result.id, "another than was described")
                 return None
             png = io.BytesIO()
             loaded.picture.save(png, "PNG")
             data, ending = png.getvalue(), "png"
     except (ImageError, OSError):
-        missing.add(result.id, "images that are gone or cannot be read")
+        missing.add(result.id, "gone or unreadable")
         return None
     name = re.sub(r"[^\w.-]", "_", result.id)
     return {"bytes": data, "path": f"{name}.{ending}"}
