@@ -28,8 +28,11 @@ _EXAMPLES, _REASONS = 5, 5
 
 @dataclass(frozen=True)
 class Side:
-    """One of the runs: what came of its input by outcome, its failures by kind, words of a text that says something
-    (mean), seconds of an image by stage (mean, its share of a batch)."""
+    """One of the runs.
+
+    What came of its input by outcome; its failures by kind; words of a text (mean, without abstentions); seconds of an
+    image by stage (mean, its share of a batch).
+    """
 
     folder: str
     name: str
@@ -139,8 +142,8 @@ class _Reading:
         for result in run.descriptions():
             record = json.loads(result.record)
             self.records += 1
-            self.texts += bool(result.text)
-            self.words += len(result.text.split())
+            self.texts += not result.abstained
+            self.words += 0 if result.abstained else len(result.text.split())
             self.seconds.update(record.get("timings_s", {}))
             yield result.id, _said(result, record)
 

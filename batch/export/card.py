@@ -95,24 +95,26 @@ def _made_by(made: Made) -> str:
 def _columns(text: str) -> str:
     return (
         "## Columns\n\n"
-        f"`image` is the image that was described, `{text}` what was said of it, empty where `abstained` is true and "
-        "`abstained_because` says why. `cited_ids` are the ids of the evidence that its sentences cite; `evidence_ids` "
-        "those of all that stood in the prompt, with `evidence_sources`, `evidence_licenses`, `evidence_attributions` "
-        "and `evidence_urls` in the same order. `confidence` (0 to 1) says how far the text can be relied on, where "
-        "that was judged. `image_sha256` is of the file that was described. PNG and JPEG files are in it as they were, "
-        "with what they hold besides pixels; others as PNG of the pixels that were described."
+        f"`image` is the image that was described, `{text}` what was said of it. Where `abstained` is true it is empty "
+        "or says that the model cannot tell, and `abstained_because` says why. `cited_ids` are the ids of the evidence "
+        "that its sentences cite; `evidence_ids` those of all that stood in the prompt, with `evidence_sources`, "
+        "`evidence_licenses`, `evidence_attributions` and `evidence_urls` in the same order. `confidence` (0 to 1) "
+        "says how far the text can be relied on, where that was judged. `image_sha256` is of the file that was described. "
+        "PNG and JPEG files are in it as they were, with what they hold besides pixels; others as PNG of the pixels "
+        "that were described."
     )
 
 
 def _licences(made: Made) -> str:
-    start = (
+    images = (
         "## Licences\n\nThe images are their owners': under which licence this run was not told. Find out, and whether "
-        "people can be recognised by them, before you hand them on. Texts rest on evidence under these licences:\n\n"
+        "people can be recognised by them, before you hand them on. "
     )
     if not made.shown:
-        return start.replace("Texts rest on evidence under these licences:\n\n", "No evidence stood in the prompts.")
+        return images + "No evidence stood in the prompts."
     rows = [f"| {_cell(name)} | {made.cited[name]:,} | {count:,} |" for name, count in made.shown.most_common()]
-    return start + "\n".join(["| licence | texts that cite it | texts whose prompt held it |", "|---|---|---|", *rows])
+    head = ["Texts rest on evidence under these:", "", "| licence | texts that cite it | texts whose prompt held it |"]
+    return images + "\n".join([*head, "|---|---|---|", *rows])
 
 
 def _public(part: str, value: Any) -> Any:

@@ -98,10 +98,13 @@ def _in_plan(run: BatchRun) -> Iterator[tuple[str, str | None, str]]:
     found = next(descriptions, None)
     for planned in run.plan:
         if found is not None and found.id == planned.id:
-            yield found.id, found.text, "abstained" if found.abstained else "empty"
+            # A model that abstained may have written so: that is no caption either.
+            yield found.id, None if found.abstained else found.text, "abstained" if found.abstained else "empty"
             found = next(descriptions, None)
         else:
             yield planned.id, None, "failed" if planned.id in failed else "not described yet"
+    if found is not None:
+        raise ExportError(f"{run.folder}: its descriptions are not in its plan's order, from {found.id!r} on")
 
 
 def _in_order(run: BatchRun, order: Path, notes: list[str]) -> Iterator[tuple[str, str | None, str]]:

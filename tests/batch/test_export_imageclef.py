@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,18 @@ def test_what_was_not_described_yet_is_lacking_in_the_inputs_order_too(run: Held
         export(
             HeldRun(run.folder, run.made, run.plan, [], None, (run.held[0], *run.held[2:])), "imageclef", tmp_path / "s"
         )
+
+
+def test_a_model_that_says_that_it_cannot_tell_has_no_caption(run: HeldRun, tmp_path: Path) -> None:
+    unsure = described(tmp_path / "a.png", "u", "I cannot tell what this image shows.", abstained=True)
+    with pytest.raises(ExportError, match=r"1 of 5 ids have no caption: 1 abstained; the first is 'u'"):
+        export(held_run([*run.held, unsure]), "imageclef", tmp_path / "s.csv")
+
+
+def test_descriptions_in_another_order_than_the_plan_are_told(run: HeldRun, tmp_path: Path) -> None:
+    turned = replace(run, held=run.held[::-1])
+    with pytest.raises(ExportError, match="not in its plan's order, from 'img_2' on"):
+        export(turned, "imageclef", tmp_path / "s.csv", empty="-")
 
 
 def test_ids_that_nobody_asked_for_are_said(run: HeldRun, tmp_path: Path) -> None:
