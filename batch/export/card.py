@@ -99,9 +99,9 @@ def _columns(text: str) -> str:
         "or says that the model cannot tell, and `abstained_because` says why. `cited_ids` are the ids of the evidence "
         "that its sentences cite; `evidence_ids` those of all that stood in the prompt, with `evidence_sources`, "
         "`evidence_licenses`, `evidence_attributions` and `evidence_urls` in the same order. `confidence` (0 to 1) "
-        "says how far the text can be relied on, where that was judged. `image_sha256` is of the file that was described. "
-        "PNG and JPEG files are in it as they were, with what they hold besides pixels; others as PNG of the pixels "
-        "that were described."
+        "says how far the text can be relied on, where that was judged. `image_sha256` is of the file that was "
+        "described. PNG and JPEG files are in it as they were, with what they hold besides pixels; others as PNG "
+        "of the pixels that were described."
     )
 
 
