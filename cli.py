@@ -20,6 +20,7 @@ from commands.describe import ask, caption, extract, replay
 from commands.doctor import doctor
 from commands.evaluate import evaluate
 from commands.experiment import experiment
+from commands.export import export
 from commands.index import index
 from commands.models import models
 from commands.prompts import prompts
@@ -29,6 +30,7 @@ from commands.report import report
 
 def known_errors() -> tuple[type[Exception], ...]:
     """The base classes of the errors that are told in one line; evaluated only once something was raised."""
+    from batch.errors import BatchError
     from configs import ConfigError
     from evaluation.errors import EvaluationError
     from imaging import ImageError
@@ -36,7 +38,7 @@ def known_errors() -> tuple[type[Exception], ...]:
     from rag.errors import RagError
     from vlm.errors import VlmError
 
-    return (ConfigError, EvaluationError, ImageError, IndexerError, RagError, VlmError)
+    return (BatchError, ConfigError, EvaluationError, ImageError, IndexerError, RagError, VlmError)
 
 
 class Program(click.Group):
@@ -74,6 +76,7 @@ for command in (
     ask,
     extract,
     replay,
+    export,
     index,
     data,
     prompts,

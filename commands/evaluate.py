@@ -74,10 +74,10 @@ def evaluate_run(
     python cli.py evaluate run --set medpix --out runs/medpix --metrics lexical,bertscore --with bertscore.model=minilm
     python cli.py evaluate run --set vqa_rad --out runs/vqa_rad
     """
-    from evaluation.errors import MetricError
+    from batch.errors import ExportError
+    from batch.export import write_submission
     from evaluation.metrics import table
     from evaluation.metrics.config import read_config
-    from evaluation.metrics.files import write_submission
     from evaluation.metrics.registry import named
     from evaluation.metrics.score import score_run
     from evaluation.metrics.scored import write_scores
@@ -97,9 +97,9 @@ def evaluate_run(
     failed = bool(run.failures)
     if submission is not None:
         try:
-            write_submission({case.id: run.text(case.id) for case in run.cases}, submission)
+            write_submission(((case.id, run.text(case.id)) for case in run.cases), submission)
             to_stderr(f"wrote {submission}")
-        except MetricError as error:
+        except ExportError as error:
             to_stderr(f"no {submission}: {error}")
             failed = True
     sys.exit(SOME_FAILED if failed else 0)

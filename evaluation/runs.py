@@ -17,7 +17,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from configs import flattened
 from evaluation.errors import RunError
 from evaluation.lines import mend, read_lines, write_lines
 from evaluation.sets import Case, EvaluationSet
@@ -25,6 +24,7 @@ from evaluation.spending import Spent, spending
 from indexer.manifest import hash_json
 from rag.config import Settings
 from rag.content import Content
+from rag.differing import changes
 from rag.opening import open_pipeline
 from rag.pipeline import Pipeline
 from rag.prompt_versions import keep
@@ -217,14 +217,5 @@ def set_hash(images: EvaluationSet) -> str:
 def _differences(made: Mapping[str, Any], pipeline: Pipeline, images: EvaluationSet) -> str:
     """The inputs that differ, each as it was there and as it is now."""
     was = {**{name: made.get(name) for name in _inputs(pipeline)}, "set": made["set"]["hash"]}
-    return f"another configuration: {'; '.join(changes(was, {**_inputs(pipeline), 'set': set_hash(images)})[:3])}"
-
-
-def changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs in two mappings, however deep: each value as it was and as it is."""
-    before, after = flattened(was), flattened(now)
-    return [
-        f"{key} was {before.get(key, 'not there')}, is {after.get(key, 'not there')}"
-        for key in before | after
-        if key not in before or key not in after or before[key] != after[key]
-    ]
+    differing = changes(was, {**_inputs(pipeline), "set": set_hash(images)})
+    return f"another configuration: {'; '.join(map(str, differing[:3]))}"

@@ -15,10 +15,11 @@ from typing import Any
 
 from evaluation.errors import ExperimentError
 from evaluation.experiments.config import ExperimentConfig, ImagesConfig
-from evaluation.runs import changes, set_hash
+from evaluation.runs import set_hash
 from evaluation.sets import Case, EvaluationSet, read_set
 from indexer.manifest import hash_json
 from rag.config import Settings, resolve, undotted
+from rag.differing import changes
 from rag.recipe import recipe
 
 EXPERIMENT, ARMS = "experiment.json", "arms"
@@ -100,9 +101,8 @@ def begin(experiment: Experiment, folder: Path) -> None:
         # As they come back from a file, so that both are compared in the same form.
         differing = changes(was, json.loads(json.dumps(experiment.decided)))
         if differing:
-            raise ExperimentError(
-                f"{folder} holds another experiment: {'; '.join(differing[:3])}. Give another folder with --out"
-            )
+            told = "; ".join(map(str, differing[:3]))
+            raise ExperimentError(f"{folder} holds another experiment: {told}. Give another folder with --out")
     folder.mkdir(parents=True, exist_ok=True)
     made = {
         "name": experiment.name,

@@ -11,9 +11,10 @@ from evaluation.experiments.candidates import Candidate, chosen, different
 from evaluation.experiments.describe import Tell
 from evaluation.experiments.proposals import Proposed, propose
 from evaluation.experiments.search_config import SearchConfig
-from evaluation.runs import changes, set_hash
+from evaluation.runs import set_hash
 from evaluation.sets import EvaluationSet
 from indexer.manifest import hash_json
+from rag.differing import changes
 from rag.errors import TemplateError
 from rag.prompt_versions import written
 from rag.prompts import PromptTemplate
@@ -91,7 +92,7 @@ def _kept(folder: Path, decided: dict[str, Any]) -> tuple[list[Candidate], Propo
         raise ExperimentError(f"{file} cannot be read: {error}. Give another folder with --out") from error
     if differing:
         raise ExperimentError(
-            f"{folder} holds another search: {'; '.join(differing[:3])}. Give another folder with --out"
+            f"{folder} holds another search: {'; '.join(map(str, differing[:3]))}. Give another folder with --out"
         )
     edited = [one.name for one, hash_ in zip(found, hashes, strict=True) if one.template.hash != hash_]
     if edited:

@@ -1,4 +1,4 @@
-"""Files of others' captions: read with every fault named by its line, and written as a task's submission."""
+"""Files of others' captions, read with every fault named by its line."""
 
 from __future__ import annotations
 
@@ -103,23 +103,6 @@ def pairs(
         [predictions.texts.get(id_, "") for id_ in ids],
         faults,
     )
-
-
-def write_submission(texts: Mapping[str, str], path: Path) -> None:
-    """Writes captions as the ImageCLEF caption task takes them.
-
-    UTF-8 without BOM, header `ID,Caption`, a row an id in the order given, no blank lines, line breaks in captions as
-    spaces. Raises MetricError where a caption is empty.
-    """
-    empty = [id_ for id_, text in texts.items() if not text.strip()]
-    if empty:
-        raise MetricError(f"{len(empty)} captions are empty, the first of id {empty[0]!r}: a submission needs them all")
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(("ID", "Caption"))
-    writer.writerows((id_, " ".join(text.split())) for id_, text in texts.items())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(buffer.getvalue(), encoding="utf-8")
 
 
 def _asked(ids: Sequence[str], predictions: Captions, references: Captions, content: Content) -> Asked:

@@ -19,9 +19,13 @@ _FRAME = "#frame="
 
 
 class ImageRef(Protocol):
-    """An image still to be read. Both methods raise imaging.ImageError or OSError and may be called in any thread."""
+    """An image still to be read. The methods raise imaging.ImageError or OSError and may be called in any thread."""
 
     def load(self) -> imaging.LoadedImage: ...
+
+    def read(self) -> bytes:
+        """The bytes of its file; where it is one frame, those of all frames."""
+        ...
 
     def sha256(self) -> str:
         """What `load().sha256` is, without decoding."""
@@ -39,6 +43,9 @@ class FileImage:
 
     def load(self) -> imaging.LoadedImage:
         return imaging.load(self.path)
+
+    def read(self) -> bytes:
+        return Path(_file_and_frame(self.path)[0]).read_bytes()
 
     def sha256(self) -> str:
         file, frame = _file_and_frame(self.path)
@@ -60,10 +67,13 @@ class ZipImage:
         return f"{self.path}!{self.member}"
 
     def load(self) -> imaging.LoadedImage:
-        return imaging.decode(read_member(self.path, self.member), str(self))
+        return imaging.decode(self.read(), str(self))
+
+    def read(self) -> bytes:
+        return read_member(self.path, self.member)
 
     def sha256(self) -> str:
-        return hashlib.sha256(read_member(self.path, self.member)).hexdigest()
+        return hashlib.sha256(self.read()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -83,12 +93,12 @@ class ParquetImage:
         return f"{self.path}!{self.row}"
 
     def load(self) -> imaging.LoadedImage:
-        return imaging.decode(self._read(), str(self))
+        return imaging.decode(self.read(), str(self))
 
     def sha256(self) -> str:
-        return hashlib.sha256(self._read()).hexdigest()
+        return hashlib.sha256(self.read()).hexdigest()
 
-    def _read(self) -> bytes:
+    def read(self) -> bytes:
         return read_image(self.path, self.row_group, self.offset, self.column, str(self))
 
 

@@ -63,6 +63,16 @@ def gif(tmp_path: Path) -> Path:
     return tmp_path / "three.gif"
 
 
+def test_each_kind_gives_the_bytes_of_its_file(tmp_path: Path, gif: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png(1))
+    write_zip(tmp_path / "p.zip", {"in/b.png": png(2)})
+    write_parquet(tmp_path / "t.parquet", [png(n) for n in range(3, 6)], 2)
+    assert image_ref(str(tmp_path / "a.png")).read() == png(1)
+    assert image_ref(f"{tmp_path / 'p.zip'}!in/b.png").read() == png(2)
+    assert image_ref(f"{tmp_path / 't.parquet'}!2").read() == png(5)
+    assert image_ref(f"{gif}#frame=2").read() == gif.read_bytes()
+
+
 def test_each_kind_gives_the_pixels_and_the_hash_of_its_bytes(tmp_path: Path, gif: Path) -> None:
     (tmp_path / "a.png").write_bytes(png(1))
     packed = write_zip(tmp_path / "p.zip", {"in/b.png": png(2)})

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.errors import MetricError
-from evaluation.metrics.files import pairs, read_captions, write_submission
+from evaluation.metrics.files import pairs, read_captions
 
 
 def written(path: Path, *rows: dict[str, object]) -> Path:
@@ -91,14 +91,3 @@ def test_of_many_faults_the_first_are_shown(references: Path, tmp_path: Path) ->
     said = written(tmp_path / "said.jsonl", *({"id": f"x{n}", "caption": "CT"} for n in range(30)))
     with pytest.raises(MetricError, match=r"34 faults[\s\S]*\.\.\. and 14 more$"):
         pairs(read_captions(said), read_captions(references))
-
-
-def test_a_submission_is_as_the_task_takes_it_and_reads_back(tmp_path: Path) -> None:
-    texts = {"b": 'A "ring", enhancing\n\nlesion', "a": "\u00c9chographie"}
-    path = tmp_path / "out" / "submission.csv"
-    write_submission(texts, path)
-    data = path.read_bytes()
-    assert data == 'ID,Caption\nb,"A ""ring"", enhancing lesion"\na,\u00c9chographie\n'.encode()
-    assert list(read_captions(path).texts) == ["b", "a"]
-    with pytest.raises(MetricError, match="the first of id 'a'"):
-        write_submission({"a": " "}, path)
