@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from indexer.errors import SourceError
 from indexer.images import FileImage, ImageRef, ZipImage
+from indexer.images.zips import list_members
 from indexer.sources.rocov2_tables import Captioned, cuis_of, read_pairs, read_table
 from indexer.sources.rows import BadRow
 
@@ -62,7 +63,9 @@ def archive_records(root: Path, split: str) -> Iterator[Captioned | BadRow]:
         else:
             yield Captioned(identity, caption, cuis_of(table.get(identity, "") for table in concepts), image)
     for identity in sorted(images.names):
-        yield BadRow(identity, f"is an image in {images.where}, but has no caption in {captions.name}")
+        lack = f"is an image in {images.where}, but has no caption in {captions.name}"
+        if (image := images.take(identity)) is not None:
+            yield Captioned(identity, "", [], image, lack)
 
 
 def _images(root: Path, split: str) -> _Images:
@@ -82,8 +85,7 @@ def _walk(folder: Path) -> Iterator[str]:
 
 def _members(packed: Path) -> list[str]:
     try:
-        with zipfile.ZipFile(packed) as opened:
-            names = opened.namelist()
+        names = [member.filename for member in list_members(str(packed))]
     except (OSError, zipfile.BadZipFile) as error:
         raise SourceError(f"{packed}: cannot be read as a zip: {error}. Fetch it again") from error
     return [name for name in names if _is_image(PurePosixPath(name).name) and not name.startswith("__MACOSX")]

@@ -44,12 +44,16 @@ class Origin:
 
 @dataclass(frozen=True)
 class Captioned:
-    """An image of either release with what is said of it; `id` and `caption` are empty where the release has none."""
+    """An image of either release with what is said of it; `id` and `caption` are empty where the release has none.
+
+    `lack` says why there is no caption, where that is more than an empty cell.
+    """
 
     id: str
     caption: str
     cuis: list[str]
     image: ImageRef
+    lack: str = ""
 
 
 UNKNOWN = Origin(None, SET_LICENSE, None, None)

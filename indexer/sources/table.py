@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,21 @@ class _Seen:
 class Table:
     """The records of one file that match `where`.
 
-    `wanted` maps what is asked for ("fields.caption") to the field it names; the file must have each.
+    `wanted` maps what is asked for ("fields.caption") to the field it names; the file must have each. `rows` gives the
+    records with the fields that are asked of it, which are `columns`, where `path` is no record file.
     """
 
-    def __init__(self, path: Path, wanted: Mapping[str, str], where: Where) -> None:
+    def __init__(
+        self,
+        path: Path,
+        wanted: Mapping[str, str],
+        where: Where,
+        rows: Callable[[frozenset[str]], Iterator[Row | BadRow]] | None = None,
+        columns: Sequence[str] = (),
+    ) -> None:
         self.path = path
+        self._rows = rows or functools.partial(read_rows, path)
+        self._columns = columns
         self._wanted = {**{f"where.{name}": name for name in where}, **wanted}
         self._where = where
 
@@ -51,7 +62,7 @@ class Table:
             self._refuse_empty(seen)
 
     def _read(self, seen: _Seen) -> Iterator[Row | BadRow]:
-        for row in read_rows(self.path, frozenset(self._wanted.values())):
+        for row in self._rows(frozenset(self._wanted.values())):
             if isinstance(row, BadRow):
                 yield row
                 continue
@@ -65,7 +76,7 @@ class Table:
                 yield row
 
     def _check_columns(self, seen: _Seen) -> None:
-        columns = declared_columns(self.path) or list(seen.columns)
+        columns = list(self._columns) or declared_columns(self.path) or list(seen.columns)
         for key, name in self._wanted.items():
             if name not in columns:
                 near = difflib.get_close_matches(name, columns, n=1)

@@ -134,7 +134,7 @@ def test_limits_hold_before_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(imaging.ImageError, match=r"the images of row group 0 take \d+ bytes, over 100"):
         ParquetImage(str(table), 0, 0, 0).load()
     monkeypatch.undo()
-    monkeypatch.setattr("indexer.images.parquet.MAX_BYTES", 20)
+    monkeypatch.setattr("indexer.images.cells.MAX_BYTES", 20)
     with pytest.raises(imaging.ImageError, match="over the limit of 20"):
         ParquetImage(str(table), 0, 0, 0).load()
 
