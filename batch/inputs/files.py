@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from batch.errors import InputError
-from batch.inputs.listing import Listing, Note
+from batch.inputs.listing import Listing, Reading
 from imaging.names import ENDINGS, is_image_name, without_ending
 from indexer.images import FileImage, ImageRef, ZipImage, image_ref
 from indexer.images.zips import list_members
@@ -24,11 +24,11 @@ _NAMED = 3
 def folder(path: Path) -> Listing:
     """The images below a folder, in the order of their paths; hidden files and folders are no part of it."""
 
-    def rows(_: frozenset[str], note: Note) -> Iterator[Row | BadRow]:
+    def rows(reading: Reading) -> Iterator[Row | BadRow]:
         names = sorted(_walk(path))
         if not names:
             raise InputError(f"{path}: an empty folder")
-        taken = _images_of(names, f"{path}: no image in it", note)
+        taken = _images_of(names, f"{path}: no image in it", reading)
         return _rows(taken, lambda name: FileImage(os.path.join(path, name)))
 
     return Listing(path, _COLUMNS, rows, path)
@@ -38,12 +38,12 @@ def pattern(text: str) -> Listing:
     """The images that a glob pattern matches, `**` any folders, in the order of their paths."""
     base = _fixed_part(text)
 
-    def rows(_: frozenset[str], note: Note) -> Iterator[Row | BadRow]:
+    def rows(reading: Reading) -> Iterator[Row | BadRow]:
         found = [name for name in glob.iglob(text, recursive=True) if not os.path.isdir(name)]
         if not found:
             raise InputError(f"{text}: no file matches. Quote the pattern; `**` stands for folders of any depth")
         names = sorted(Path(os.path.relpath(name, base)).as_posix() for name in found)
-        taken = _images_of(names, f"{text}: no image among the {len(names):,} files that match", note)
+        taken = _images_of(names, f"{text}: no image among the {len(names):,} files that match", reading)
         return _rows(taken, lambda name: FileImage(os.path.join(base, name)))
 
     return Listing(Path(text), _COLUMNS, rows, base)
@@ -52,7 +52,7 @@ def pattern(text: str) -> Listing:
 def packed(path: Path) -> Listing:
     """The images in a zip, which stays packed, in the order of their names."""
 
-    def rows(_: frozenset[str], note: Note) -> Iterator[Row | BadRow]:
+    def rows(reading: Reading) -> Iterator[Row | BadRow]:
         try:
             members = list_members(str(path))
         except (OSError, zipfile.BadZipFile) as error:
@@ -61,7 +61,7 @@ def packed(path: Path) -> Listing:
         names = [name for name in names if not _is_hidden(name)]
         if not names:
             raise InputError(f"{path}: an empty zip")
-        taken = _images_of(names, f"{path}: no image in it", note)
+        taken = _images_of(names, f"{path}: no image in it", reading)
         return _rows(taken, lambda name: ZipImage(str(path), name))
 
     return Listing(path, _COLUMNS, rows, path.parent)
@@ -70,7 +70,7 @@ def packed(path: Path) -> Listing:
 def single(path: Path) -> Listing:
     """One image."""
 
-    def rows(_: frozenset[str], __: Note) -> Iterator[Row | BadRow]:
+    def rows(_: Reading) -> Iterator[Row | BadRow]:
         return _rows([path.name], lambda _name: FileImage(str(path)))
 
     return Listing(path, _COLUMNS, rows, path.parent)
@@ -94,7 +94,7 @@ def _is_hidden(member: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(member).parts)
 
 
-def _images_of(names: list[str], none: str, note: Note) -> list[str]:
+def _images_of(names: list[str], none: str, reading: Reading) -> list[str]:
     """Those that are images by their ending; says how many are not. Raises InputError, in words that begin with
     `none`, where there are none."""
     images = [name for name in names if is_image_name(name)]
@@ -104,7 +104,7 @@ def _images_of(names: list[str], none: str, note: Note) -> list[str]:
         hint = f". It has {tables[0]!r}: name that file itself, if it lists them" if tables else ""
         raise InputError(f"{none}: there are {_some(others)}, and images end in {', '.join(ENDINGS)}{hint}")
     if others:
-        note(f"{len(others):,} files are no images by their ending and were skipped: {_some(others)}")
+        reading.note(f"{len(others):,} files are no images by their ending and were skipped: {_some(others)}")
     return images
 
 

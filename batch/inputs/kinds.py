@@ -24,6 +24,7 @@ https://huggingface.co/docs/datasets/image_dataset#imagefolder
 def listing_of(text: str) -> Listing:
     """The records of what the text names. Raises InputError where it names nothing that can be described."""
     path = Path(text).absolute()
+    path = path.resolve() if ".." in path.parts else path  # records keep it: the shortest that is right
     try:
         if path.is_dir():
             return _folder(path)

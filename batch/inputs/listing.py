@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.config.files import Where
 from indexer.sources.rows import BadRow, Row
+from indexer.sources.table import matches
 
-Note = Callable[[str], None]
-"""Takes a line for people about what was left out or chosen."""
+SPLIT = "split"
+"""The field that says of which split a record is, where files are named by it."""
 
-Rows = Callable[[frozenset[str], Note], Iterator[Row | BadRow]]
-"""The records with these fields at least. A field that holds an image is an ImageRef, a path, or a list of paths."""
+
+@dataclass(frozen=True)
+class Reading:
+    """How an input is read this time: the `fields` that are needed, where lines for people go, which records pass."""
+
+    fields: frozenset[str]
+    note: Callable[[str], None]
+    where: Where
+
+    def splits(self, there: Iterable[str]) -> list[str]:
+        """Those splits that have to be read: the ones that pass, or all where none does, so that this can be said."""
+        names = list(there)
+        allowed = self.where.get(SPLIT)
+        return [name for name in names if allowed is None or matches(name, allowed)] or names
+
+
+Rows = Callable[[Reading], Iterator[Row | BadRow]]
+"""The records, each with the fields needed. One that holds an image is an ImageRef, a path, or a list of paths."""
 
 
 @dataclass(frozen=True)

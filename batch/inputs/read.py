@@ -9,7 +9,7 @@ from typing import Any
 
 from batch.errors import InputError
 from batch.inputs.kinds import listing_of
-from batch.inputs.listing import Listing
+from batch.inputs.listing import Listing, Reading
 from batch.inputs.options import Fields, InputOptions, fields_of, request_of
 from batch.inputs.stamps import ABSENT, Stamps
 from batch.types import Item, Unusable
@@ -63,11 +63,12 @@ class ReadInput:
             ids = "the rows' places" if listing.placed else "their paths"
             self.notes.append(f"{listing.path}: no field id; images are known by {ids}. Name one with --field id=NAME")
         records = _Records(listing, self._options, fields)
+        where = self._options.allowed
         table = Table(
             listing.path,
             fields.wanted,
-            self._options.allowed,
-            rows=lambda wanted: listing.rows(wanted, self.notes.append),
+            where,
+            rows=lambda needed: listing.rows(Reading(needed, self.notes.append, where)),
             columns=listing.columns if listing.declared else (),
         )
         for row in table.checked():

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from batch.errors import InputError
-from batch.inputs.listing import Listing, Note
+from batch.inputs.listing import SPLIT, Listing, Reading
 from indexer import IndexerError, open_index
 from indexer.sources.rocov2_archive import archive_records
-from indexer.sources.rocov2_tables import read_origins
+from indexer.sources.rocov2_tables import read_articles
 from indexer.sources.rows import BadRow, Row
 
 _ROCOV2_SPLITS = ("train", "valid", "test")
@@ -18,7 +18,7 @@ _ROCOV2_SPLITS = ("train", "valid", "test")
 def index_images(path: Path) -> Listing:
     """The images of an index's examples, where they were when it was built. Relative paths start where we are."""
 
-    def rows(_: frozenset[str], __: Note) -> Iterator[Row | BadRow]:
+    def rows(_: Reading) -> Iterator[Row | BadRow]:
         try:
             with open_index(path) as index:
                 places = index.image_places()
@@ -47,18 +47,15 @@ def rocov2_archive(root: Path) -> Listing:
     """The images of ROCOv2's archive, split by split in the order of its captions, then those without a caption."""
     found = rocov2_splits(root)
 
-    def rows(_: frozenset[str], note: Note) -> Iterator[Row | BadRow]:
+    def rows(reading: Reading) -> Iterator[Row | BadRow]:
         absent = [split for split in _ROCOV2_SPLITS if split not in found]
         if absent:
-            note(f"{root}: ROCOv2 without {', '.join(absent)}")
-        for split in found:
+            reading.note(f"{root}: ROCOv2 without {', '.join(absent)}")
+        for split in reading.splits(found):
             for record in archive_records(root, split):
                 if isinstance(record, BadRow):
                     yield record
                 else:
-                    yield Row(record.id, {"id": record.id, "image": record.image, "split": split})
+                    yield Row(record.id, {"id": record.id, "image": record.image, SPLIT: split})
 
-    def articles() -> Mapping[str, str]:
-        return {id_: origin.article for id_, origin in read_origins(root).items() if origin.article}
-
-    return Listing(root, ("id", "image", "split"), rows, root, articles=articles)
+    return Listing(root, ("id", "image", SPLIT), rows, root, articles=lambda: read_articles(root))

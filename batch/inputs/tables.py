@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from batch.errors import InputError
-from batch.inputs.listing import Listing, Note
+from batch.inputs.listing import SPLIT, Listing, Reading
 from indexer.images import ArrowImage
 from indexer.images.arrow import open_table
 from indexer.images.cells import holds_images
 from indexer.sources.hub_files import hub_rows, lacking, splits
-from indexer.sources.rocov2_tables import LICENSES, read_origins
+from indexer.sources.rocov2_tables import read_articles
 from indexer.sources.rows import BadRow, Row, declared_columns, read_rows
 
 STATE, STATES = "state.json", "dataset_dict.json"
@@ -25,7 +25,6 @@ STATE, STATES = "state.json", "dataset_dict.json"
 https://huggingface.co/docs/datasets/process#save
 """
 
-SPLIT = "split"
 _PEEKED = 100
 """So many records of a JSONL file tell which fields there are."""
 
@@ -45,20 +44,15 @@ def record_file(path: Path) -> Listing:
     peeked = itertools.islice(read_rows(path, frozenset()), 0 if columns else _PEEKED)
     seen = {name: None for row in peeked if isinstance(row, Row) for name in row.values}
 
-    def rows(fields: frozenset[str], _: Note) -> Iterator[Row | BadRow]:
-        return read_rows(path, fields)
+    def rows(reading: Reading) -> Iterator[Row | BadRow]:
+        return read_rows(path, reading.fields)
 
     return Listing(path, tuple(columns or seen), rows, path.parent, declared=bool(columns))
 
 
 def hub_snapshot(root: Path) -> Listing:
     """A data set as the hub hands it out: Parquet files by split, in the folder or in `data` in it."""
-    found = splits(root)
-
-    def articles() -> Mapping[str, str]:
-        return {id_: origin.article for id_, origin in read_origins(root).items() if origin.article}
-
-    return _parquet(found, root, root, articles if (root / LICENSES).is_file() else dict)
+    return _parquet(splits(root), root, root, lambda: read_articles(root))
 
 
 def saved(root: Path) -> Listing:
@@ -87,16 +81,18 @@ def _parquet(
     except (OSError, pyarrow.ArrowException) as error:
         raise InputError(f"{first}: cannot be read as Parquet: {' '.join(str(error).split())}") from error
     inside, names = _images_inside(schema), tuple(schema.names)
+    computed = SPLIT not in names
 
-    def rows(fields: frozenset[str], note: Note) -> Iterator[Row | BadRow]:
-        for split, paths in by_split.items():
+    def rows(reading: Reading) -> Iterator[Row | BadRow]:
+        for split in reading.splits(by_split) if computed else by_split:
+            paths = by_split[split]
             if path.is_dir() and (absent := lacking(paths)) > 0:
-                note(f"{split}: {absent} of {absent + len(paths)} files are not in {paths[0].parent}")
-            read = _rows_of_split(paths, fields, names, inside)
+                reading.note(f"{split}: {absent} of {absent + len(paths)} files are not in {paths[0].parent}")
+            read = _rows_of_split(paths, reading.fields, names, inside)
             for number, values in enumerate(read):
                 yield Row(f"{split}/{number}", {SPLIT: split, **values})
 
-    columns = names if SPLIT in names else (*names, SPLIT)
+    columns = (*names, SPLIT) if computed else names
     return Listing(path, columns, rows, root, images=inside, articles=articles, placed=bool(inside))
 
 
@@ -130,13 +126,14 @@ def _arrow(by_split: Mapping[str, Sequence[Path]], path: Path, root: Path) -> Li
 
     schema = opened(next(iter(by_split.values()))[0]).schema
     inside, names = _images_inside(schema), tuple(schema.names)
+    computed = SPLIT not in names
 
-    def rows(fields: frozenset[str], _: Note) -> Iterator[Row | BadRow]:
-        image = next((name for name in inside if name in fields), None)
-        wanted = [name for name in names if name in fields and name not in inside]
-        for split, paths in by_split.items():
+    def rows(reading: Reading) -> Iterator[Row | BadRow]:
+        image = next((name for name in inside if name in reading.fields), None)
+        wanted = [name for name in names if name in reading.fields and name not in inside]
+        for split in reading.splits(by_split) if computed else by_split:
             number = 0
-            for file in paths:
+            for file in by_split[split]:
                 table = opened(file)
                 missing = [name for name in names if name not in table.schema.names]
                 if missing:
@@ -146,7 +143,7 @@ def _arrow(by_split: Mapping[str, Sequence[Path]], path: Path, root: Path) -> Li
                     yield Row(f"{split}/{number}", {SPLIT: split, **values, **reference})
                     number += 1
 
-    columns = names if SPLIT in names else (*names, SPLIT)
+    columns = (*names, SPLIT) if computed else names
     return Listing(path, columns, rows, root, images=inside, placed=bool(inside))
 
 

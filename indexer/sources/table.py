@@ -52,13 +52,14 @@ class Table:
     def checked(self) -> Iterator[Row | BadRow]:
         """The same records; at their end raises SourceError if a wanted field was in none, or nothing matched."""
         seen = _Seen()
-        found = False
+        found = bad = False
         for row in self._read(seen):
-            found = True
+            bad = bad or isinstance(row, BadRow)
+            found = found or isinstance(row, Row)
             yield row
         if seen.rows:
             self._check_columns(seen)
-        if not found:
+        if not found and (seen.rows or not bad):
             self._refuse_empty(seen)
 
     def _read(self, seen: _Seen) -> Iterator[Row | BadRow]:
@@ -72,7 +73,7 @@ class Table:
                 values = seen.values.setdefault(name, {})
                 if len(values) <= _VALUES_SHOWN:
                     values[str(row.values.get(name))] = None
-            if all(_matches(row.values.get(name), allowed) for name, allowed in self._where.items()):
+            if all(matches(row.values.get(name), allowed) for name, allowed in self._where.items()):
                 yield row
 
     def _check_columns(self, seen: _Seen) -> None:
@@ -91,7 +92,7 @@ class Table:
         raise SourceError(f"{self.path}: none of {seen.rows} records matches where {{{wish}}}; {there}")
 
 
-def _matches(value: Any, allowed: Scalar | list[Scalar]) -> bool:
+def matches(value: Any, allowed: Scalar | list[Scalar]) -> bool:
     """Whether a record's value is the allowed one, or one of them. A CSV's cells are text: "1" matches 1."""
     options = allowed if isinstance(allowed, list) else [allowed]
     return any(value == option or (isinstance(value, str) and value == str(option)) for option in options)
