@@ -88,8 +88,9 @@ class _Records:
     there: int = 0
     absent: str = ""
     usable: int = 0
-    repeated: list[Unusable] = field(default_factory=list)
-    unusable: Unusable | None = None
+    repeated: int = 0
+    first_repeated: Unusable | None = None
+    first_unusable: Unusable | None = None
 
     def __post_init__(self) -> None:
         self.articles: Mapping[str, str] = self.listing.articles()
@@ -98,14 +99,25 @@ class _Records:
         """The item of a record, or why there is none."""
         made = Unusable(row.place, row.reason) if isinstance(row, BadRow) else self._made(row)
         id_ = made.request.id if isinstance(made, Item) else made.id
-        first = self.places.setdefault(id_, row.place)
-        if first != row.place:
-            made = Unusable(row.place, f"its id {id_!r} is that of {first}; each record needs an id of its own")
-            self.repeated.append(made)
+        if id_ in self.places:
+            made = self._again(id_, row.place)
         elif isinstance(made, Item):
             self.usable += 1
+        self.places[made.request.id if isinstance(made, Item) else made.id] = row.place
         if isinstance(made, Unusable):
-            self.unusable = self.unusable or made
+            self.first_unusable = self.first_unusable or made
+        return made
+
+    def _again(self, id_: str, place: str) -> Unusable:
+        """What becomes of a record whose id another has already."""
+        number = len(self.places) + 1  # each record so far has left one
+        own = place if place not in self.places else f"record {number}"
+        while own in self.places:
+            own += "'"
+        at = "an earlier record" if self.places[id_] == place else self.places[id_]
+        made = Unusable(own, f"its id {id_!r} is that of {at}; each record needs an id of its own")
+        self.repeated += 1
+        self.first_repeated = self.first_repeated or made
         return made
 
     def _made(self, row: Row) -> Item | Unusable:
@@ -122,6 +134,10 @@ class _Records:
                 raise ValueError(f"{fields.id} is missing")
             article = article or self.articles.get(id_)
             request = request_of(self.options, fields, values, id_, images, article)
+            if not _is_text("".join((id_, article or "", request.question, *request.labels, *images))):
+                id_ = article = None
+                images = ()
+                raise ValueError("holds half a character (a lone surrogate), which no file of results can")
         except ValueError as error:
             return Unusable(id_ or row.place, str(error), "".join(images[:1]), article)
         stamps = [self.stamps.of(ref) for ref in refs]
@@ -146,15 +162,14 @@ class _Records:
     def check(self) -> None:
         """Raises InputError where nothing of the input can be described, or its ids are none."""
         path = self.listing.path
-        if self.repeated and len(self.repeated) > self.usable:
+        twice, bad = self.first_repeated, self.first_unusable
+        if twice is not None and self.repeated > self.usable:
             raise InputError(
-                f"{path}: {self.fields.id} is no id: {len(self.repeated):,} records have one that others have "
-                f"({self.repeated[0].id}: {self.repeated[0].reason}). Name another field with --field id=NAME"
+                f"{path}: {self.fields.id or 'the path'} is no id: {self.repeated:,} records have one that others have "
+                f"({twice.id}: {twice.reason}). Name another field with --field id=NAME"
             )
-        if not self.usable and self.unusable is not None:
-            raise InputError(
-                f"{path}: none of its records can be used. The first: {self.unusable.id}: {self.unusable.reason}"
-            )
+        if not self.usable and bad is not None:
+            raise InputError(f"{path}: none of its records can be used. The first: {bad.id}: {bad.reason}")
         if self.usable and not self.there:
             raise InputError(
                 f"{path}: none of its {self.usable:,} images is there; the first: {self.absent}. Relative paths start "
@@ -173,3 +188,11 @@ def _cells(values: Mapping[str, Any], name: str) -> list[ImageRef | str]:
         if not isinstance(cell, str) and not hasattr(cell, "load"):
             raise ValueError(f"{name} is {type(cell).__name__} where a path should be")
     return found
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -83,7 +83,7 @@ def test_one_bad_record_is_unusable_and_the_rest_goes_on(tmp_path: Path) -> None
         '{"id": "a", "image": "images/1.png"}', '{"id": "b"}', '{"image": "images/2.png"}', "no json", "[]",
         '{"id": "a", "image": "images/2.png"}', '{"id": "u", "image": "https://example.org/x.png"}',
         '{"id": "n", "image": {"bytes": 1}}', '{"id": "gone", "image": "images/9.png"}',
-        '{"id": "c", "image": "images/3.png"}',
+        '{"id": "c", "image": "images/3.png"}', r'{"id": "half \ud800", "image": "images/4.png"}',
     ]  # fmt: skip
     write_files(tmp_path, {**IMAGES, "list.jsonl": "\n".join(lines)})
     found = read(tmp_path / "list.jsonl")
@@ -96,12 +96,29 @@ def test_one_bad_record_is_unusable_and_the_rest_goes_on(tmp_path: Path) -> None
         "line 6": "its id 'a' is that of line 1; each record needs an id of its own",
         "u": "https://example.org/x.png is an address; fetch the image and name the file",
         "n": "image is dict where a path should be",
+        "line 11": "holds half a character (a lone surrogate), which no file of results can",
     }
     good = {one.request.id: one.stamp for one in found if isinstance(one, Item)}
     assert list(good) == ["a", "gone", "c"]
     assert good["gone"] == "absent"  # what reads it says so, and a later run finds it
     ids = [one.id if isinstance(one, Unusable) else one.request.id for one in found]
     assert len(set(ids)) == len(ids) == len(lines)
+
+
+def test_each_record_has_an_id_of_its_own_whatever_the_records_call_themselves(tmp_path: Path) -> None:
+    records = [{"id": id_, "image": "images/1.png"} for id_ in ("a", "line 4", "a", "a", "b", "record 4", "c", "d")]
+    write_files(tmp_path, {**IMAGES, "list.jsonl": jsonl(*records)})
+    ids = [one.id if isinstance(one, Unusable) else one.request.id for one in read(tmp_path / "list.jsonl")]
+    assert ids == ["a", "line 4", "line 3", "record 4", "b", "line 6", "c", "d"]
+    captions = "ID,Caption\nx,one\nx,again\n"
+    archive = write_files(tmp_path / "roco", {"train_captions.csv": captions, "train_images/x.jpg": png(1)})
+    good, bad = read(archive)
+    assert isinstance(good, Item)
+    assert isinstance(bad, Unusable)
+    assert (bad.id, bad.reason) == (
+        "record 2",
+        "its id 'x' is that of an earlier record; each record needs an id of its own",
+    )
 
 
 def test_questions_are_one_for_all_or_the_records_own(tmp_path: Path) -> None:
