@@ -31,7 +31,10 @@ def allowed(given: Sequence[str]) -> dict[str, Scalar | list[Scalar]]:
         field, equals, value = text.partition("=")
         if not (field and equals):
             raise ConfigError(f"--where {text}: write it as FIELD=VALUE, for example --where split=dev")
-        read = yaml.safe_load(value)
+        try:
+            read = yaml.safe_load(value)
+        except yaml.YAMLError:  # "[", which is text all the same
+            read = value
         options = found.setdefault(field, [])
         options += [value] if not isinstance(read, str | int | float) or read == value else [value, read]
     return {**found}

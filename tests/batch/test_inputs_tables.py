@@ -53,6 +53,7 @@ def test_a_record_file_and_the_folder_around_it_are_the_same(tmp_path: Path, nam
     assert items(root / name, fields=("article=case",)) == found
     assert [item.request.id for item in items(root, where=("split=dev",))] == ["r3", "r4"]
     assert [item.request.id for item in items(root, where=("fold=1", "fold=4"))] == ["r1", "r4"]
+    assert [item.request.id for item in items(root, where=("split=dev", "split=["))] == ["r3", "r4"]
     assert [item.request.article for item in items(root)] == [None] * 4
     assert notes(root) == []
 
