@@ -14,6 +14,7 @@ except ModuleNotFoundError:
 
     sys.exit("\n".join(bare_report()))
 
+from commands.batch import batch
 from commands.common import WRONG_REQUEST
 from commands.data import data
 from commands.describe import ask, caption, extract, replay
@@ -76,6 +77,7 @@ for command in (
     ask,
     extract,
     replay,
+    batch,
     export,
     index,
     data,

@@ -9,10 +9,23 @@ from typing import Any
 
 import click
 
+from commands.batch_diff import diff_command
 from commands.common import SOME_FAILED, pipeline_options, settings, to_stderr
 
 
-@click.command()
+class DescribesByDefault(click.Group):
+    """`batch INPUT ...` describes; `batch diff A B` is the one word that is no input (`batch ./diff` is a folder)."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, args if args and args[0] in self.commands else [describe.name or "", *args])
+
+
+@click.group(cls=DescribesByDefault)
+def batch() -> None:
+    """Describe everything in a folder, an archive or a table; run it again and it goes on."""
+
+
+@batch.command("describe")
 @click.argument("given", metavar="INPUT")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the results.")
 @click.option(
@@ -30,7 +43,7 @@ from commands.common import SOME_FAILED, pipeline_options, settings, to_stderr
     "--progress", type=click.Choice(["bar", "json", "none"]), default="bar", help="How to tell how far it is."
 )
 @pipeline_options
-def batch(
+def describe(
     given: str, out: Path, fields: tuple[str, ...], where: tuple[str, ...], question: str | None,
     labels: tuple[str, ...], schema: Path | None, engine: str, workers: int | None, block: int, retry_failed: bool,
     progress: str, as_json: bool, **options: Any,
@@ -46,6 +59,7 @@ def batch(
     python cli.py batch data/rocov2 --out results/ --index data/indexes/rocov2 --set batch_size=16
     python cli.py batch cases.csv --field id=case_id --field image=file --where split=test --out results/
     python cli.py export results/ --format csv --out captions.csv
+    python cli.py batch diff results/ other-results/
     """
     from batch.inputs import InputOptions, open_input
     from batch.progress import FORMS
@@ -61,3 +75,6 @@ def batch(
     click.echo(json.dumps(summary.to_json(), ensure_ascii=False) if as_json else summary)
     if summary.tally.failed or summary.tally.left:
         sys.exit(SOME_FAILED)
+
+
+batch.add_command(diff_command)

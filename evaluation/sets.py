@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, model_validator
 
 import configs
 from evaluation.errors import SetError
 from indexer.config.files import FolderConfig, FolderFields
 from indexer.sources.folder import FolderSource
+from indexer.sources.options import allowed, pairs
 from indexer.sources.rows import Row
 from indexer.sources.table import Table, text_of
 from indexer.types import SourceFailure, SourceImage
@@ -143,12 +143,12 @@ def read_set(
     are OURS=THEIRS, as `--field article=case --truth modality=kind`. Raises ConfigError, SourceError and SetError.
     """
     data = _config_data(name)
-    named = _pairs("--field", fields)
+    named = pairs("--field", fields)
     data |= {key: named.pop(key) for key in ("question", "answer_type") if key in named}
-    _lay_over(data, "where", _allowed(where))
+    _lay_over(data, "where", allowed(where))
     _lay_over(data, "fields", named)
-    _lay_over(data, "truth", _pairs("--truth", truth))
-    _lay_over(data, "splits", _pairs("--split", splits))
+    _lay_over(data, "truth", pairs("--truth", truth))
+    _lay_over(data, "splits", pairs("--split", splits))
     if content is not None:
         data["content"] = content
     return _read(configs.parse(SetConfig, data, f"set {name}"))
@@ -266,26 +266,3 @@ def _lay_over(data: dict[str, Any], key: str, more: Mapping[str, Any]) -> None:
     if more:
         below = data.get(key) or ({"caption": "caption"} if key == "fields" else {})
         data[key] = {**below, **more}
-
-
-def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
-    pairs = {}
-    for text in given:
-        ours, equals, theirs = text.partition("=")
-        if not (ours and equals and theirs):
-            raise SetError(f"{option} {text}: write it as NAME=FIELD, for example {option} article=case")
-        pairs[ours] = theirs
-    return pairs
-
-
-def _allowed(given: Sequence[str]) -> dict[str, list[Any]]:
-    """Field -> values it may have: each as it is written, and as what YAML makes of it (1 is a number)."""
-    allowed: dict[str, list[Any]] = {}
-    for text in given:
-        field, equals, value = text.partition("=")
-        if not (field and equals):
-            raise SetError(f"--where {text}: write it as FIELD=VALUE, for example --where split=dev")
-        read = yaml.safe_load(value)
-        options = allowed.setdefault(field, [])
-        options += [value] if not isinstance(read, str | int | float) or read == value else [value, read]
-    return allowed

@@ -18,7 +18,7 @@ from indexer.embedders.config import OpenClipConfig
 from indexer.errors import EmbedderMismatchError, IndexCorruptError, QueryError, RecordNotFoundError
 from indexer.manifest import Manifest, Space, build_command, describe, hash_json, read_manifest
 from indexer.publish import BY_IMAGE, SPACES
-from indexer.records import Column
+from indexer.records import Column, ImagePlace
 from indexer.snapshot import Snapshot
 from indexer.types import Embedder, Evidence, Example, Kind, Passage, Query, Vectors
 
@@ -169,6 +169,10 @@ class Index:
     def copies_of(self, images: Sequence[LoadedImage]) -> list[Example]:
         """The examples that are one of these images: the same file, or the same perceptual hash. By id."""
         return self._read(lambda snapshot: snapshot.copies_of(images))
+
+    def image_places(self) -> list[ImagePlace]:
+        """Of each example where its image was when it was indexed, in the order they came into the index."""
+        return self._read(lambda snapshot: snapshot.image_places())
 
     def same_files(self, sha256: Collection[str]) -> list[Example]:
         """The examples whose image files have one of these hashes."""

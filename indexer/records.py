@@ -35,6 +35,17 @@ class Shown:
     shared: bool
 
 
+@dataclass(frozen=True)
+class ImagePlace:
+    """Of an example, where its image was when it was indexed, as `indexer.images.image_ref` reads it."""
+
+    id: str
+    image: str
+    article: str | None
+    source: str
+    modality: str | None
+
+
 class RecordReader:
     """Looks up records in the generation of `manifest`. May be used from several threads."""
 
@@ -117,6 +128,14 @@ class RecordReader:
         files = self.same_files([image.sha256 for image in images])
         copies = {record.id: record for record in (*files, *self._examples("phash", [i.phash for i in images]))}
         return [copies[id_] for id_ in sorted(copies)]
+
+    def image_places(self) -> list[ImagePlace]:
+        """See `Index.image_places`."""
+        sql = (
+            "SELECT id, image_path, article, source, modality FROM records "  # noqa: S608
+            f"WHERE kind = 'example' AND {VISIBLE} ORDER BY row"
+        )
+        return [ImagePlace(*row) for row in self.select(sql, {})]
 
     def same_files(self, sha256: Collection[str]) -> list[Example]:
         """See `Index.same_files`."""

@@ -1,5 +1,5 @@
-"""Where the images of a source lie: files, members of zips that stay packed, rows of Parquet files."""
+"""Where the images of a source lie: files, members of zips that stay packed, rows of Parquet and Arrow files."""
 
-from indexer.images.refs import FileImage, ImageRef, ParquetImage, ZipImage, image_ref
+from indexer.images.refs import ArrowImage, FileImage, ImageRef, ParquetImage, ZipImage, image_ref
 
-__all__ = ["FileImage", "ImageRef", "ParquetImage", "ZipImage", "image_ref"]
+__all__ = ["ArrowImage", "FileImage", "ImageRef", "ParquetImage", "ZipImage", "image_ref"]

@@ -6,6 +6,9 @@ The hub's files have 100 images in each.
 
 from __future__ import annotations
 
+import bisect
+import functools
+import itertools
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future
@@ -13,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from imaging import ImageError
-from imaging.limits import MAX_BYTES
+from indexer.images.cells import image_bytes
 
 MAX_GROUP_BYTES = 2 << 30
 """Of the images of one row group, unpacked."""
@@ -34,38 +37,38 @@ def read_image(path: str, row_group: int, offset: int, column: str, name: str) -
 
     try:
         images = _group(path, row_group, column)
-        value = images[offset]
     except FileNotFoundError:
         raise ImageError(f"{name}: no such file") from None
     except (KeyError, IndexError):
         raise ImageError(f"{name}: the file has no such row, or no column {column!r}") from None
     except pyarrow.ArrowException as error:
         raise ImageError(f"{name}: cannot be read: {' '.join(str(error).split())}") from error
-    if pyarrow.types.is_struct(images.type):
-        value = value["bytes"] if value.is_valid else value
-    if not value.is_valid:
-        raise ImageError(f"{name}: the row holds no image bytes in {column!r}")
-    data = value.as_buffer()
-    if data.size > MAX_BYTES:
-        raise ImageError(f"{name}: {data.size:,} bytes, over the limit of {MAX_BYTES:,}")
-    return bytes(data)
+    return image_bytes(images, offset, column, name)
 
 
 def row_place(path: str, row: int) -> tuple[int, int]:
     """The row group of a row of the file, and its offset there. Raises ImageError where there is no such row."""
     import pyarrow
-    import pyarrow.parquet  # type: ignore[import-untyped]
 
-    name, offset = f"{path}!{row}", row
+    name = f"{path}!{row}"
     try:
-        metadata = pyarrow.parquet.read_metadata(path)
+        stat = Path(path).stat()
+        ends = _group_ends(path, stat.st_mtime_ns, stat.st_size)
     except (OSError, pyarrow.ArrowException) as error:
         raise ImageError(f"{name}: cannot be read: {' '.join(str(error).split())}") from error
-    for group in range(metadata.num_row_groups):
-        if offset < metadata.row_group(group).num_rows:
-            return group, offset
-        offset -= metadata.row_group(group).num_rows
-    raise ImageError(f"{name}: the file has no such row")
+    group = bisect.bisect_right(ends, row)
+    if group == len(ends):
+        raise ImageError(f"{name}: the file has no such row")
+    return group, row - (ends[group - 1] if group else 0)
+
+
+@functools.lru_cache(maxsize=256)
+def _group_ends(path: str, _mtime_ns: int, _size: int) -> tuple[int, ...]:
+    """How many rows there are up to the end of each row group, of the file as it was then."""
+    import pyarrow.parquet  # type: ignore[import-untyped]
+
+    metadata = pyarrow.parquet.read_metadata(path)
+    return tuple(itertools.accumulate(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)))
 
 
 def _group(path: str, row_group: int, column: str) -> Any:

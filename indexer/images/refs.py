@@ -1,4 +1,5 @@
-"""Where an image lies, so that a worker thread can read it when its turn comes: a file, a zip's member, a Parquet row.
+"""Where an image lies, so that a worker thread can read it when its turn comes: a file, a zip's member, a row of a
+Parquet or Arrow file.
 
 A reference holds no pixels and may be read again. `str` of it is what the index keeps: it lets a person find the
 image, and `image_ref` reads it back.
@@ -7,15 +8,22 @@ image, and `image_ref` reads it back.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import imaging
+from indexer.images import arrow
 from indexer.images.parquet import read_image, row_place
 from indexer.images.zips import read_member
 
 _FRAME = "#frame="
+_COLUMN = "image"
+_MEMBER = re.compile(r"(?P<path>.*?\.zip)!(?P<member>.+)", re.IGNORECASE | re.DOTALL)
+_ROW = re.compile(
+    r"(?P<path>.*\.(?P<kind>parquet|arrow))!(?P<row>[0-9]{1,15})(?:#column=(?P<column>.+))?", re.IGNORECASE | re.DOTALL
+)
 
 
 class ImageRef(Protocol):
@@ -44,8 +52,13 @@ class FileImage:
     def load(self) -> imaging.LoadedImage:
         return imaging.load(self.path)
 
+    @property
+    def file(self) -> str:
+        """The file itself."""
+        return _file_and_frame(self.path)[0]
+
     def read(self) -> bytes:
-        return Path(_file_and_frame(self.path)[0]).read_bytes()
+        return Path(self.file).read_bytes()
 
     def sha256(self) -> str:
         file, frame = _file_and_frame(self.path)
@@ -87,10 +100,10 @@ class ParquetImage:
     row: int
     row_group: int
     offset: int
-    column: str = "image"
+    column: str = _COLUMN
 
     def __str__(self) -> str:
-        return f"{self.path}!{self.row}"
+        return _row_text(self.path, self.row, self.column)
 
     def load(self) -> imaging.LoadedImage:
         return imaging.decode(self.read(), str(self))
@@ -102,19 +115,47 @@ class ParquetImage:
         return read_image(self.path, self.row_group, self.offset, self.column, str(self))
 
 
-def image_ref(text: str, column: str = "image") -> ImageRef:
-    """The reference that `str` gave `text`; `column` is where a Parquet file keeps its images.
+@dataclass(frozen=True)
+class ArrowImage:
+    """The image of one row of an Arrow file, as `datasets` keeps them: bytes and path, or bytes. `row` is from 0."""
+
+    path: str
+    row: int
+    column: str = _COLUMN
+
+    def __str__(self) -> str:
+        return _row_text(self.path, self.row, self.column)
+
+    def load(self) -> imaging.LoadedImage:
+        return imaging.decode(self.read(), str(self))
+
+    def sha256(self) -> str:
+        return hashlib.sha256(self.read()).hexdigest()
+
+    def read(self) -> bytes:
+        return arrow.read_image(self.path, self.row, self.column, str(self))
+
+
+def image_ref(text: str) -> ImageRef:
+    """The reference that `str` gave `text`: `a.png`, `a.zip!b.png`, `a.parquet!12`, `a.arrow!12#column=picture`.
 
     Raises ImageError where it names a row that the Parquet file does not have.
     """
-    packed, found, member = text.partition(".zip!")
-    if found:
-        return ZipImage(f"{packed}.zip", member)
-    packed, found, row = text.rpartition(".parquet!")
-    if found and row.isdigit():
-        path = f"{packed}.parquet"
-        return ParquetImage(path, int(row), *row_place(path, int(row)), column)
-    return FileImage(text)
+    member = _MEMBER.fullmatch(text)
+    if member:
+        return ZipImage(member["path"], member["member"])
+    found = _ROW.fullmatch(text)
+    if not found:
+        return FileImage(text)
+    path, row, column = found["path"], int(found["row"]), found["column"] or _COLUMN
+    if found["kind"].lower() == "arrow":
+        return ArrowImage(path, row, column)
+    return ParquetImage(path, row, *row_place(path, row), column)
+
+
+def _row_text(path: str, row: int, column: str) -> str:
+    """A row as it is written; the column is named where it is not the usual one."""
+    return f"{path}!{row}" if column == _COLUMN else f"{path}!{row}#column={column}"
 
 
 def _file_and_frame(path: str) -> tuple[str, int | None]:

@@ -50,6 +50,15 @@ def read_member(path: str, member: str) -> bytes:
         raise ImageError(f"{name}: cannot be unpacked: {error}") from error
 
 
+def list_members(path: str) -> list[zipfile.ZipInfo]:
+    """What the zip's list of members says of each, in its order. The list is read once for this and `read_member`.
+
+    Raises OSError and zipfile.BadZipFile.
+    """
+    with _lock:
+        return _handle(path).infolist()
+
+
 def _handle(path: str) -> zipfile.ZipFile:
     """The open zip; another process or a changed file, another handle."""
     stat = Path(path).stat()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import Any
 
 from indexer.errors import SourceError
 from indexer.images import ParquetImage
+
+_SHARD = re.compile(r"(?P<split>.+)-[0-9]{5}-of-(?P<of>[0-9]{5})(?:-[0-9a-f]+)?\.parquet")
+_USUAL = ("train", "validation", "valid", "val", "dev", "test")
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,24 @@ def shards(root: Path, split: str) -> list[Path]:
     """The Parquet files of a split (`train-00000-of-00027.parquet`), in order, of a folder or of `data` in it."""
     files = [*root.glob(f"{split}-*.parquet"), *(root / "data").glob(f"{split}-*.parquet")]
     return sorted(path for path in files if not path.name.startswith("."))
+
+
+def splits(root: Path) -> dict[str, list[Path]]:
+    """The Parquet files of each split in a folder or in `data` in it; the usual splits first, the others by name."""
+    found: dict[str, list[Path]] = {}
+    for path in (*root.glob("*.parquet"), *(root / "data").glob("*.parquet")):
+        named = _SHARD.fullmatch(path.name)
+        if named and not path.name.startswith("."):
+            found.setdefault(named["split"], []).append(path)
+    usual = {split: place for place, split in enumerate(_USUAL)}
+    ordered = sorted(found, key=lambda split: (usual.get(split.casefold(), len(usual)), split))
+    return {split: sorted(found[split]) for split in ordered}
+
+
+def lacking(paths: Sequence[Path]) -> int:
+    """How many files of a split are not among these, by what their names say there are."""
+    named = (_SHARD.fullmatch(path.name) for path in paths)
+    return max((int(found["of"]) for found in named if found), default=0) - len(paths)
 
 
 def hub_rows(paths: Sequence[Path], image: str, columns: Sequence[str]) -> Iterator[HubRow]:
@@ -50,6 +72,8 @@ def _rows(path: Path, file: Any, image: str, columns: Sequence[str]) -> Iterator
         raise SourceError(f"{path}: no column {missing[0]!r}. Columns: {', '.join(there)}")
     number = 0
     for group in range(file.num_row_groups):
-        for offset, values in enumerate(file.read_row_group(group, columns=columns, use_threads=False).to_pylist()):
+        count = file.metadata.row_group(group).num_rows
+        read = file.read_row_group(group, columns=columns, use_threads=False).to_pylist() if columns else [{}] * count
+        for offset, values in enumerate(read):
             yield HubRow(ParquetImage(str(path), number, group, offset, image), values)
             number += 1

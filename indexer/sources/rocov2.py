@@ -86,7 +86,8 @@ class Rocov2Source:
             return SourceFailure(self.name, record.place, record.reason)
         if not record.id or not record.caption:
             missing = "caption" if record.id else "id"
-            return SourceFailure(self.name, record.id or str(record.image), f"its {missing} is missing")
+            reason = record.lack or f"its {missing} is missing"
+            return SourceFailure(self.name, record.id or str(record.image), reason)
         origin = origins.get(record.id, UNKNOWN)
         example = Example(
             id=record.id,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from indexer.errors import SourceError
 from indexer.images import FileImage, ImageRef, ZipImage
+from indexer.images.zips import list_members
 from indexer.sources.rocov2_tables import Captioned, cuis_of, read_pairs, read_table
 from indexer.sources.rows import BadRow
 
@@ -62,16 +64,18 @@ def archive_records(root: Path, split: str) -> Iterator[Captioned | BadRow]:
         else:
             yield Captioned(identity, caption, cuis_of(table.get(identity, "") for table in concepts), image)
     for identity in sorted(images.names):
-        yield BadRow(identity, f"is an image in {images.where}, but has no caption in {captions.name}")
+        lack = f"is an image in {images.where}, but has no caption in {captions.name}"
+        if (image := images.take(identity)) is not None:
+            yield Captioned(identity, "", [], image, lack)
 
 
 def _images(root: Path, split: str) -> _Images:
     for folder in (root / f"{split}_images", root / split):
         if folder.is_dir():
-            return _Images(str(folder), False, {Path(name).stem: name for name in _walk(folder)})
+            return _Images(str(folder), False, {_stem(name): name for name in _walk(folder)})
     for packed in (root / f"{split}_images.zip", root / f"{split}.zip"):
         if packed.is_file():
-            return _Images(str(packed), True, {PurePosixPath(name).stem: name for name in _members(packed)})
+            return _Images(str(packed), True, {_stem(name): name for name in _members(packed)})
     raise SourceError(f"{root}: no images of {split}; put {split}_images.zip or the folder {split}_images there")
 
 
@@ -82,11 +86,15 @@ def _walk(folder: Path) -> Iterator[str]:
 
 def _members(packed: Path) -> list[str]:
     try:
-        with zipfile.ZipFile(packed) as opened:
-            names = opened.namelist()
+        names = [member.filename for member in list_members(str(packed))]
     except (OSError, zipfile.BadZipFile) as error:
         raise SourceError(f"{packed}: cannot be read as a zip: {error}. Fetch it again") from error
-    return [name for name in names if _is_image(PurePosixPath(name).name) and not name.startswith("__MACOSX")]
+    return [name for name in names if _is_image(posixpath.basename(name)) and not name.startswith("__MACOSX")]
+
+
+def _stem(path: str) -> str:
+    """The file's name without its ending; `Path.stem` takes ten times as long, and there are 79,789."""
+    return posixpath.splitext(posixpath.basename(path))[0]
 
 
 def _is_image(name: str) -> bool:

@@ -44,12 +44,16 @@ class Origin:
 
 @dataclass(frozen=True)
 class Captioned:
-    """An image of either release with what is said of it; `id` and `caption` are empty where the release has none."""
+    """An image of either release with what is said of it; `id` and `caption` are empty where the release has none.
+
+    `lack` says why there is no caption, where that is more than an empty cell.
+    """
 
     id: str
     caption: str
     cuis: list[str]
     image: ImageRef
+    lack: str = ""
 
 
 UNKNOWN = Origin(None, SET_LICENSE, None, None)
@@ -64,9 +68,10 @@ def read_table(path: Path, *columns: str) -> Iterator[tuple[str, ...] | BadRow]:
     for column in columns:
         if there and column.casefold() not in there:
             raise SourceError(f"{path}: no column {column!r}. Columns: {', '.join(there.values())}")
+    names = [there.get(column.casefold(), column) for column in columns]
     for row in read_rows(path, frozenset()):
         if isinstance(row, Row):
-            cells = tuple(str(row.values[there[column.casefold()]] or "").strip() for column in columns)
+            cells = tuple([str(row.values[name] or "").strip() for name in names])
             yield cells if cells[0] else BadRow(row.place, f"{columns[0]} is missing")
         else:
             yield row
@@ -88,6 +93,13 @@ def read_origins(root: Path) -> dict[str, Origin]:
         for row in rows
         if not isinstance(row, BadRow)
     }
+
+
+def read_articles(root: Path) -> dict[str, str]:
+    """By image id, the article of each figure that has one; empty where the table is not there."""
+    path = root / LICENSES
+    found = read_pairs(path, "ID", "PMCID") if path.is_file() else {}
+    return {id_: article for id_, article in found.items() if article}
 
 
 def read_names(root: Path) -> dict[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,21 @@ class _Seen:
 class Table:
     """The records of one file that match `where`.
 
-    `wanted` maps what is asked for ("fields.caption") to the field it names; the file must have each.
+    `wanted` maps what is asked for ("fields.caption") to the field it names; the file must have each. `rows` gives the
+    records with the fields that are asked of it, which are `columns`, where `path` is no record file.
     """
 
-    def __init__(self, path: Path, wanted: Mapping[str, str], where: Where) -> None:
+    def __init__(
+        self,
+        path: Path,
+        wanted: Mapping[str, str],
+        where: Where,
+        rows: Callable[[frozenset[str]], Iterator[Row | BadRow]] | None = None,
+        columns: Sequence[str] = (),
+    ) -> None:
         self.path = path
+        self._rows = rows or functools.partial(read_rows, path)
+        self._columns = columns
         self._wanted = {**{f"where.{name}": name for name in where}, **wanted}
         self._where = where
 
@@ -41,17 +52,18 @@ class Table:
     def checked(self) -> Iterator[Row | BadRow]:
         """The same records; at their end raises SourceError if a wanted field was in none, or nothing matched."""
         seen = _Seen()
-        found = False
+        found = bad = False
         for row in self._read(seen):
-            found = True
+            bad = bad or isinstance(row, BadRow)
+            found = found or isinstance(row, Row)
             yield row
         if seen.rows:
             self._check_columns(seen)
-        if not found:
+        if not found and (seen.rows or not bad):
             self._refuse_empty(seen)
 
     def _read(self, seen: _Seen) -> Iterator[Row | BadRow]:
-        for row in read_rows(self.path, frozenset(self._wanted.values())):
+        for row in self._rows(frozenset(self._wanted.values())):
             if isinstance(row, BadRow):
                 yield row
                 continue
@@ -61,11 +73,11 @@ class Table:
                 values = seen.values.setdefault(name, {})
                 if len(values) <= _VALUES_SHOWN:
                     values[str(row.values.get(name))] = None
-            if all(_matches(row.values.get(name), allowed) for name, allowed in self._where.items()):
+            if all(matches(row.values.get(name), allowed) for name, allowed in self._where.items()):
                 yield row
 
     def _check_columns(self, seen: _Seen) -> None:
-        columns = declared_columns(self.path) or list(seen.columns)
+        columns = list(self._columns) or declared_columns(self.path) or list(seen.columns)
         for key, name in self._wanted.items():
             if name not in columns:
                 near = difflib.get_close_matches(name, columns, n=1)
@@ -80,7 +92,7 @@ class Table:
         raise SourceError(f"{self.path}: none of {seen.rows} records matches where {{{wish}}}; {there}")
 
 
-def _matches(value: Any, allowed: Scalar | list[Scalar]) -> bool:
+def matches(value: Any, allowed: Scalar | list[Scalar]) -> bool:
     """Whether a record's value is the allowed one, or one of them. A CSV's cells are text: "1" matches 1."""
     options = allowed if isinstance(allowed, list) else [allowed]
     return any(value == option or (isinstance(value, str) and value == str(option)) for option in options)

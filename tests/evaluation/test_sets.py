@@ -57,8 +57,8 @@ def test_a_file_of_a_set_says_it_all_and_options_go_over_it(archive: Archive, tm
     [
         ("nowhere/at/all", {}, SetError, "no such folder"),
         ("medpicks", {}, ConfigError, "unknown set 'medpicks'; did you mean 'medpix'"),
-        ("", {"fields": ["article:case"]}, SetError, "--field article:case: write it as"),
-        ("", {"where": ["split"]}, SetError, "--where split: write it as"),
+        ("", {"fields": ["article:case"]}, ConfigError, "--field article:case: write it as"),
+        ("", {"where": ["split"]}, ConfigError, "--where split: write it as"),
         ("", {"fields": ["article=cases"]}, SourceError, "no field 'cases'; did you mean 'case'"),
         ("", {"truth": ["modalities=kind"]}, ContentError, "has no list 'modalities'"),
         ("", {"fields": ["id=kind"]}, SetError, "'CT' is the id of several records"),

@@ -19,7 +19,7 @@ import imaging
 import indexer.images.parquet as parquet_images_module
 from indexer import Example, SourceFailure, SourceImage, build_index
 from indexer.database import connect, content_hash
-from indexer.images import FileImage, ImageRef, ParquetImage, ZipImage, image_ref
+from indexer.images import ArrowImage, FileImage, ImageRef, ParquetImage, ZipImage, image_ref
 from indexer.ledger import Known
 from indexer.manifest import DATABASE
 from indexer.pipeline import Ready, Unchanged, prepare
@@ -49,6 +49,18 @@ def write_parquet(path: Path, images: Sequence[bytes | None], rows_a_group: int,
     values = [{"bytes": data, "path": f"{n}.png"} if data else None for n, data in enumerate(images)]
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     pq.write_table(pa.table({column: pa.array(values, kind)}), path, row_group_size=rows_a_group)
+    return path
+
+
+def write_arrow(path: Path, images: Sequence[bytes | None], column: str = "image", stream: bool = True) -> Path:
+    """In the hub's form, as a stream of batches, which is how `datasets` saves them, or as a file."""
+    pa = pytest.importorskip("pyarrow")
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    cells = pa.array([{"bytes": data, "path": None} if data else None for data in images], kind)
+    table = pa.table({column: cells, "bare": pa.array(list(images), pa.large_binary())})
+    opened = pa.ipc.new_stream if stream else pa.ipc.new_file
+    with pa.OSFile(str(path), "wb") as sink, opened(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=2)
     return path
 
 
@@ -82,11 +94,13 @@ def test_each_kind_gives_the_pixels_and_the_hash_of_its_bytes(tmp_path: Path, gi
         FileImage(f"{gif}#frame=2"),
         ZipImage(str(packed), "in/b.png"),
         ParquetImage(str(table), 3, 1, 1),
+        ArrowImage(str(write_arrow(tmp_path / "s.arrow", [png(n) for n in range(5)])), 4),
+        ArrowImage(str(write_arrow(tmp_path / "f.arrow", [png(n) for n in range(5)], stream=False)), 3, "bare"),
     ]
     shown = [ref.load().pixels[0, 0].tolist() for ref in refs]
     assert shown[0] == [1, 0, 7]
     assert shown[1][0] in range(110, 130)
-    assert shown[2:] == [[2, 0, 7], [3, 0, 7]]
+    assert shown[2:] == [[2, 0, 7], [3, 0, 7], [4, 0, 7], [3, 0, 7]]
     for ref in refs:
         loaded = ref.load()
         assert ref.sha256() == loaded.sha256
@@ -100,6 +114,12 @@ def test_what_is_kept_names_the_place_and_is_read_back(tmp_path: Path, gif: Path
         f"{gif}#frame=3": FileImage(f"{gif}#frame=3"),
         f"{packed}!train/ROCOv2_2023_train_000001.jpg": ZipImage(str(packed), "train/ROCOv2_2023_train_000001.jpg"),
         f"{table}!5": ParquetImage(str(table), 5, 1, 2),
+        f"{table}!6#column=scan #2": ParquetImage(str(table), 6, 2, 0, "scan #2"),
+        f"{tmp_path}/data-00000-of-00001.arrow!7": ArrowImage(f"{tmp_path}/data-00000-of-00001.arrow", 7),
+        f"{tmp_path}/x.arrow!7#column=picture": ArrowImage(f"{tmp_path}/x.arrow", 7, "picture"),
+        f"{tmp_path}/A.ZIP!in/b.png": ZipImage(f"{tmp_path}/A.ZIP", "in/b.png"),
+        f"{tmp_path}/a.zip!in/b.zip!c.png": ZipImage(f"{tmp_path}/a.zip", "in/b.zip!c.png"),
+        f"{tmp_path}/x.parquet!y.png": FileImage(f"{tmp_path}/x.parquet!y.png"),
     }
     for text, ref in refs.items():
         assert str(ref) == text
@@ -116,6 +136,8 @@ def test_what_cannot_be_read_is_said_in_one_line(tmp_path: Path, monkeypatch: py
     (tmp_path / "none.zip").write_bytes(b"no zip")
     table = write_parquet(tmp_path / "t.parquet", [png(0), None], 2)
     (tmp_path / "none.parquet").write_bytes(b"no parquet")
+    (tmp_path / "none.arrow").write_bytes(b"no arrow at all")
+    mapped = write_arrow(tmp_path / "s.arrow", [png(0), None])
     monkeypatch.setattr("indexer.images.zips.MAX_BYTES", 2000)
     cases: list[tuple[ImageRef, str]] = [
         (ZipImage(str(packed), "b.png"), "the zip has no such member"),
@@ -130,6 +152,12 @@ def test_what_cannot_be_read_is_said_in_one_line(tmp_path: Path, monkeypatch: py
         (ParquetImage(str(table), 0, 0, 0, "picture"), "no column 'picture'"),
         (ParquetImage(str(tmp_path / "none.parquet"), 0, 0, 0), "cannot be read"),
         (ParquetImage(str(tmp_path / "gone.parquet"), 0, 0, 0), "no such file"),
+        (ArrowImage(str(mapped), 1), "holds no image bytes in 'image'"),
+        (ArrowImage(str(mapped), 1, "bare"), "holds no image bytes in 'bare'"),
+        (ArrowImage(str(mapped), 2), "no such row"),
+        (ArrowImage(str(mapped), 0, "picture"), "no column 'picture'"),
+        (ArrowImage(str(tmp_path / "none.arrow"), 0), "cannot be read"),
+        (ArrowImage(str(tmp_path / "gone.arrow"), 0), "no such file"),
     ]
     for ref, message in cases:
         with pytest.raises(imaging.ImageError, match=message) as caught:
@@ -144,7 +172,7 @@ def test_limits_hold_before_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(imaging.ImageError, match=r"the images of row group 0 take \d+ bytes, over 100"):
         ParquetImage(str(table), 0, 0, 0).load()
     monkeypatch.undo()
-    monkeypatch.setattr("indexer.images.parquet.MAX_BYTES", 20)
+    monkeypatch.setattr("indexer.images.cells.MAX_BYTES", 20)
     with pytest.raises(imaging.ImageError, match="over the limit of 20"):
         ParquetImage(str(table), 0, 0, 0).load()
 
@@ -152,10 +180,12 @@ def test_limits_hold_before_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_many_threads_read_the_right_images(tmp_path: Path) -> None:
     packed = write_zip(tmp_path / "p.zip", {f"{n}.png": png(n) for n in range(300)})
     table = write_parquet(tmp_path / "t.parquet", [png(n) for n in range(300)], 100)
-    refs = [ZipImage(str(packed), f"{n}.png") for n in range(300)] + parquet_images(table, 300, 100)
+    mapped = write_arrow(tmp_path / "s.arrow", [png(n) for n in range(300)])
+    refs: list[ImageRef] = [ZipImage(str(packed), f"{n}.png") for n in range(300)]
+    refs += [*parquet_images(table, 300, 100), *(ArrowImage(str(mapped), n) for n in range(300))]
     with ThreadPoolExecutor(8) as pool:
         shades = list(pool.map(lambda ref: ref.load().pixels[0, 0].tolist(), refs))
-    assert shades == [[n % 256, n // 256, 7] for n in range(300)] * 2
+    assert shades == [[n % 256, n // 256, 7] for n in range(300)] * 3
     assert len(parquet_images_module._groups) <= 2
 
 
@@ -165,6 +195,14 @@ def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:
     before = ref.sha256()
     write_zip(packed, {"a.png": png(2), "b.png": png(3)})
     assert ref.sha256() != before
+    table = write_parquet(tmp_path / "t.parquet", [png(1)] * 5, 2)
+    assert image_ref(f"{table}!4") == ParquetImage(str(table), 4, 2, 0)
+    write_parquet(table, [png(1)] * 6, 3)
+    assert image_ref(f"{table}!4") == ParquetImage(str(table), 4, 1, 1)
+    mapped = write_arrow(tmp_path / "s.arrow", [png(1)])
+    before = ArrowImage(str(mapped), 0).sha256()
+    write_arrow(tmp_path / "new.arrow", [png(2), png(3)]).replace(mapped)
+    assert ArrowImage(str(mapped), 0).sha256() != before
 
 
 def example(number: int) -> Example:
