@@ -13,7 +13,8 @@ from itertools import islice
 from statistics import fmean, median
 from typing import Any, Literal
 
-from batch.run_folder import BatchRun, FailedRow, Result
+from batch.run_folder import BatchRun, FailedRow
+from batch.shards import Result
 from rag.differing import Change, changes
 
 Outcome = Literal["described", "abstained", "failed", "waiting"]

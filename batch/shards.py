@@ -74,7 +74,7 @@ def table_of(row: type[DataclassInstance], rows: Sequence[DataclassInstance]) ->
 
 def table_bytes(table: pyarrow.Table) -> bytes:
     """A table as the bytes of a Parquet file."""
-    import pyarrow.parquet
+    import pyarrow.parquet  # type: ignore[import-untyped]
 
     sink = pyarrow.BufferOutputStream()
     pyarrow.parquet.write_table(table, sink, compression=_COMPRESSION)

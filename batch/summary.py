@@ -12,6 +12,8 @@ from batch.ledger import Session, Shard, Sums
 from batch.progress import Tally
 from batch.run_folder import FailedRow
 
+_REASONS = 10
+"""Reasons that people are told; the rest is counted."""
 _NUMBER = re.compile(r"\d[\d,.]*")
 
 
@@ -68,6 +70,33 @@ def summarise(
         run, name, tally, sums, dict(reasons.most_common()), dict(Counter(row.kind for row in failed).most_common()),
         sessions,
     )  # fmt: skip
+
+
+def summary_text(summary: Summary) -> str:
+    """A summary for people, a few lines."""
+    told, tally = summary.to_json(), summary.tally
+    lines = [
+        f"run {summary.run} of {summary.input}: {tally.described} of {tally.total} described, {tally.failed} failed, "
+        f"{tally.left} left"
+    ]
+    if told["images_per_s"]:
+        sessions = f" in {len(summary.sessions)} sessions" if len(summary.sessions) > 1 else ""
+        lines.append(f"{told['seconds']:.0f} s{sessions}, {told['images_per_s']:.2f} images/s")
+    whole = sum(seconds for stage, seconds in summary.sums.timings_s.items() if stage != "total")
+    if whole:
+        stages = ", ".join(
+            f"{stage} {seconds / whole:.0%}" for stage, seconds in summary.sums.timings_s.items() if stage != "total"
+        )
+        lines.append(f"where the time went: {stages}")
+    if summary.sums.sentences:
+        lines.append(
+            f"{summary.sums.cited} of {summary.sums.sentences} sentences rest on evidence; {summary.sums.abstained} "
+            f"descriptions say that they cannot tell; {summary.sums.warned} have warnings"
+        )
+    lines += [f"  {count} failed: {reason}" for reason, count in list(summary.failures.items())[:_REASONS]]
+    if len(summary.failures) > _REASONS:
+        lines.append(f"  and {len(summary.failures) - _REASONS} other reasons, in failures.parquet")
+    return "\n".join(lines)
 
 
 def reason_of(row: FailedRow) -> str:

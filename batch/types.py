@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -91,4 +91,4 @@ class Workers(Protocol):
     yielded by then is whole. Closing the iterator stops the work.
     """
 
-    def describe(self, blocks: Iterable[Block]) -> Iterator[BlockResult]: ...
+    def describe(self, blocks: Iterable[Block]) -> Generator[BlockResult, None, None]: ...

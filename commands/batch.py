@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from commands.batch_diff import diff_command
 from commands.common import SOME_FAILED, pipeline_options, settings, to_stderr
+
+if TYPE_CHECKING:
+    from batch.progress import Form
+    from batch.workers.choose import EngineKind
+    from rag.prompts import Task
 
 
 class DescribesByDefault(click.Group):
@@ -45,8 +50,8 @@ def batch() -> None:
 @pipeline_options
 def describe(
     given: str, out: Path, fields: tuple[str, ...], where: tuple[str, ...], question: str | None,
-    labels: tuple[str, ...], schema: Path | None, engine: str, workers: int | None, block: int, retry_failed: bool,
-    progress: str, as_json: bool, **options: Any,
+    labels: tuple[str, ...], schema: Path | None, engine: EngineKind, workers: int | None, block: int,
+    retry_failed: bool, progress: Form, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Describe everything in INPUT, and keep it in a folder. Run it again and it goes on.
 
@@ -65,14 +70,18 @@ def describe(
     from batch.progress import FORMS
     from batch.runner import Job, run_batch
     from batch.stopping import Stop
+    from batch.summary import summary_text
     from batch.workers.choose import Crew
+    from rag.fields import read_schema
 
-    asked = InputOptions(fields=fields, where=where, question=question, labels=labels, schema=schema)
+    asks = question is not None or any(field.startswith("question=") for field in fields)
+    task: Task = "extract" if schema else "classify" if labels else "ask" if asks else "caption"
+    asked = InputOptions(fields, where, task, question or "", labels, None if schema is None else read_schema(schema))
     job = Job(open_input(given, asked), settings(options), out, block, retry_failed)
     stop = Stop()
     with stop.by_signals(to_stderr):
         summary = run_batch(job, Crew(engine, workers).open, to_stderr, FORMS[progress](), stop)
-    click.echo(json.dumps(summary.to_json(), ensure_ascii=False) if as_json else summary)
+    click.echo(json.dumps(summary.to_json(), ensure_ascii=False) if as_json else summary_text(summary))
     if summary.tally.failed or summary.tally.left:
         sys.exit(SOME_FAILED)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from batch.export.placing import placed_file
-from batch.run_folder import BatchRun, Result
+from batch.run_folder import BatchRun
+from batch.shards import Result
 
 Kind = Literal["string", "bool", "int64", "float64", "strings"]
 """What a column holds: a value, which may be missing, or a list of texts. All but the last are Arrow's own names."""

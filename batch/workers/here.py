@@ -5,7 +5,7 @@ That is for a model on a GPU or behind a server, which must never wait for the d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 
@@ -24,7 +24,7 @@ class Here:
         self._pipeline = pipeline
         self._together = together
 
-    def describe(self, blocks: Iterable[Block]) -> Iterator[BlockResult]:
+    def describe(self, blocks: Iterable[Block]) -> Generator[BlockResult, None, None]:
         """Results as they are done. Raises what ends the run once what was done is yielded."""
         coming = iter(blocks)
         with (

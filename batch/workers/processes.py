@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
@@ -39,7 +39,7 @@ class Processes:
         self._given = _Given(settings, tuple(examples), threads)
         self._count = count
 
-    def describe(self, blocks: Iterable[Block]) -> Iterator[BlockResult]:
+    def describe(self, blocks: Iterable[Block]) -> Generator[BlockResult, None, None]:
         """Results as they are done. Raises what ends the run, and RunStopped where processes die all the time."""
         work = _Work(iter(blocks), self._count * (1 + _AHEAD))
         pool, under_way = self._pool(), dict[Future[BlockResult], Block]()
