@@ -164,7 +164,10 @@ class Ledger:
     def shards(self) -> list[Shard]:
         """All shards, in the order they were committed."""
         rows = self._db.execute("SELECT * FROM shards ORDER BY number")
-        return [Shard(*row[:6], Sums(**json.loads(row[6])), row[7], row[8]) for row in rows]
+        return [
+            Shard(number, file, sha256, described, failed, wall_s, Sums(**json.loads(sums)), worker, committed)
+            for number, file, sha256, described, failed, wall_s, sums, worker, committed in rows
+        ]
 
     def next_number(self) -> int:
         """The number of the next shard."""
