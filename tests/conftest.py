@@ -27,3 +27,8 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LUMENSCRIBE_CACHE", str(folder))
         yield folder
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """None: as many processes as pyproject.toml says. 0 for files or single tests: all would import what they need."""
+    return 0 if all(Path(argument.split("::")[0]).is_file() for argument in config.args) else None
