@@ -1,5 +1,6 @@
 """What every room's tests share."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -27,3 +28,19 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LUMENSCRIBE_CACHE", str(folder))
         yield folder
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """None: as many processes as pyproject.toml says. 0 for files or single tests: all would import what they need."""
+    return 0 if all(Path(argument.split("::")[0]).is_file() for argument in config.args) else None
+
+
+def pytest_collection_finish() -> None:
+    """Full garbage collections pass over what was imported: a hundred times the objects that a test makes."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Python's end collects it again: nanobind's modules call leaked what is left."""
+    gc.unfreeze()

@@ -13,15 +13,15 @@ from configs import ROOT
 def test_without_a_gpu_the_same_script_runs_and_says_not_measured(tmp_path: Path) -> None:
     done = subprocess.run(
         [
-            sys.executable, "benchmarks/models_gpu.py", "--out", str(tmp_path), "--models", "paligemma-3b-mix-224",
+            sys.executable, "benchmarks/models_gpu.py", "--out", str(tmp_path), "--models", "smolvlm-500m",
             "--quant", "nf4", "--batches", "1", "--prompt-tokens", "8", "--new-tokens", "2", "--runs", "1",
         ],
         cwd=ROOT.parent, capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "gpu.md").read_text()
-    assert "## paligemma-3b-mix-224\n\nGPU: not measured." in page
-    results = json.loads((tmp_path / "paligemma-3b-mix-224" / "bench.json").read_text())
+    assert "## smolvlm-500m\n\nGPU: not measured." in page
+    results = json.loads((tmp_path / "smolvlm-500m" / "bench.json").read_text())
     (row,) = results["measured"]
     assert row["quantisation"] == "nf4"
     assert row["held_mib"] == row["reckoned_mib"]

@@ -72,12 +72,13 @@ def test_answers_satisfy_their_schema_and_are_alike_alone_and_in_a_batch(kind: s
     free = Prompt(prompts[1].messages, "test", "0")
     params = GenerationParams(max_new_tokens=110)
     together = run(open_engine(config_of(kind), batch_size=4), [*prompts, free], params)
-    alone = run(open_engine(config_of(kind), batch_size=1), [*prompts, free], params)
+    one_by_one = open_engine(config_of(kind), batch_size=1)
+    alone = run(one_by_one, [*prompts, free], params)
     assert words(together) == words(alone)
     for answer in together[:3]:
         assert valid(answer, PRESCRIPTION)["medications"]
         assert answer.new_tokens <= 110
-    plain = run(open_engine(config_of(kind)), [free], params)
+    plain = run(one_by_one, [free], params)
     assert together[3].text == plain[0].text, "a prompt without a schema says what it will"
 
 
