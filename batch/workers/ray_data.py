@@ -17,7 +17,7 @@ from batch.errors import RunStopped
 from batch.types import Block, BlockResult
 from batch.workers.ray_cluster import Fitted, Size, cluster, ray_module
 from rag.config import Settings
-from rag.opening import open_pipeline
+from rag.opening import model_config, open_pipeline
 from rag.types import Request
 from vlm.errors import one_line
 
@@ -32,7 +32,8 @@ class RayWorkers:
 
     `address` is the head's, HOST:PORT, or "auto" for the cluster that this machine has joined; None begins one on this
     machine alone, which ends with the work. `actors` None is as many as fit; `gpus_per_actor` None is one where the
-    cluster has GPUs, and below 1 several actors share one. `opener` opens a worker's pipeline.
+    cluster has GPUs and the model is no server's, and below 1 several actors share one. `opener` opens a worker's
+    pipeline.
     """
 
     def __init__(
@@ -46,6 +47,8 @@ class RayWorkers:
         opener: Any = open_pipeline,
     ) -> None:
         self._given = (settings, tuple(examples), opener)
+        if gpus_per_actor is None and model_config(settings.model).server is not None:
+            gpus_per_actor = 0.0
         self._size = Size(actors, cpus_per_actor, gpus_per_actor)
         self._address = address
 

@@ -19,10 +19,11 @@ from PIL import Image
 
 from batch.errors import RunStopped
 from batch.types import Block, BlockResult, Described
-from batch.workers import ray_actor, ray_cluster
+from batch.workers import ray_actor, ray_cluster, ray_data
 from batch.workers.ray_cluster import Fitted, Size, cluster, fitted
 from batch.workers.ray_data import RayWorkers
 from batch.workers.work import describe_block
+from rag.config import resolve
 from rag.types import Request
 from tests.batch import ray_fakes
 from vlm.errors import ModelNotFound
@@ -204,6 +205,22 @@ def test_as_many_workers_as_fit() -> None:
     assert fitted(Size(actors=3, gpus=0), {"CPU": 8.0, "GPU": 2.0}) == Fitted(3, 1.0, 0)
     with pytest.raises(RunStopped, match=r"each is to have 1 CPU and 1 GPU, and there are 8 CPU, 0 GPU\. Ask for less"):
         fitted(Size(gpus=1), {"CPU": 8.0})
+
+
+def test_workers_that_ask_a_server_need_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[Size] = []
+
+    @contextmanager
+    def clustered(_: str | None, size: Size) -> Iterator[Fitted]:
+        sizes.append(size)
+        raise RunStopped("enough")
+        yield
+
+    monkeypatch.setattr(ray_data, "cluster", clustered)
+    for name in ("server", "pocket"):
+        with pytest.raises(RunStopped, match="enough"):
+            list(RayWorkers(resolve(model__name=name), EXAMPLES).describe([Block(0, EXAMPLES)]))
+    assert sizes == [Size(None, 1.0, 0.0), Size(None, 1.0, None)]
 
 
 def test_without_ray_the_install_line_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
