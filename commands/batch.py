@@ -14,7 +14,7 @@ from commands.common import SOME_FAILED, pipeline_options, settings, to_stderr
 
 if TYPE_CHECKING:
     from batch.progress import Form
-    from batch.workers.choose import EngineKind
+    from batch.workers.choose import EngineKind, ServerKind
     from rag.prompts import Task
 
 
@@ -42,6 +42,8 @@ def batch() -> None:
 @click.option("--schema", type=click.Path(path_type=Path), help="JSON Schema: copy out fields of documents.")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="This machine, or a Ray cluster.")
 @click.option("--workers", type=click.IntRange(1), help="Processes (local) or actors (ray); else as many as suit.")
+@click.option("--ray-address", metavar="HOST:PORT", help="Head of a Ray cluster, or auto; else this machine alone.")
+@click.option("--server", type=click.Choice(["vllm"]), help="With --engine ray: let Ray's own vLLM engines generate.")
 @click.option("--block", type=click.IntRange(1), default=64, help="Images that are described and kept together.")
 @click.option("--retry-failed", is_flag=True, help="Try again what failed before.")
 @click.option(
@@ -50,8 +52,8 @@ def batch() -> None:
 @pipeline_options
 def describe(
     given: str, out: Path, fields: tuple[str, ...], where: tuple[str, ...], question: str | None,
-    labels: tuple[str, ...], schema: Path | None, engine: EngineKind, workers: int | None, block: int,
-    retry_failed: bool, progress: Form, as_json: bool, **options: Any,
+    labels: tuple[str, ...], schema: Path | None, engine: EngineKind, workers: int | None,
+    ray_address: str | None, server: ServerKind | None, block: int, retry_failed: bool, progress: Form, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Describe everything in INPUT, and keep it in a folder. Run it again and it goes on.
 
@@ -64,6 +66,7 @@ def describe(
     python cli.py batch data/rocov2 --out results/ --index data/indexes/rocov2 --set batch_size=16
     python cli.py batch cases.csv --field id=case_id --field image=file --where split=test --out results/
     python cli.py export results/ --format csv --out captions.csv
+    python cli.py batch images/ --out results/ --engine ray --ray-address head:6379
     python cli.py batch diff results/ other-results/
     """
     from batch.inputs import InputOptions, open_input
@@ -80,7 +83,7 @@ def describe(
     job = Job(open_input(given, asked), settings(options), out, block, retry_failed)
     stop = Stop()
     with stop.by_signals(to_stderr):
-        summary = run_batch(job, Crew(engine, workers).open, to_stderr, FORMS[progress](), stop)
+        summary = run_batch(job, Crew(engine, workers, ray_address, server).open, to_stderr, FORMS[progress](), stop)
     click.echo(json.dumps(summary.to_json(), ensure_ascii=False) if as_json else summary_text(summary))
     if summary.tally.failed or summary.tally.left:
         sys.exit(SOME_FAILED)
