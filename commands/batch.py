@@ -53,7 +53,8 @@ def batch() -> None:
 def describe(
     given: str, out: Path, fields: tuple[str, ...], where: tuple[str, ...], question: str | None,
     labels: tuple[str, ...], schema: Path | None, engine: EngineKind, workers: int | None,
-    ray_address: str | None, server: ServerKind | None, block: int, retry_failed: bool, progress: Form, as_json: bool, **options: Any,
+    ray_address: str | None, server: ServerKind | None, block: int, retry_failed: bool, progress: Form, as_json: bool,
+    **options: Any,
 ) -> None:  # fmt: skip
     """Describe everything in INPUT, and keep it in a folder. Run it again and it goes on.
 

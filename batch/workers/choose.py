@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 from batch.errors import BatchError
@@ -21,6 +22,7 @@ ServerKind = Literal["vllm"]
 _SMALL = 200_000_000
 """Parameters of a model that may well be loaded once a core: under a GiB each, in 32 bits."""
 
+_DRIVER = Path("/proc/driver/nvidia")
 _VLLM_BATCH = 64
 """Requests that Ray's processor hands to an engine in one go."""
 
@@ -76,6 +78,9 @@ class Crew:
 
 
 def _has_gpu() -> bool:
+    """Whether torch has one to use; torch, which takes seconds to import, is only asked where there is a driver."""
+    if not _DRIVER.exists():
+        return False
     import torch
 
     return torch.cuda.is_available()
