@@ -34,7 +34,7 @@ from rag.recipe import recipe
 from rag.starter import Tell
 from rag.types import Request
 
-BLOCK = 64
+BLOCK = 32
 """Records that are prepared, described and committed together, where nobody says otherwise."""
 
 OpenWorkers = Callable[[Pipeline, Sequence[Request]], Workers]

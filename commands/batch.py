@@ -44,7 +44,7 @@ def batch() -> None:
 @click.option("--workers", type=click.IntRange(1), help="Processes (local) or actors (ray); else as many as suit.")
 @click.option("--ray-address", metavar="HOST:PORT", help="Head of a Ray cluster, or auto; else this machine alone.")
 @click.option("--server", type=click.Choice(["vllm"]), help="With --engine ray: let Ray's own vLLM engines generate.")
-@click.option("--block", type=click.IntRange(1), default=64, help="Images that are described and kept together.")
+@click.option("--block", type=click.IntRange(1), help="Images that are described and kept together (32).")
 @click.option("--retry-failed", is_flag=True, help="Try again what failed before.")
 @click.option(
     "--progress", type=click.Choice(["bar", "json", "none"]), default="bar", help="How to tell how far it is."
@@ -53,7 +53,7 @@ def batch() -> None:
 def describe(
     given: str, out: Path, fields: tuple[str, ...], where: tuple[str, ...], question: str | None,
     labels: tuple[str, ...], schema: Path | None, engine: EngineKind, workers: int | None,
-    ray_address: str | None, server: ServerKind | None, block: int, retry_failed: bool, progress: Form, as_json: bool,
+    ray_address: str | None, server: ServerKind | None, block: int | None, retry_failed: bool, progress: Form, as_json: bool,
     **options: Any,
 ) -> None:  # fmt: skip
     """Describe everything in INPUT, and keep it in a folder. Run it again and it goes on.
@@ -72,7 +72,7 @@ def describe(
     """
     from batch.inputs import InputOptions, open_input
     from batch.progress import FORMS
-    from batch.runner import Job, run_batch
+    from batch.runner import BLOCK, Job, run_batch
     from batch.stopping import Stop
     from batch.summary import summary_text
     from batch.workers.choose import Crew
@@ -81,7 +81,7 @@ def describe(
     asks = question is not None or any(field.startswith("question=") for field in fields)
     task: Task = "extract" if schema else "classify" if labels else "ask" if asks else "caption"
     asked = InputOptions(fields, where, task, question or "", labels, None if schema is None else read_schema(schema))
-    job = Job(open_input(given, asked), settings(options), out, block, retry_failed)
+    job = Job(open_input(given, asked), settings(options), out, block or BLOCK, retry_failed)
     stop = Stop()
     with stop.by_signals(to_stderr):
         summary = run_batch(job, Crew(engine, workers, ray_address, server).open, to_stderr, FORMS[progress](), stop)
