@@ -43,6 +43,7 @@ def batch() -> None:
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="This machine, or a Ray cluster.")
 @click.option("--workers", type=click.IntRange(1), help="Processes (local) or actors (ray); else as many as suit.")
 @click.option("--ray-address", metavar="HOST:PORT", help="Head of a Ray cluster, or auto; else this machine alone.")
+@click.option("--worker-gpus", type=click.FloatRange(min=0), help="GPUs of an actor, 0.5 to share one; else one.")
 @click.option("--server", type=click.Choice(["vllm"]), help="With --engine ray: let Ray's own vLLM engines generate.")
 @click.option("--block", type=click.IntRange(1), help="Images that are described and kept together (32).")
 @click.option("--retry-failed", is_flag=True, help="Try again what failed before.")
@@ -53,8 +54,8 @@ def batch() -> None:
 def describe(
     given: str, out: Path, fields: tuple[str, ...], where: tuple[str, ...], question: str | None,
     labels: tuple[str, ...], schema: Path | None, engine: EngineKind, workers: int | None,
-    ray_address: str | None, server: ServerKind | None, block: int | None, retry_failed: bool, progress: Form, as_json: bool,
-    **options: Any,
+    ray_address: str | None, worker_gpus: float | None, server: ServerKind | None, block: int | None,
+    retry_failed: bool, progress: Form, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Describe everything in INPUT, and keep it in a folder. Run it again and it goes on.
 
@@ -84,7 +85,9 @@ def describe(
     job = Job(open_input(given, asked), settings(options), out, block or BLOCK, retry_failed)
     stop = Stop()
     with stop.by_signals(to_stderr):
-        summary = run_batch(job, Crew(engine, workers, ray_address, server).open, to_stderr, FORMS[progress](), stop)
+        summary = run_batch(
+            job, Crew(engine, workers, ray_address, worker_gpus, server).open, to_stderr, FORMS[progress](), stop
+        )
     click.echo(json.dumps(summary.to_json(), ensure_ascii=False) if as_json else summary_text(summary))
     if summary.tally.failed or summary.tally.left:
         sys.exit(SOME_FAILED)

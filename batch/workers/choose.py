@@ -31,21 +31,23 @@ _VLLM_BATCH = 64
 class Crew:
     """What was asked for: `workers` processes or actors, None as many as suit.
 
-    Of a Ray cluster `address` is the head's, HOST:PORT, or "auto"; None is this machine alone. With `server` vllm Ray's
+    Of a Ray cluster `address` is the head's, HOST:PORT, or "auto"; None is this machine alone; `gpus` is how many an
+    actor has, None one where there are any. With `server` vllm Ray's
     own batch processor generates, `workers` being its engines.
     """
 
     engine: EngineKind = "local"
     workers: int | None = None
     address: str | None = None
+    gpus: float | None = None
     server: ServerKind | None = None
 
     def open(self, pipeline: Pipeline, examples: Sequence[Request]) -> Workers:
         """Whoever is to describe by this pipeline. Raises BatchError for what does not go together."""
         if self.engine == "ray":
             return self._on_ray(pipeline, examples)
-        if self.address is not None or self.server is not None:
-            raise BatchError("--ray-address and --server go with --engine ray")
+        if (self.address, self.gpus, self.server) != (None, None, None):
+            raise BatchError("--ray-address, --worker-gpus and --server go with --engine ray")
         model = pipeline.speaker.config
         if model is not None and model.server is not None:
             if self.workers is not None and self.workers > 1:
@@ -64,7 +66,7 @@ class Crew:
 
         settings = pipeline.settings
         if self.server is None:
-            return RayWorkers(settings, examples, self.workers, address=self.address)
+            return RayWorkers(settings, examples, self.workers, gpus_per_actor=self.gpus, address=self.address)
         model = pipeline.speaker.config
         if model is None or model.server is not None:
             raise BatchError("--server vllm runs a model's files; one of a server already has its own engine")
