@@ -16,6 +16,7 @@ from PIL import Image
 import cli
 from batch.ledger import Ledger
 from batch.run_folder import LEDGER, PAGE, BatchRun
+from batch.shards import Result
 from evaluation.report.batch import write_page
 from evaluation.report.batch_samples import SHOWN
 from evaluation.report.data import to_json
@@ -124,7 +125,12 @@ def test_a_picture_that_is_not_what_was_described_is_not_shown(tmp_path: Path, g
 def test_no_more_shards_are_read_than_samples_are_shown(batch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
     one = BatchRun.shard
-    monkeypatch.setattr(BatchRun, "shard", lambda self, number: read.append(number) or one(self, number))
+
+    def shard(self: BatchRun, number: int) -> dict[str, Result]:
+        read.append(number)
+        return one(self, number)
+
+    monkeypatch.setattr(BatchRun, "shard", shard)
     document_of(batch)
     with Ledger(batch / NAME / LEDGER, read_only=True) as ledger:
         assert len(ledger.shards()) > SHOWN
