@@ -61,9 +61,10 @@ def run_batch(
     tell: Tell = lambda _: None,
     progress: Progress | None = None,
     stop: Stop | None = None,
+    closed: Callable[[Path], None] = lambda _: None,
 ) -> Summary:
     """Describes what has no description yet. Done at any time, it goes on where it was; with nothing left it loads
-    no model.
+    no model. `closed` gets the run's folder at the end of a session that did something, however it ended.
 
     Raises InputError, RunBusy where another process works in the folder, RunStopped where the disk, a server or the
     workers gave up (what was done is kept), and what opening a pipeline raises.
@@ -89,6 +90,8 @@ def run_batch(
             finally:
                 with suppress(OSError, sqlite3.Error):  # of a full disk; what is lost can be told from the ledger
                     summary = _close(folder, job, writer, ledger, book)
+                    if book.worked(writer.tally):
+                        closed(folder)
             return summary
 
 
@@ -120,6 +123,10 @@ class _Book:
         self._clock = time.perf_counter()
         self._started = datetime.now(UTC).isoformat(timespec="microseconds")
         progress.show(tally)
+
+    def worked(self, tally: Tally) -> bool:
+        """Whether anything was done in this session."""
+        return tally.done > self._began.done
 
     def write(self, tally: Tally, *, last: bool = False) -> None:
         """After each commit."""

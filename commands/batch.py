@@ -71,12 +71,15 @@ def describe(
     python cli.py batch images/ --out results/ --engine ray --ray-address head:6379
     python cli.py batch diff results/ other-results/
     """
+    from batch.errors import BatchError
     from batch.inputs import InputOptions, open_input
     from batch.progress import FORMS
     from batch.runner import BLOCK, Job, run_batch
     from batch.stopping import Stop
     from batch.summary import summary_text
     from batch.workers.choose import Crew
+    from evaluation.report.batch import write_page
+    from imaging import ImageError
     from rag.fields import read_schema
 
     asks = question is not None or any(field.startswith("question=") for field in fields)
@@ -84,10 +87,17 @@ def describe(
     asked = InputOptions(fields, where, task, question or "", labels, None if schema is None else read_schema(schema))
     job = Job(open_input(given, asked), settings(options), out, block or BLOCK, retry_failed)
     stop = Stop()
+
+    def page(folder: Path) -> None:
+        """Written beside what counts: where it cannot be, that is said, and the run is what it is."""
+        try:
+            to_stderr(f"wrote {write_page(folder)}")
+        except (BatchError, ImageError, OSError) as error:
+            to_stderr(f"the page of the run cannot be written: {error}. Later: python cli.py report {folder}")
+
     with stop.by_signals(to_stderr):
-        summary = run_batch(
-            job, Crew(engine, workers, ray_address, worker_gpus, server).open, to_stderr, FORMS[progress](), stop
-        )
+        crew = Crew(engine, workers, ray_address, worker_gpus, server)
+        summary = run_batch(job, crew.open, to_stderr, FORMS[progress](), stop, page)
     click.echo(json.dumps(summary.to_json(), ensure_ascii=False) if as_json else summary_text(summary))
     if summary.tally.failed or summary.tally.left:
         sys.exit(SOME_FAILED)
