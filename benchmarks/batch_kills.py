@@ -29,8 +29,8 @@ from typing import Any
 from batch_steps import Command, batch, lines_of, said
 from machine import save
 
-import batch.workers.work
 from batch.run_folder import read_run
+from batch.workers import work as workers_work
 
 NOTED = "LUMENSCRIBE_BENCH_NOTED"
 FP32 = ("--set", "model.dtype=fp32", "--set", "model.vision_dtype=model")
@@ -41,14 +41,14 @@ SLACK = 1.25
 def note_what_is_described(file: str) -> None:
     """Has this process append each id that is described to a file, a line each."""
     handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    described: Callable[..., Iterator[Any]] = batch.workers.work._described
+    described: Callable[..., Iterator[Any]] = workers_work._described
 
     def noted(*given: Any) -> Iterator[Any]:
         for outcome in described(*given):
             os.write(handle, f"{outcome.id}\n".encode())
             yield outcome
 
-    batch.workers.work._described = noted
+    workers_work._described = noted
 
 
 if NOTED in os.environ:  # also where a worker's process imports this file as the first process's script

@@ -99,7 +99,7 @@ def ray(folder: str, wanted: Wanted) -> tuple[float, int]:
     import ray as cluster
 
     cores = len(os.sched_getaffinity(0))
-    cluster.init(num_cpus=cores, include_dashboard=False, log_to_driver=False, runtime_env={"working_dir": None})
+    cluster.init("local", num_cpus=cores, include_dashboard=False, log_to_driver=False)
     rows = [{"path": path, "tokens": tokens} for path, tokens in sorted(wanted, key=lambda one: one[1])]
     found = (
         cluster.data.from_items(rows)
