@@ -22,8 +22,14 @@ from rag.types import Request
 from vlm.weights import adapter_fingerprint
 
 NAME_DIGITS = 12
-_PLACES = (("retrieval", "index"), ("model", "path"), ("model", "adapter"), ("model", "url"))
+_PLACES = (
+    ("retrieval", "index"), ("model", "path"), ("model", "adapter"), ("model", "url"), ("prompt", "template"),
+    ("check", "calibration"),
+)  # fmt: skip
 """Settings that say where something lies. What lies there counts, under a name of its own."""
+_LOADED: dict[str, Any] = {**dict.fromkeys(("dtype", "vision_dtype", "quantisation", "abstention"), True),
+                           "server": {"image_side"}}  # fmt: skip
+"""Of a model's configuration, what shapes its texts and is told nowhere else."""
 
 
 def shaped_by(pipeline: Pipeline) -> dict[str, Any]:
@@ -31,15 +37,18 @@ def shaped_by(pipeline: Pipeline) -> dict[str, Any]:
     speaker, settings = pipeline.speaker, pipeline.settings.model_dump(mode="json")
     for room, key in _PLACES:
         settings[room].pop(key)
-    adapter = pipeline.settings.model.adapter
+    adapter, calibration = pipeline.settings.model.adapter, pipeline.checking.reliance.calibration
+    loaded = None if speaker.config is None else speaker.config.model_dump(mode="json", include=_LOADED)
     return {
         "model": f"{speaker.engine.model}@{speaker.engine.fingerprint}",
+        "loaded": loaded,
         "adapter": None if adapter is None else adapter_fingerprint(adapter),
         "prompts": {task: template.version for task, template in sorted(pipeline.templates.items())},
         "index": None if pipeline.retriever is None else pipeline.retriever.version,
         "params": asdict(speaker.params),
         "evidence_order": speaker.evidence_order,
         "prompt_tokens": speaker.prompt_tokens,
+        "calibration": None if calibration is None else hash_json(calibration.model_dump(mode="json")),
         "settings": without_secrets_in(settings),
         "program": metadata.version("lumenscribe"),
     }

@@ -105,6 +105,14 @@ class Done:
     id: str
 
 
+def damaged(file: Path, error: sqlite3.Error) -> RunDamaged:
+    """What to raise where a ledger is none, or has gone bad."""
+    return RunDamaged(
+        f"{file} is no whole ledger of a run: {error}. What is in the shards beside it is whole; move the folder away "
+        f"and run again"
+    )
+
+
 class Ledger:
     """The ledger of the run in `folder`; made where there is none. Raises RunDamaged for a file that is none.
 
@@ -113,10 +121,13 @@ class Ledger:
 
     def __init__(self, file: Path, *, read_only: bool = False) -> None:
         self._file = file
-        address = f"{file.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+        address = f"{file.absolute().as_uri()}?mode={'rw' if read_only else 'rwc'}"
         self._db = sqlite3.connect(address, uri=True, timeout=30)
         try:
-            if not read_only:
+            if read_only:
+                # No mode=ro: what a killed process was in the middle of is undone first, by whoever looks next.
+                self._db.execute("PRAGMA query_only = ON")
+            else:
                 self._db.execute("PRAGMA synchronous = FULL")
                 self._db.executescript(_SCHEMA)
             self._db.execute("SELECT count(*) FROM shards").fetchone()
@@ -124,10 +135,7 @@ class Ledger:
             self._db.close()
             if isinstance(error, sqlite3.OperationalError) and "no such table" not in str(error):
                 raise
-            raise RunDamaged(
-                f"{file} is no ledger of a run: {error}. What is in the shards beside it is whole; move the folder "
-                f"away and run again"
-            ) from error
+            raise damaged(file, error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -184,7 +192,7 @@ class Ledger:
                 ),
             )  # fmt: skip
             self._db.executemany(
-                "INSERT INTO results VALUES (?, ?, ?)", [(one.key, one.id, shard.number) for one in done]
+                "INSERT OR REPLACE INTO results VALUES (?, ?, ?)", [(one.key, one.id, shard.number) for one in done]
             )
             self._mark([(one.mark, one.key) for one in done])
             self._db.executemany("DELETE FROM failures WHERE mark = ?", [(one.mark,) for one in done])

@@ -79,16 +79,17 @@ class Lines:
     def __init__(self, stream: TextIO | None = None, every_s: float = _EVERY_S) -> None:
         self._stream = stream
         self._every_s = every_s
-        self._started = time.perf_counter()
+        self._started: float | None = None
         self._told = -every_s
-        self._began: int | None = None
+        self._began = 0
 
     def show(self, tally: Tally, *, last: bool = False) -> None:
+        if self._started is None:
+            self._started, self._began = time.perf_counter(), tally.done
         seconds = time.perf_counter() - self._started
         if not last and seconds - self._told < self._every_s:
             return
         self._told = seconds
-        self._began = tally.done if self._began is None else self._began
         rate = (tally.done - self._began) / seconds if seconds else 0.0
         told = {
             "seconds": round(seconds, 2),

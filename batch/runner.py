@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sqlite3
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -16,7 +14,7 @@ from typing import Any
 
 from batch.errors import InputError, RunBusy, RunStopped
 from batch.keys import run_name, shaped_by
-from batch.ledger import Ledger, Session
+from batch.ledger import Ledger, Session, damaged
 from batch.plan import Plan, PlanRow, plan_of, recognise
 from batch.progress import Progress, Silent, Tally
 from batch.run_folder import CURRENT, LEDGER, LOCK, PLAN, RUN, SHARDS, SUMMARY
@@ -30,12 +28,14 @@ from rag.opening import open_pipeline
 from rag.pipeline import Pipeline
 from rag.prompt_versions import keep
 from rag.provenance import without_secrets_in
-from rag.recipe import recipe
+from rag.recipe import command, recipe
 from rag.starter import Tell
 from rag.types import Request
 
 BLOCK = 32
 """Records that are prepared, described and committed together, where nobody says otherwise."""
+
+_HINT = ". What failed is tried again with --retry-failed"
 
 OpenWorkers = Callable[[Pipeline, Sequence[Request]], Workers]
 """Makes who describes: by the pipeline, whose models are not loaded, and one request of each task."""
@@ -67,10 +67,12 @@ def run_batch(
     no model. `closed` gets the run's folder at the end of a session that did something, however it ended.
 
     Raises InputError, RunBusy where another process works in the folder, RunStopped where the disk, a server or the
-    workers gave up (what was done is kept), and what opening a pipeline raises.
+    workers gave up (what was done is kept), RunDamaged for a ledger that is none, and what opening a pipeline raises.
     """
     pyarrow_module()
     rows = list(job.given)
+    for note in job.given.notes:
+        tell(note)
     pipeline = open_pipeline(job.settings, _examples(job.given, rows), tell)
     shaped = shaped_by(pipeline)
     plan = plan_of(run_name(shaped), rows)
@@ -87,12 +89,13 @@ def run_batch(
             try:
                 if writer.tally.left:
                     _describe(job, plan, workers(pipeline, plan.examples()), writer, book, stop or Stop())
-            finally:
+                else:
+                    tell(f"{folder}: nothing is left to do{_HINT if writer.tally.failed else ''}")
+            except BaseException:
                 with suppress(OSError, sqlite3.Error):  # of a full disk; what is lost can be told from the ledger
-                    summary = _close(folder, job, writer, ledger, book)
-                    if book.worked(writer.tally):
-                        closed(folder)
-            return summary
+                    _close(folder, job, writer, ledger, book, closed)
+                raise
+            return _close(folder, job, writer, ledger, book, closed)
 
 
 def _examples(given: Input, rows: Sequence[Item | Unusable]) -> list[Request]:
@@ -134,43 +137,54 @@ class _Book:
         described, failed = tally.described - self._began.described, tally.failed - self._began.failed
         if described or failed:
             seconds = time.perf_counter() - self._clock
-            command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-            self._ledger.note(Session(self._started, command, described, failed, round(seconds, 3)))
+            self._ledger.note(Session(self._started, command(), described, failed, round(seconds, 3)))
 
 
 def _begin(folder: Path, job: Job, pipeline: Pipeline, shaped: dict[str, Any], plan: Plan) -> None:
     """Makes the run's folder where it is not there; writes the input down as it is now."""
     folder.mkdir(exist_ok=True)
-    if not (folder / RUN).is_file():
+    if not _is_json(folder / RUN):
         for template in pipeline.templates.values():
             keep(template, folder)
         settings = without_secrets_in(job.settings.model_dump(mode="json"))
-        made = {"name": plan.run, **recipe(), "block": job.block, "settings": settings, **shaped}
+        made = {"name": plan.run, **recipe(), "block": job.block, **shaped, "settings": settings}
         # Last: a folder with this file has all that a run begins with.
         put((json.dumps(made, indent=1, ensure_ascii=False) + "\n").encode(), folder / RUN)
     put(table_bytes(table_of(PlanRow, plan.kept())), folder / PLAN)
     put(f"{plan.run}\n".encode(), job.out / CURRENT)
 
 
+def _is_json(file: Path) -> bool:
+    try:
+        json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def _mend(folder: Path, ledger: Ledger, tell: Tell) -> None:
     """Drops shards that are not what was committed, and what a killed run left that was not."""
     shards = ledger.shards()
-    damaged = [shard for shard in shards if not is_whole(folder, shard)]
-    for shard in damaged:
+    torn = [shard for shard in shards if not is_whole(folder, shard)]
+    for shard in torn:
         tell(f"{folder / shard.file} is damaged or gone: its {shard.described} descriptions are made again")
-    ledger.drop([shard.number for shard in damaged])
-    whole = {shard.file for shard in shards} - {shard.file for shard in damaged}
+    ledger.drop([shard.number for shard in torn])
+    whole = {shard.file for shard in shards} - {shard.file for shard in torn}
     for file in (*(folder / SHARDS).glob("*.parquet"), *(folder / SHARDS).glob(".*.part")):
         if f"{SHARDS}/{file.name}" not in whole:
             file.unlink()
 
 
-def _close(folder: Path, job: Job, writer: Writer, ledger: Ledger, book: _Book) -> Summary:
+def _close(
+    folder: Path, job: Job, writer: Writer, ledger: Ledger, book: _Book, closed: Callable[[Path], None]
+) -> Summary:
     """Writes what people and programs look at when a session is over."""
     book.write(writer.tally, last=True)
     writer.write_failures()
     summary = summarise(folder.name, job.given.name, writer.tally, ledger.shards(), writer.failures, ledger.sessions())
     put((json.dumps(summary.to_json(), indent=1, ensure_ascii=False) + "\n").encode(), folder / SUMMARY)
+    if book.worked(writer.tally):
+        closed(folder)
     return summary
 
 
@@ -180,11 +194,15 @@ def _locked(out: Path) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / LOCK)
     try:
-        with FileLock(out / LOCK, timeout=0):
-            yield
+        lock.acquire(timeout=0)
     except Timeout:
         raise RunBusy(f"{out}: another batch is writing to it ({out / LOCK} is held). Wait for its end") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -192,8 +210,11 @@ def _told_in_one_line(folder: Path) -> Iterator[None]:
     """Raises RunStopped for what the disk raised inside."""
     try:
         yield
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.OperationalError) as error:
         what = getattr(error, "strerror", None) or error
+        where = getattr(error, "filename", None) or folder
         raise RunStopped(
-            f"{folder} cannot be written to: {what}. What was done is kept; mend it and run the same command again"
+            f"{where} cannot be written or read: {what}. What was done is kept; mend it and run the same command again"
         ) from error
+    except sqlite3.DatabaseError as error:
+        raise damaged(folder / LEDGER, error) from error

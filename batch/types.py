@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -39,11 +39,16 @@ class Unusable:
 class Input(Protocol):
     """What `batch` was given. `name` is for people; iterating reads it anew, always in the same order.
 
+    `notes` are lines for people, of the last iteration.
+
     Iterating raises InputError for what makes all of it unusable. It reads no pixels.
     """
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def notes(self) -> Sequence[str]: ...
 
     def __iter__(self) -> Iterator[Item | Unusable]: ...
 

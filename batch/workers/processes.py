@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 
 from batch.errors import RunStopped
 from batch.types import Block, BlockResult, Failed
-from batch.workers.work import describe_block
+from batch.workers.work import Opener, describe_block
 from rag.config import Settings
 from rag.opening import open_pipeline
 from rag.pipeline import Pipeline
@@ -27,16 +27,26 @@ from rag.types import Request
 
 _AHEAD = 1
 """Blocks that wait for each process, so that none waits for its next."""
-_DEATHS_IN_A_ROW = 5
+_DEATHS_IN_A_ROW = 8
 """So often the processes may die with nothing done in between before it is they that are wrong."""
 _DIED = "the process that described it died, again with it alone; perhaps the machine's memory ran out"
 
 
 class Processes:
-    """`count` processes, each with `threads` threads. `examples` is one request of each task that blocks have."""
+    """`count` processes, each with `threads` threads and the pipeline that `opener` opens.
 
-    def __init__(self, settings: Settings, examples: Sequence[Request], count: int, threads: int) -> None:
-        self._given = _Given(settings, tuple(examples), threads)
+    `examples` is one request of each task that blocks have.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        examples: Sequence[Request],
+        count: int,
+        threads: int,
+        opener: Opener = open_pipeline,
+    ) -> None:
+        self._given = _Given(settings, tuple(examples), threads, opener)
         self._count = count
 
     def describe(self, blocks: Iterable[Block]) -> Generator[BlockResult, None, None]:
@@ -45,18 +55,27 @@ class Processes:
         pool, under_way = self._pool(), dict[Future[BlockResult], Block]()
         try:
             while True:
+                dead = False
                 for block in work.next(len(under_way)):
-                    under_way[pool.submit(_describe, block)] = block
-                if not under_way:
+                    try:
+                        under_way[pool.submit(_describe, block)] = block
+                    except BrokenProcessPool:  # one died since; what is under way hears of it below
+                        dead = True
+                        work.not_begun(block)
+                        break
+                if not under_way and not dead:
+                    pool.shutdown()  # waits, so that nothing of the pool is left for Python to complain of
                     return
                 done, _ = wait(under_way, return_when=FIRST_COMPLETED)
                 for future in sorted(done, key=lambda ended: ended.exception() is not None):
                     if isinstance(future.exception(), BrokenProcessPool):
-                        pool.shutdown(wait=False)
-                        yield from work.died(list(under_way.values()))
-                        pool, under_way = self._pool(), {}
+                        dead = True
                         break
                     yield from work.done(under_way.pop(future), future.result())
+                if dead:
+                    pool.shutdown(wait=False)
+                    yield from work.died(list(under_way.values()))
+                    pool, under_way = self._pool(), {}
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -69,24 +88,33 @@ class Processes:
 class _Work:
     """What is still to be described; after a death, which block is to blame.
 
-    `suspects` were under way when a process died. They are done one at a time, before anything else.
+    `suspects` were under way when a process died. They are done one at a time, before anything else; the one that is
+    under way so is `accused`.
     """
 
     coming: Iterator[Block]
     most: int
     suspects: deque[Block] = field(default_factory=deque)
     taken_apart: dict[int, _TakenApart] = field(default_factory=dict)
+    accused: Block | None = None
     deaths: int = 0
 
     def next(self, under_way: int) -> Iterator[Block]:
         """The blocks to begin now, beside those under way."""
         if self.suspects:
             if not under_way:
-                yield self.suspects.popleft()
+                self.accused = self.suspects.popleft()
+                yield self.accused
             return
+        self.accused = None
         while under_way < self.most and (block := next(self.coming, None)) is not None:
             under_way += 1
             yield block
+
+    def not_begun(self, block: Block) -> None:
+        """The processes were dead before they got this block: it comes again, and is not to blame."""
+        self.suspects.appendleft(block)
+        self.accused = None
 
     def done(self, block: Block, result: BlockResult) -> Iterator[BlockResult]:
         """Hands on a result, that of a block which was taken apart once all its parts are there."""
@@ -101,10 +129,10 @@ class _Work:
                 f"the processes that describe died {self.deaths} times with nothing done in between, perhaps for want "
                 f"of memory. Try fewer: --workers 1"
             )
-        if len(under_way) > 1:
+        guilty = self.accused
+        if guilty is None:
             self.suspects.extendleft(sorted(under_way, key=lambda block: block.number, reverse=True))
             return
-        (guilty,) = under_way
         if len(guilty.requests) == 1:
             (request,) = guilty.requests
             failed = Failed(request.id, "worker", f"{request.id}: {_DIED}")
@@ -145,6 +173,7 @@ class _Given:
     settings: Settings
     examples: tuple[Request, ...]
     threads: int
+    opener: Opener
 
 
 _opened: list[_Given | Pipeline] = []
@@ -170,6 +199,6 @@ def _end_with_parent() -> None:
 def _describe(block: Block) -> BlockResult:
     (opened,) = _opened
     if isinstance(opened, _Given):
-        opened = open_pipeline(opened.settings, opened.examples)
+        opened = opened.opener(opened.settings, opened.examples)
         _opened[:] = [opened]
     return describe_block(opened, block, str(os.getpid()))

@@ -6,7 +6,6 @@ import logging
 import os
 import pickle
 import socket
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from batch.errors import BatchError, RunStopped
 from batch.types import Block, BlockResult, Described, Failed
 from batch.workers.ray_desk import wait
-from batch.workers.work import describe_block
+from batch.workers.work import Opener, describe_block
 from configs import ConfigError
 from indexer.errors import IndexerError
 from rag.config import Settings
@@ -31,9 +30,6 @@ WHOLE = 2
 ENDS_THE_RUN = (BatchError, ConfigError, IndexerError, RagError, VlmError)
 """Errors that say in a line what is wrong and what to do."""
 _DIED = "the worker that described it died, again with it alone; perhaps the machine's memory ran out"
-
-Opener = Callable[[Settings, Sequence[Request]], Pipeline]
-"""Opens a pipeline. Workers import it by its name, so it is a function of a module that they have."""
 
 
 @dataclass(frozen=True)

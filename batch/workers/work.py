@@ -7,14 +7,18 @@ request's failure. What is wrong with all of them is the run's end.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from batch.errors import RunStopped
 from batch.types import Block, BlockResult, Described, Failed, Kind
+from rag.config import Settings
 from rag.pipeline import Pipeline
 from rag.types import Description, Failure, Prepared, PreparedRequest, Request
 from vlm.errors import OutOfMemory, PromptError, ServerTimeout, VlmError, one_line
+
+Opener = Callable[[Settings, Sequence[Request]], Pipeline]
+"""Opens a pipeline. Workers import it by its name, so it is a function of a module that they have."""
 
 _SILENT_IN_A_ROW = 3
 """So many requests in a row, each asked alone, that a server gives no answer to: then it is the server."""
