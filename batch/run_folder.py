@@ -73,13 +73,14 @@ class BatchRun:
                 continue
             number = self.shard_of[row.key]
             if number not in held:
-                held[number] = self._shard(number)
+                held[number] = self.shard(number)
             held.move_to_end(number)
             if len(held) > _SHARDS_HELD:
                 held.popitem(last=False)
             yield held[number][row.key]
 
-    def _shard(self, number: int) -> dict[str, Result]:
+    def shard(self, number: int) -> dict[str, Result]:
+        """What one shard holds, by key; some of it may no longer be in the plan. Raises RunDamaged."""
         file = self.folder / self.files[number]
         try:
             rows = read_shard(file).to_pylist()

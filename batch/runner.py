@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sqlite3
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -30,11 +28,11 @@ from rag.opening import open_pipeline
 from rag.pipeline import Pipeline
 from rag.prompt_versions import keep
 from rag.provenance import without_secrets_in
-from rag.recipe import recipe
+from rag.recipe import command, recipe
 from rag.starter import Tell
 from rag.types import Request
 
-BLOCK = 64
+BLOCK = 32
 """Records that are prepared, described and committed together, where nobody says otherwise."""
 
 _HINT = ". What failed is tried again with --retry-failed"
@@ -63,9 +61,10 @@ def run_batch(
     tell: Tell = lambda _: None,
     progress: Progress | None = None,
     stop: Stop | None = None,
+    closed: Callable[[Path], None] = lambda _: None,
 ) -> Summary:
     """Describes what has no description yet. Done at any time, it goes on where it was; with nothing left it loads
-    no model.
+    no model. `closed` gets the run's folder at the end of a session that did something, however it ended.
 
     Raises InputError, RunBusy where another process works in the folder, RunStopped where the disk, a server or the
     workers gave up (what was done is kept), RunDamaged for a ledger that is none, and what opening a pipeline raises.
@@ -94,9 +93,9 @@ def run_batch(
                     tell(f"{folder}: nothing is left to do{_HINT if writer.tally.failed else ''}")
             except BaseException:
                 with suppress(OSError, sqlite3.Error):  # of a full disk; what is lost can be told from the ledger
-                    _close(folder, job, writer, ledger, book)
+                    _close(folder, job, writer, ledger, book, closed)
                 raise
-            return _close(folder, job, writer, ledger, book)
+            return _close(folder, job, writer, ledger, book, closed)
 
 
 def _examples(given: Input, rows: Sequence[Item | Unusable]) -> list[Request]:
@@ -128,14 +127,17 @@ class _Book:
         self._started = datetime.now(UTC).isoformat(timespec="microseconds")
         progress.show(tally)
 
+    def worked(self, tally: Tally) -> bool:
+        """Whether anything was done in this session."""
+        return tally.done > self._began.done
+
     def write(self, tally: Tally, *, last: bool = False) -> None:
         """After each commit."""
         self._progress.show(tally, last=last)
         described, failed = tally.described - self._began.described, tally.failed - self._began.failed
         if described or failed:
             seconds = time.perf_counter() - self._clock
-            command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-            self._ledger.note(Session(self._started, command, described, failed, round(seconds, 3)))
+            self._ledger.note(Session(self._started, command(), described, failed, round(seconds, 3)))
 
 
 def _begin(folder: Path, job: Job, pipeline: Pipeline, shaped: dict[str, Any], plan: Plan) -> None:
@@ -173,12 +175,16 @@ def _mend(folder: Path, ledger: Ledger, tell: Tell) -> None:
             file.unlink()
 
 
-def _close(folder: Path, job: Job, writer: Writer, ledger: Ledger, book: _Book) -> Summary:
+def _close(
+    folder: Path, job: Job, writer: Writer, ledger: Ledger, book: _Book, closed: Callable[[Path], None]
+) -> Summary:
     """Writes what people and programs look at when a session is over."""
     book.write(writer.tally, last=True)
     writer.write_failures()
     summary = summarise(folder.name, job.given.name, writer.tally, ledger.shards(), writer.failures, ledger.sessions())
     put((json.dumps(summary.to_json(), indent=1, ensure_ascii=False) + "\n").encode(), folder / SUMMARY)
+    if book.worked(writer.tally):
+        closed(folder)
     return summary
 
 

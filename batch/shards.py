@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +68,7 @@ def table_of(row: type[DataclassInstance], rows: Sequence[DataclassInstance]) ->
     columns = [
         pa.field(f.name, kinds.get(str(f.type), pa.string()), nullable="None" in str(f.type)) for f in fields(row)
     ]
-    values = list(zip(*map(astuple, rows), strict=True)) or [()] * len(columns)
-    arrays = [pa.array(column, field.type) for column, field in zip(values, columns, strict=True)]
+    arrays = [pa.array(list(map(attrgetter(field.name), rows)), field.type) for field in columns]
     return pa.Table.from_arrays(arrays, schema=pa.schema(columns))
 
 

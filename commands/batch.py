@@ -14,7 +14,7 @@ from commands.common import SOME_FAILED, pipeline_options, settings, to_stderr
 
 if TYPE_CHECKING:
     from batch.progress import Form
-    from batch.workers.choose import EngineKind
+    from batch.workers.choose import EngineKind, ServerKind
     from rag.prompts import Task
 
 
@@ -42,7 +42,10 @@ def batch() -> None:
 @click.option("--schema", type=click.Path(path_type=Path), help="JSON Schema: copy out fields of documents.")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="This machine, or a Ray cluster.")
 @click.option("--workers", type=click.IntRange(1), help="Processes (local) or actors (ray); else as many as suit.")
-@click.option("--block", type=click.IntRange(1), default=64, help="Images that are described and kept together.")
+@click.option("--ray-address", metavar="HOST:PORT", help="Head of a Ray cluster, or auto; else this machine alone.")
+@click.option("--worker-gpus", type=click.FloatRange(min=0), help="GPUs of an actor, 0.5 to share one; else one.")
+@click.option("--server", type=click.Choice(["vllm"]), help="With --engine ray: let Ray's own vLLM engines generate.")
+@click.option("--block", type=click.IntRange(1), help="Images that are described and kept together (32).")
 @click.option("--retry-failed", is_flag=True, help="Try again what failed before.")
 @click.option(
     "--progress", type=click.Choice(["bar", "json", "none"]), default="bar", help="How to tell how far it is."
@@ -50,7 +53,8 @@ def batch() -> None:
 @pipeline_options
 def describe(
     given: str, out: Path, fields: tuple[str, ...], where: tuple[str, ...], question: str | None,
-    labels: tuple[str, ...], schema: Path | None, engine: EngineKind, workers: int | None, block: int,
+    labels: tuple[str, ...], schema: Path | None, engine: EngineKind, workers: int | None,
+    ray_address: str | None, worker_gpus: float | None, server: ServerKind | None, block: int | None,
     retry_failed: bool, progress: Form, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Describe everything in INPUT, and keep it in a folder. Run it again and it goes on.
@@ -64,23 +68,36 @@ def describe(
     python cli.py batch data/rocov2 --out results/ --index data/indexes/rocov2 --set batch_size=16
     python cli.py batch cases.csv --field id=case_id --field image=file --where split=test --out results/
     python cli.py export results/ --format csv --out captions.csv
+    python cli.py batch images/ --out results/ --engine ray --ray-address head:6379
     python cli.py batch diff results/ other-results/
     """
+    from batch.errors import BatchError
     from batch.inputs import InputOptions, open_input
     from batch.progress import FORMS
-    from batch.runner import Job, run_batch
+    from batch.runner import BLOCK, Job, run_batch
     from batch.stopping import Stop
     from batch.summary import summary_text
     from batch.workers.choose import Crew
+    from evaluation.report.batch import write_page
+    from imaging import ImageError
     from rag.fields import read_schema
 
     asks = question is not None or any(field.startswith("question=") for field in fields)
     task: Task = "extract" if schema else "classify" if labels else "ask" if asks else "caption"
     asked = InputOptions(fields, where, task, question or "", labels, None if schema is None else read_schema(schema))
-    job = Job(open_input(given, asked), settings(options), out, block, retry_failed)
+    job = Job(open_input(given, asked), settings(options), out, block or BLOCK, retry_failed)
     stop = Stop()
+
+    def page(folder: Path) -> None:
+        """Written beside what counts: where it cannot be, that is said, and the run is what it is."""
+        try:
+            to_stderr(f"wrote {write_page(folder)}")
+        except (BatchError, ImageError, OSError) as error:
+            to_stderr(f"the page of the run cannot be written: {error}. Later: python cli.py report {folder}")
+
     with stop.by_signals(to_stderr):
-        summary = run_batch(job, Crew(engine, workers).open, to_stderr, FORMS[progress](), stop)
+        crew = Crew(engine, workers, ray_address, worker_gpus, server)
+        summary = run_batch(job, crew.open, to_stderr, FORMS[progress](), stop, page)
     click.echo(json.dumps(summary.to_json(), ensure_ascii=False) if as_json else summary_text(summary))
     if summary.tally.failed or summary.tally.left:
         sys.exit(SOME_FAILED)

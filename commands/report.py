@@ -19,7 +19,7 @@ SUFFIXES = {".html": "html", ".htm": "html", ".md": "md", ".json": "json"}
     "--no-images", is_flag=True, help="No image and no text of the data: a page to share where it must not be."
 )
 def report(results: Path, out: Path | None, form: str | None, no_images: bool) -> None:
-    """One self-contained page of a run, an experiment, ratings, a benchmark or a training.
+    """One self-contained page of a run, a batch, an experiment, ratings, a benchmark or a training.
 
     DIR is a folder or file that another command wrote; what it holds is found out. The page opens offline and prints;
     it shows images and texts of the data unless --no-images is given. `--out -` writes to stdout.

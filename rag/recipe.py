@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rag.secrets import without_secrets
 from vlm.cost.machine import machine, versions
 
 PACKAGES = (
@@ -19,8 +20,13 @@ PACKAGES = (
 def recipe() -> dict[str, Any]:
     """As plain JSON values."""
     return {
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": command(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(PACKAGES),
         "machine": machine(),
     }
+
+
+def command() -> str:
+    """The command of this process, without the secrets of addresses in it."""
+    return without_secrets(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]))

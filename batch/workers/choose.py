@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Literal
 
 from batch.errors import BatchError
@@ -13,28 +15,43 @@ from batch.workers.here import Here
 from batch.workers.processes import Processes
 from rag.pipeline import Pipeline
 from rag.types import Request
+from vlm.weights import find_files
 
 EngineKind = Literal["local", "ray"]
+ServerKind = Literal["vllm"]
 _SMALL = 200_000_000
 """Parameters of a model that may well be loaded once a core: under a GiB each, in 32 bits."""
+
+_DRIVER = Path("/proc/driver/nvidia")
+_VLLM_BATCH = 64
+"""Requests that Ray's processor hands to an engine in one go."""
 
 
 @dataclass(frozen=True)
 class Crew:
-    """What was asked for: `workers` processes or actors, None as many as suit."""
+    """What was asked for: `workers` processes or actors, None as many as suit.
+
+    Of a Ray cluster `address` is the head's, HOST:PORT, or "auto"; None is this machine alone; `gpus` is how many an
+    actor has, None one where there are any. With `server` vllm Ray's
+    own batch processor generates, `workers` being its engines.
+    """
 
     engine: EngineKind = "local"
     workers: int | None = None
+    address: str | None = None
+    gpus: float | None = None
+    server: ServerKind | None = None
 
     def open(self, pipeline: Pipeline, examples: Sequence[Request]) -> Workers:
         """Whoever is to describe by this pipeline. Raises BatchError for what does not go together."""
+        if self.engine == "ray":
+            return self._on_ray(pipeline, examples)
+        if (self.address, self.gpus, self.server) != (None, None, None):
+            raise BatchError("--ray-address, --worker-gpus and --server go with --engine ray")
         model = pipeline.speaker.config
-        of_server = model is not None and model.server is not None
-        if of_server:
+        if model is not None and model.server is not None:
             if self.workers is not None and self.workers > 1:
-                raise BatchError(
-                    "a model of a server needs no --workers: server.concurrency says how much is asked at once"
-                )
+                raise BatchError("a model of a server takes no --workers: its server.concurrency says how much at once")
             return Here(pipeline, together=2)
         cores = len(os.sched_getaffinity(0))
         small = model is not None and model.parameters is not None and model.parameters <= _SMALL
@@ -43,8 +60,29 @@ class Crew:
             return Here(pipeline)
         return Processes(pipeline.settings, examples, count, max(1, cores // count))
 
+    def _on_ray(self, pipeline: Pipeline, examples: Sequence[Request]) -> Workers:
+        from batch.workers.ray_data import RayWorkers
+        from batch.workers.ray_llm import RayLlmWorkers, vllm_processor
+
+        settings = pipeline.settings
+        if self.server is None:
+            return RayWorkers(settings, examples, self.workers, gpus_per_actor=self.gpus, address=self.address)
+        model = pipeline.speaker.config
+        if model is None or model.server is not None:
+            raise BatchError("--server vllm runs a model's files; one of a server already has its own engine")
+        if settings.model.adapter is not None:
+            raise BatchError("--server vllm takes no --adapter: merge it first")
+        files, engines = str(find_files(model)), self.workers or 1
+        return RayLlmWorkers(
+            settings, examples, partial(vllm_processor, files, _VLLM_BATCH, engines), _VLLM_BATCH, engines,
+            address=self.address,
+        )  # fmt: skip
+
 
 def _has_gpu() -> bool:
+    """Whether torch has one to use; torch, which takes seconds to import, is only asked where there is a driver."""
+    if not _DRIVER.exists():
+        return False
     import torch
 
     return torch.cuda.is_available()

@@ -64,6 +64,7 @@ class Processes:
                         work.not_begun(block)
                         break
                 if not under_way and not dead:
+                    pool.shutdown()  # waits, so that nothing of the pool is left for Python to complain of
                     return
                 done, _ = wait(under_way, return_when=FIRST_COMPLETED)
                 for future in sorted(done, key=lambda ended: ended.exception() is not None):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any
@@ -52,7 +52,7 @@ class RayWorkers:
         self._size = Size(actors, cpus_per_actor, gpus_per_actor)
         self._address = address
 
-    def describe(self, blocks: Iterable[Block]) -> Iterator[BlockResult]:
+    def describe(self, blocks: Iterable[Block]) -> Generator[BlockResult, None, None]:
         """Results as they are done. Raises RunStopped, and the error of a worker that ends the run.
 
         Nothing of Ray is begun where there is no block. Blocks are taken from `blocks` in this thread.

@@ -10,7 +10,7 @@ import importlib
 import json
 import os
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
@@ -61,7 +61,7 @@ class RayLlmWorkers:
         self._requests = batch_size * replicas * _STAGES
         self._actors, self._address = actors, address
 
-    def describe(self, blocks: Iterable[Block]) -> Iterator[BlockResult]:
+    def describe(self, blocks: Iterable[Block]) -> Generator[BlockResult, None, None]:
         """Results as they are done. Raises RunStopped, and the error of a worker that ends the run."""
         coming = iter(blocks)
         first = next(coming, None)

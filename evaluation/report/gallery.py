@@ -15,7 +15,7 @@ from evaluation.report.words import listed
 from evaluation.runs import Run
 from evaluation.sets import Case
 from evaluation.statistics.intervals import Numbers
-from imaging import ImageError, load, thumbnail
+from imaging import ImageError, LoadedImage, load, thumbnail
 
 EACH = 4
 """How many of the best, of the worst, of the most disagreed."""
@@ -88,10 +88,14 @@ def show(
 def picture_of(image: Path) -> tuple[str | None, str]:
     """A data URI of a small JPEG; or None and why."""
     try:
-        small = thumbnail(load(image).picture, THUMBNAIL)
+        return data_uri(load(image)), ""
     except ImageError as error:
         return None, f"The picture cannot be shown: {error}"
-    return f"data:image/jpeg;base64,{base64.b64encode(small).decode()}", ""
+
+
+def data_uri(image: LoadedImage) -> str:
+    """A small JPEG of an image, as an address that holds it."""
+    return f"data:image/jpeg;base64,{base64.b64encode(thumbnail(image.picture, THUMBNAIL)).decode()}"
 
 
 def cut(text: str, most: int = TEXT_CHARS) -> str:
@@ -104,13 +108,24 @@ def _said(name: str, run: Run, id_: str, figures: Mapping[str, float], data: boo
     if record is None:
         reason = run.failures.get(id_, "was not described")
         return Said(name, None, figures, (reason,) if data or id_ not in run.failures else ("failed",))
-    pieces = record.get("evidence", [])
-    evidence = [_cited(place, piece, data) for place, piece in enumerate(pieces[:MOST_EVIDENCE], 1)]
+    return said_in(name, record, run.text(id_), record.get("evidence", [])[:MOST_EVIDENCE], figures, data)
+
+
+def said_in(
+    name: str,
+    record: Mapping[str, Any],
+    text: str,
+    pieces: Sequence[Mapping[str, Any]],
+    figures: Mapping[str, float],
+    data: bool,
+) -> Said:
+    """What a record says, in the words of `text`, with these of its pieces of evidence. Without `data`, no texts."""
+    evidence = [_cited(place, piece, data) for place, piece in enumerate(pieces, 1)]
     warnings = [str(warning) for warning in record.get("warnings", ())] if data else []
     if record.get("abstained"):
         because = record.get("abstained_because") if data else None
         warnings = [f"abstained: {because}" if because else "abstained", *warnings]
-    return Said(name, cut(run.text(id_)) if data else None, figures, warnings, evidence)
+    return Said(name, cut(text) if data else None, figures, warnings, evidence, name)
 
 
 def _cited(place: int, piece: Mapping[str, Any], data: bool) -> Cited:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from batch.run_folder import LEDGER
 from evaluation.errors import ReportError
 from evaluation.metrics.scored import ABOUT, SCORES
+from evaluation.report.batch import batch_document
 from evaluation.report.bench import bench_document
 from evaluation.report.benchmark import benchmark_document, is_benchmark
 from evaluation.report.calibration import calibration_document
@@ -122,8 +124,14 @@ def _ratings(place: Place, data: bool) -> Document:
     return ratings_document(file, data)
 
 
+def _is_batch(place: Place) -> bool:
+    """Whether it is a run of a batch, which has a ledger, or holds some."""
+    return place.has(RUN, LEDGER) or any((file.parent / RUN).is_file() for file in place.path.glob(f"*/{LEDGER}"))
+
+
 KINDS = (
     Kind("an experiment (experiment.json)", lambda place: place.has(EXPERIMENT), _of_folder(experiment_document)),
+    Kind(f"a batch ({RUN}, {LEDGER})", _is_batch, _of_folder(batch_document)),
     Kind("a run (run.json)", lambda place: place.has(RUN), _of_folder(run_document)),
     Kind(f"scores ({ABOUT}, {SCORES})", lambda place: place.has(ABOUT, SCORES), _of_folder(scores_document)),
     Kind("ratings (.sqlite)", lambda place: ratings_file(place.path) is not None, _ratings),

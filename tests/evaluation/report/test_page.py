@@ -22,6 +22,7 @@ from evaluation.statistics.intervals import Estimate
 ROOT = Path(__file__).parents[3]
 MINUS = "\N{MINUS SIGN}"
 KINDS = ["run", "experiment"]
+ALL = [*KINDS, "batch"]
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def page_of(path: Path, data: bool = True) -> BeautifulSoup:
     return BeautifulSoup(to_html(document_of(path, data)), "html.parser")
 
 
-@pytest.mark.parametrize("results", KINDS, indirect=True)
+@pytest.mark.parametrize("results", ALL, indirect=True)
 def test_nothing_is_loaded_from_elsewhere(results: Path) -> None:
     html = to_html(document_of(results))
     page = BeautifulSoup(html, "html.parser")
@@ -50,7 +51,7 @@ def test_nothing_is_loaded_from_elsewhere(results: Path) -> None:
     assert not [name for tag in page.find_all(True) for name in tag.attrs if name.startswith("on")]
 
 
-@pytest.mark.parametrize("results", KINDS, indirect=True)
+@pytest.mark.parametrize("results", ALL, indirect=True)
 def test_it_has_landmarks_headings_in_order_and_tables_with_heads(results: Path) -> None:
     page = page_of(results)
     assert page.html is not None
@@ -75,7 +76,7 @@ def test_it_has_landmarks_headings_in_order_and_tables_with_heads(results: Path)
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize("results", KINDS, indirect=True)
+@pytest.mark.parametrize("results", ALL, indirect=True)
 def test_pictures_and_plots_say_what_they_show(results: Path) -> None:
     page = page_of(results)
     plots = page.find_all("svg")
