@@ -114,6 +114,8 @@ def _describe(job: Job, plan: Plan, workers: Workers, writer: Writer, book: _Boo
         for result in results:
             writer.commit(result)
             book.write(writer.tally)
+            if result.stopped is not None:
+                raise RunStopped(f"{result.stopped} What was done is kept: run again to go on")
 
 
 class _Book:

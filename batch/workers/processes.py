@@ -163,7 +163,9 @@ class _TakenApart:
         if len(self.results) < self.requests:
             return None
         outcomes = tuple(outcome for part in self.results for outcome in part.outcomes)
-        return replace(result, outcomes=outcomes, wall_s=sum(part.wall_s for part in self.results))
+        stopped = next((part.stopped for part in self.results if part.stopped), None)
+        wall_s = sum(part.wall_s for part in self.results)
+        return replace(result, outcomes=outcomes, wall_s=wall_s, stopped=stopped)
 
 
 @dataclass(frozen=True)

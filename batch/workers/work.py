@@ -51,10 +51,20 @@ def prepare_block(pipeline: Pipeline, block: Block) -> PreparedBlock:
 
 
 def finish_block(pipeline: Pipeline, block: PreparedBlock, worker: str = "") -> BlockResult:
-    """Generation and all after it."""
+    """Generation and all after it. What ends the run is raised, or said in the result where it has outcomes to keep."""
     started = time.perf_counter()
-    outcomes = [outcome for part in block.parts for outcome in _described(pipeline, part)]
-    return BlockResult(block.number, (*block.failed, *outcomes), block.wall_s + time.perf_counter() - started, worker)
+    outcomes: list[Described | Failed] = list(block.failed)
+    stopped = None
+    try:
+        for part in block.parts:
+            for outcome in _described(pipeline, part):
+                outcomes.append(outcome)  # noqa: PERF402 - what came before an error is kept
+    except (VlmError, RunStopped) as error:
+        if len(outcomes) == len(block.failed):
+            raise
+        stopped = str(error)
+    wall_s = block.wall_s + time.perf_counter() - started
+    return BlockResult(block.number, tuple(outcomes), wall_s, worker, stopped)
 
 
 def _prepared(pipeline: Pipeline, requests: tuple[Request, ...]) -> tuple[list[Prepared], list[Failed]]:
@@ -83,16 +93,21 @@ def _described(pipeline: Pipeline, prepared: Prepared) -> Iterator[Described | F
 def _one_by_one(
     pipeline: Pipeline, items: list[PreparedRequest], timings_s: dict[str, float]
 ) -> Iterator[Described | Failed]:
-    """Each alone, so that what breaks the others shows. Raises RunStopped where nothing is answered any more."""
+    """Each alone, so that what breaks the others shows. Raises RunStopped where nothing is answered any more.
+
+    What was silent has failed by then, so that the next run goes on behind it.
+    """
     silent = 0
     for item in items:
         try:
             (outcome,) = pipeline.describe(Prepared((item,), (), timings_s))
         except (OutOfMemory, MemoryError, PromptError, ServerTimeout) as error:
+            yield Failed(item.request.id, _kind(error), f"{item.request.id}: {one_line(error, 400)}")
             silent = silent + 1 if isinstance(error, ServerTimeout) else 0
             if silent == _SILENT_IN_A_ROW:
-                raise RunStopped(f"{error} So it was for {silent} images in a row") from error
-            yield Failed(item.request.id, _kind(error), f"{item.request.id}: {one_line(error, 400)}")
+                raise RunStopped(
+                    f"{error} So it was for {silent} images in a row, which count as failed: --retry-failed"
+                ) from error
         else:
             silent = 0
             yield _outcome(outcome)

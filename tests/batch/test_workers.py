@@ -59,14 +59,25 @@ def test_memory_that_suffices_for_parts_of_a_block_only(tmp_path: Path) -> None:
 def test_three_images_in_a_row_without_an_answer_are_the_servers_fault(run: Runner, tmp_path: Path) -> None:
     names = ["a", "b", "c-slow", "d-slow", "e", "f-slow", "g-slow", "h-slow"]
     given = fakes.images(tmp_path / "images", names)
-    with pytest.raises(RunStopped, match=r"no answer in 5 s\. So it was for 3 images in a row") as told:
+    with pytest.raises(
+        RunStopped, match=r"no answer in 5 s\. So it was for 3 images in a row, which count as f"
+    ) as told:
         run(given, tmp_path / "out", block=5)
     assert "\n" not in str(told.value)
     assert list(texts(tmp_path / "out")) == ["a", "b", "e"]
-    assert failed(tmp_path / "out") == {"c-slow": "time", "d-slow": "time"}
-    (given / "h-slow.png").rename(given / "h-back.png")
-    assert run(given, tmp_path / "out", block=5).tally.left == 0
-    assert list(failed(tmp_path / "out")) == ["c-slow", "d-slow", "f-slow", "g-slow"]
+    assert failed(tmp_path / "out") == dict.fromkeys(["c-slow", "d-slow", "f-slow", "g-slow", "h-slow"], "time")
+    assert run(given, tmp_path / "out", block=5).tally.left == 0, "it does not stop there again"
+
+
+def test_what_a_server_said_before_it_died_is_kept(run: Runner, tmp_path: Path) -> None:
+    given = fakes.images(tmp_path / "images", ["a", "b", "c-dead", "d"])
+    with pytest.raises(RunStopped, match="What was done is kept: run again to go on"):
+        run(given, tmp_path / "out", block=4)
+    assert list(texts(tmp_path / "out")) == ["a", "b"]
+    assert failed(tmp_path / "out") == {}
+    (given / "c-dead.png").rename(given / "c-back.png")
+    assert run(given, tmp_path / "out", block=4).tally.left == 0
+    assert list(texts(tmp_path / "out")) == ["a", "b", "c-back", "d"]
 
 
 @pytest.mark.parametrize("together", [1, 2])
@@ -129,5 +140,5 @@ def test_a_small_model_is_loaded_once_a_core_and_a_server_asked_by_threads(monke
     assert isinstance(many, Processes)
     assert isinstance(Crew(workers=1).open(pocket, EXAMPLE), Here)
     assert isinstance(Crew().open(pipeline(), EXAMPLE), Here)
-    with pytest.raises(BatchError, match=r"server\.concurrency says how much is asked at once"):
+    with pytest.raises(BatchError, match=r"server\.concurrency says how much at once"):
         Crew(workers=2).open(pipeline(), EXAMPLE)
