@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from batch.ledger import Session, Shard
 from batch.run_folder import BatchRun, FailedRow, Planned
 from batch.shards import Result, result
 from batch.types import Described
@@ -38,7 +39,8 @@ class HeldRun(BatchRun):
     """A run whose descriptions are in memory."""
 
     shard_of: Mapping[str, int] = field(default_factory=dict)
-    files: Mapping[int, str] = field(default_factory=dict)
+    shards: Mapping[int, Shard] = field(default_factory=dict)
+    sessions: Sequence[Session] = ()
     held: tuple[Result, ...] = ()
 
     def descriptions(self) -> Iterator[Result]:
