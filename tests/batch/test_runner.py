@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import fakes
@@ -17,9 +18,9 @@ from batch.run_folder import read_run
 from batch.shards import read_shard
 from batch.stopping import Stop
 from batch.types import Item, Unusable
+from indexer.images import FileImage
 from rag.config import resolve
-from rag.types import Request
-from vlm.errors import ServerUnavailable
+from rag.types import Prepared, Request
 
 __all__ = ["run"]
 NAMES = [f"i{n:02d}" for n in range(10)]
@@ -89,6 +90,48 @@ def test_a_torn_shard_is_noticed_said_and_redone(run: Runner, given: Path, out: 
     assert run.said == [f"{torn} is damaged or gone: its 4 descriptions are made again"]
     assert run.described == 4
     assert untimed(out) == whole
+
+
+def test_shards_that_are_all_gone_are_told_in_few_lines_and_redone(run: Runner, given: Path, out: Path) -> None:
+    run(given, out, block=1)
+    whole = untimed(out)
+    for file in shards(out):
+        file.unlink()
+    (read_run(out).folder / "shards").rmdir()
+    run(given, out, block=1)
+    assert len(run.said) == 4
+    assert run.said[3] == "so are 7 more shards, of 7 descriptions"
+    assert untimed(out) == whole
+
+
+def test_shards_are_not_thrown_away_where_their_ledger_was(run: Runner, given: Path, out: Path) -> None:
+    run(given, out)
+    ledger, written = read_run(out).folder / "ledger.sqlite", shards(out)
+    kept = ledger.read_bytes()
+    for empty in (ledger.unlink, lambda: ledger.write_bytes(b"")):
+        empty()
+        with pytest.raises(RunDamaged, match=r"is empty, but .* holds 3 files of descriptions. Put the ledger back"):
+            run(given, out)
+        assert shards(written[0].parents[2]) == written
+    ledger.write_bytes(kept)
+    run(given, out)
+    assert run.described == 0
+
+
+@pytest.mark.parametrize("fault", [OSError(5, "Input/output error", "index/faiss"), sqlite3.DatabaseError("torn")])
+def test_what_the_system_says_to_a_worker_is_not_told_of_the_folder(
+    run: Runner, given: Path, out: Path, fault: Exception
+) -> None:
+    class Broken(fakes.Pipeline):
+        def prepare(self, requests: Sequence[Request]) -> Prepared:
+            if requests[0].id == "i04":
+                raise fault
+            return super().prepare(requests)
+
+    run.opener = lambda settings, *_: fakes.pipeline_of(Broken, settings)
+    with pytest.raises(RunStopped, match=f"^describing failed: {type(fault).__name__}: .*(index/faiss|torn)"):
+        run(given, out)
+    assert list(texts(out)) == NAMES[:4]
 
 
 def test_what_was_not_committed_is_cleared_away(run: Runner, given: Path, out: Path) -> None:
@@ -168,6 +211,31 @@ def test_a_moved_or_touched_file_is_known_by_its_bytes(run: Runner, given: Path,
     assert texts(out)["i09"] == "An image of brightness 9."
 
 
+def test_reading_touched_files_can_be_stopped_and_what_was_found_is_kept(
+    run: Runner, given: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(given, out)
+    for name in NAMES:
+        os.utime(given / f"{name}.png", (1, 1))
+    stop, sha256 = Stop(), FileImage.sha256
+    with monkeypatch.context() as patch:
+        patch.setattr(FileImage, "sha256", lambda self: (stop.ask() if "i03" in self.path else None, sha256(self))[1])
+        patch.setattr("batch.plan._TOLD_FROM", 10)
+        summary = run(given, out, stop=stop)
+    assert run.said[0] == "10 images were moved or touched since they were described: they are read anew"
+    assert (summary.tally.described, run.described) == (4, 0)
+    assert run(given, out).tally.left == run.described == 0
+
+
+def test_only_what_failed_of_this_input_is_tried_again(run: Runner, given: Path, out: Path, tmp_path: Path) -> None:
+    bad = fakes.images(tmp_path / "bad", ["bad-a", "b"])
+    fakes.images(given, ["i05-bad"])
+    run(bad, out)
+    assert run(given, out, retry_failed=True).tally.failed == 1
+    run(bad, out)
+    assert run.said[-1].endswith("nothing is left to do. What failed is tried again with --retry-failed")
+
+
 def test_added_images_alone_are_described_and_removed_ones_leave(run: Runner, given: Path, out: Path) -> None:
     run(given, out)
     fakes.paint(given / "i03a.png", 77)
@@ -240,14 +308,14 @@ def test_records_that_cannot_be_used_are_failures(run: Runner, given: Path, out:
 
 def test_a_server_that_dies_keeps_what_was_done(run: Runner, given: Path, out: Path) -> None:
     fakes.images(given, ["i05-dead"])
-    with pytest.raises(ServerUnavailable, match="cannot be reached"):
+    with pytest.raises(RunStopped, match="cannot be reached"):
         run(given, out)
-    assert list(texts(out)) == NAMES[:4]
-    assert read_run(out).left == 7
+    assert list(texts(out)) == NAMES[:5]
+    assert read_run(out).left == 6
     assert read_run(out).summary is not None
     (given / "i05-dead.png").rename(given / "i05-back.png")
     assert run(given, out).tally.left == 0
-    assert run.described == 7
+    assert run.described == 6
 
 
 def test_it_stops_when_asked_and_goes_on(run: Runner, given: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
