@@ -143,6 +143,17 @@ def test_questions_are_one_for_all_or_the_records_own(tmp_path: Path) -> None:
     assert {i.request.schema for i in items(root, task="extract", schema="{}")} == {"{}"}
     with pytest.raises(InputError, match="no labels for the task classify"):
         read(root / "images", task="classify", question="Which?")
+    for more, task in {
+        ((), None, (), None): "caption",
+        (("question=prompt",), None, (), None): "ask",
+        ((), "Why?", (), None): "ask",
+        ((), "Why?", ("a", "b"), None): "classify",
+        (("labels=labels", "question=prompt"), None, (), None): "classify",
+        ((), None, (), "{}"): "extract",
+    }.items():
+        fields, *asks = more
+        found = list(open_input(str(root), InputOptions.of(fields, (), *asks)))
+        assert {one.request.task for one in found if isinstance(one, Item)} == {task}
 
 
 def test_a_hub_snapshot_is_read_split_by_split_with_its_images_inside(tmp_path: Path) -> None:
