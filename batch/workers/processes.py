@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 
 from batch.errors import RunStopped
 from batch.types import Block, BlockResult, Failed
-from batch.workers.work import Opener, describe_block
+from batch.workers.work import Opener, describe_block, ends_the_run
 from rag.config import Settings
 from rag.opening import open_pipeline
 from rag.pipeline import Pipeline
@@ -67,7 +67,7 @@ class Processes:
                     pool.shutdown()  # waits, so that nothing of the pool is left for Python to complain of
                     return
                 done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-                for future in sorted(done, key=lambda ended: ended.exception() is not None):
+                for future in sorted(done, key=ends_the_run):
                     if isinstance(future.exception(), BrokenProcessPool):
                         dead = True
                         break
