@@ -82,7 +82,7 @@ def test_images_of_a_record_file_may_be_packed_frames_or_several(tmp_path: Path)
 def test_one_bad_record_is_unusable_and_the_rest_goes_on(tmp_path: Path) -> None:
     lines = [
         '{"id": "a", "image": "images/1.png"}', '{"id": "b"}', '{"image": "images/2.png"}', "no json", "[]",
-        '{"id": "a", "image": "images/2.png"}', '{"id": "u", "image": "https://example.org/x.png"}',
+        '{"id": "a", "image": "images/2.png"}', '{"id": "u", "image": "https://me:pw@example.org/x.png?sig=1"}',
         '{"id": "n", "image": {"bytes": 1}}', '{"id": "gone", "image": "images/9.png"}',
         '{"id": "c", "image": "images/3.png"}', r'{"id": "half \ud800", "image": "images/4.png"}',
     ]  # fmt: skip

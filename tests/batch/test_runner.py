@@ -252,3 +252,12 @@ def test_counts_of_a_summary_add_up(run: Runner, given: Path, out: Path) -> None
     assert told["sentences"] == told["described"]
     assert told["prompt_tokens"] == 9 * told["described"]
     assert read_run(out).summary == told
+
+
+def test_a_summary_does_not_grow_with_reasons_that_are_all_different(run: Runner, given: Path, out: Path) -> None:
+    rows = [Item(Request("i01", (str(given / "i01.png"),)), "1")]
+    summary = run(HeldInput([*rows, *(Unusable(f"line {n}", f"torn {chr(4000 + n)}") for n in range(150))]), out)
+    told = summary.to_json()["failures_by_reason"]
+    assert len(told) == 101
+    assert told["other reasons"] == 50
+    assert sum(told.values()) == 150
