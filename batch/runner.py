@@ -90,13 +90,13 @@ def run_batch(
             if job.retry_failed:
                 ledger.forget_failures(plan.marks.values())
             writer = Writer(folder, ledger, plan)
+            if not writer.tally.left:
+                tell(f"{folder}: nothing is left to do{_HINT if writer.tally.failed else ''}")
             book = _Book(ledger, writer.tally, progress or Silent())
             try:
                 if writer.tally.left:
                     blocks = stop.until_asked(plan.blocks(job.block, writer.known))
                     _commit(_results(lambda: workers(pipeline, plan.examples()).describe(blocks)), writer, book)
-                else:
-                    tell(f"{folder}: nothing is left to do{_HINT if writer.tally.failed else ''}")
             except BaseException:
                 with suppress(OSError, sqlite3.Error):  # of a full disk; what is lost can be told from the ledger
                     _close(folder, job, writer, ledger, book, closed)
