@@ -54,7 +54,7 @@ class Sayer:
 
 
 class Deadly(Pipeline):
-    """Kills its process where an image's name says so."""
+    """Kills its process where an image's name ends in `kills`, or in `killsonce` and it has not yet."""
 
     def prepare(self, requests: Sequence[Request]) -> Prepared:
         for path in (Path(str(request.images[0])) for request in requests):

@@ -49,9 +49,9 @@ def test_a_request_that_kills_its_process_fails_alone(run: Runner, tmp_path: Pat
 
 def test_a_process_that_dies_once_costs_nothing(tmp_path: Path) -> None:
     """Also in the last block, which is under way alone, and of one request."""
-    blocks = fakes.blocks_of(fakes.images(tmp_path / "images", ["a", "b", "once-c"]), 1)
+    blocks = fakes.blocks_of(fakes.images(tmp_path / "images", ["a", "b", "c-killsonce"]), 1)
     done = list(Processes(fakes.SETTINGS, EXAMPLE, 1, 1, fakes.dying_pipeline).describe(blocks))
-    assert sorted(outcome.id for result in done for outcome in result.outcomes) == ["a", "b", "once-c"]
+    assert sorted(outcome.id for result in done for outcome in result.outcomes) == ["a", "b", "c-killsonce"]
     assert all(isinstance(outcome, Described) for result in done for outcome in result.outcomes)
 
 
