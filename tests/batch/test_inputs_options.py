@@ -13,10 +13,6 @@ from batch.inputs import InputOptions, open_input
 from batch.types import Item, Unusable
 
 IMAGES = {f"images/{n}.png": png(n) for n in range(1, 5)}
-RECORDS: list[dict[str, Any]] = [
-    {"id": f"r{n}", "image": f"images/{n}.png", "case": f"c{n // 3}", "split": "dev" if n > 2 else "train", "fold": n}
-    for n in range(1, 5)
-]
 
 
 def test_questions_are_one_for_all_or_the_records_own(tmp_path: Path) -> None:
