@@ -118,7 +118,7 @@ def read_run(folder: Path, name: str | None = None) -> BatchRun:
 
 def run_folder(folder: Path, name: str | None = None) -> Path:
     """The folder of a run. Raises NoRun, naming those that are there."""
-    if name is None and (folder / RUN).is_file():
+    if (folder / RUN).is_file() and name in (None, folder.name):
         return folder
     names = runs_in(folder)
     if not names:

@@ -48,6 +48,7 @@ def test_what_changes_a_text_makes_a_run_beside_the_old(run: Runner, given: Path
     assert run(given, out).run == names[0]
     assert run.described == 0
     assert read_run(out).name == names[0]
+    assert read_run(out / names[0], names[0]).name == names[0]
     with pytest.raises(NoRun, match="holds no run 'x', but "):
         read_run(out, "x")
 
