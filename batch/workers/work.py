@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from batch.errors import RunStopped
@@ -67,13 +68,18 @@ def finish_block(pipeline: Pipeline, block: PreparedBlock, worker: str = "") -> 
     return BlockResult(block.number, tuple(outcomes), wall_s, worker, stopped)
 
 
+def ends_the_run(block: Future[BlockResult]) -> bool:
+    """Whether what came of a block, which is done, is the run's end: others that are done are handed over first."""
+    return block.exception() is not None or block.result().stopped is not None
+
+
 def _prepared(pipeline: Pipeline, requests: tuple[Request, ...]) -> tuple[list[Prepared], list[Failed]]:
     """The requests in as few parts as memory allows, and those that do not fit alone."""
     try:
         return [pipeline.prepare(requests)], []
     except MemoryError as error:
         if len(requests) == 1:
-            return [], [Failed(requests[0].id, "memory", f"{requests[0].id}: {one_line(error) or 'out of memory'}")]
+            return [], [_broken_by(requests[0], error)]
     half = len(requests) // 2
     first, failed = _prepared(pipeline, requests[:half])
     second, more = _prepared(pipeline, requests[half:])
@@ -102,21 +108,25 @@ def _one_by_one(
         try:
             (outcome,) = pipeline.describe(Prepared((item,), (), timings_s))
         except (OutOfMemory, MemoryError, PromptError, ServerTimeout) as error:
-            yield Failed(item.request.id, _kind(error), f"{item.request.id}: {one_line(error, 400)}")
+            yield _broken_by(item.request, error)
             silent = silent + 1 if isinstance(error, ServerTimeout) else 0
             if silent == _SILENT_IN_A_ROW:
                 raise RunStopped(
-                    f"{error} So it was for {silent} images in a row, which count as failed: --retry-failed"
+                    f"{error} So it was for {silent} images in a row, which count as failed and are tried again with "
+                    f"--retry-failed."
                 ) from error
         else:
             silent = 0
             yield _outcome(outcome)
 
 
-def _kind(error: VlmError | MemoryError) -> Kind:
-    if isinstance(error, ServerTimeout):
-        return "time"
-    return "prompt" if isinstance(error, PromptError) else "memory"
+def _broken_by(request: Request, error: VlmError | MemoryError) -> Failed:
+    """A request that breaks its block, by what came of it alone."""
+    kind: Kind = (
+        "prompt" if isinstance(error, PromptError) else "time" if isinstance(error, ServerTimeout) else "memory"
+    )
+    said = one_line(error, 400) if str(error) else "this machine's memory ran out with it alone"
+    return Failed(request.id, kind, f"{request.id}: {said}")
 
 
 def _outcome(outcome: Description | Failure) -> Described | Failed:
