@@ -35,19 +35,24 @@ _MOST = 14
 
 
 def denied_phrases(tokens: list[Token], words: Lexicon) -> tuple[list[Span], list[Span]]:
-    """The phrases that are denied, in the order their cues come; and those denied in part ("no new nodules")."""
+    """The phrases that are denied, in the order their cues come; and those denied in part ("no new nodules", "loss of
+    neurons")."""
     denied: list[Span] = []
     partly: list[Span] = []
     place = 0
     while place < len(tokens):
         before, behind = (_longest(tokens, place, cues) for cues in (words.denies_preceding, words.denies_following))
         length = _longest(tokens, place, words.no_denial)
+        lost = _longest(tokens, place, words.lost)
         if counted := _counted_none(tokens, place, words):
             denied.append(counted)
-        if length >= max(before, behind):
+        if length >= max(before, behind, lost):
             pass
         elif length := before if before > behind or (before == behind and _ends_a_clause(tokens, place, before)) else 0:
             denied += _before(tokens, place, words)
+        elif lost > behind:
+            length = lost
+            partly += _behind(tokens, _absorbed(tokens, place + lost), words)
         elif length := behind:
             only = tokens[place].word == "non"
             start = _absorbed(tokens, place + length)

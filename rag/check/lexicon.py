@@ -64,6 +64,7 @@ class WordsConfig(StrictModel):
     quality: dict[str, list[str]]
     direction: dict[str, list[str]]
     broader: dict[str, str]
+    made_of: dict[str, list[str]]
     opposites: list[list[str]]
     stands_for: dict[str, str]
     says: dict[str, str]
@@ -71,6 +72,7 @@ class WordsConfig(StrictModel):
     denies_following: list[str]
     denies_preceding: list[str]
     not_seen: list[str]
+    lost: list[str]
     no_denial: list[str]
     partly: list[str]
     spellings: dict[str, str]
@@ -107,11 +109,13 @@ class Concept:
 class Lexicon:
     """The lists, by phrase. `together` are pairs of modalities that do not exclude each other.
 
+    `made_of` has what a concept says in one word: a pneumothorax is air and pleura.
     `says` has, by its first word, each phrase that is read as other words, the longest first.
     """
 
     concepts: dict[tuple[str, ...], Concept]
     broader: dict[str, str]
+    made_of: dict[str, tuple[str, ...]]
     together: frozenset[frozenset[str]]
     opposites: dict[str, frozenset[str]]
     stands_for: dict[str, tuple[str, ...]]
@@ -119,6 +123,7 @@ class Lexicon:
     empty: frozenset[str]
     denies_following: Cues
     denies_preceding: Cues
+    lost: Cues
     no_denial: Cues
     partly: frozenset[str]
 
@@ -207,6 +212,7 @@ def lexicon() -> Lexicon:
     return Lexicon(
         concepts=concepts,
         broader=config.broader,
+        made_of={name: tuple(parts) for name, parts in config.made_of.items()},
         together=frozenset(frozenset(pair) for pair in config.together),
         opposites={name: frozenset(others) for name, others in pairs.items()},
         stands_for={short: words_of(phrase) for short, phrase in config.stands_for.items()},
@@ -214,6 +220,7 @@ def lexicon() -> Lexicon:
         empty=frozenset(_normal(word) for word in config.empty.split()),
         denies_following=_cues(config.denies_following),
         denies_preceding=_cues(_not_seen(config)),
+        lost=_cues(config.lost),
         no_denial=_cues(config.no_denial),
         partly=frozenset(_normal(word) for word in config.partly),
     )

@@ -39,6 +39,7 @@ _SAME, _SAME_TIME, _SAME_ABOUT = 0.02, 0.1, 0.15
 """Numbers that differ by this share of the larger are the same; times, where four weeks are a month; and where one of
 them is said to be about right."""
 _ABOUT = frozenset("about approximately around roughly nearly almost circa ca ~ some".split())
+_JUST = frozenset("under over below above short".split())
 _BRACKETS = (("(", ")"), ("[", "]"))
 _PREPOSITIONS = frozenset("with from about over under than approximately nearly almost around measuring".split())
 
@@ -116,7 +117,7 @@ def quantities(tokens: list[Token]) -> Iterator[tuple[int, int, Quantity]]:
         first = start > 0 and (
             tokens[start - 1].word in _NAMED or (unit is None and _numbers_a_thing(tokens, start, end))
         )
-        about = start > 0 and tokens[start - 1].word in _ABOUT
+        about = _said_about(tokens, start)
         if unit is not None:
             yield start, end, Quantity(tuple(round(v * unit[1], 6) for v in values), unit[0], span, about)
         elif first or listed:
@@ -126,6 +127,12 @@ def quantities(tokens: list[Token]) -> Iterator[tuple[int, int, Quantity]]:
         elif not _part_of_a_name(tokens, start) and not _refers(tokens, start, end):
             yield start, end, Quantity(tuple(values), "", span, about)
         place = end + 1
+
+
+def _said_about(tokens: list[Token], start: int) -> bool:
+    """Whether a number is said to be about right: "about 2 cm", "just under 2 cm"."""
+    before = tuple(token.word for token in tokens[max(0, start - 2) : start])
+    return before[-1:] != () and (before[-1] in _ABOUT or (before[0] == "just" and before[-1] in _JUST))
 
 
 def _uptake(tokens: list[Token], start: int) -> bool:
