@@ -29,7 +29,7 @@ _BROADER = 0.6
 """What a term counts where the text names something broader of it: a sentence that says more than its evidence."""
 _SAME_WORDS, _SAME_WORDS_BOTH = 0.66, 0.61
 """Sentences that share so much of one's terms, and of both's on average, are the same but for the words between."""
-_COPIED = 0.66
+_COPIED = 0.6
 """A sentence that has so much of its words from a text was taken from it."""
 _NAMED: tuple[Kind, ...] = ("anatomy", "stain")
 """Of these a sentence of otherwise the same words names none that its evidence has not."""
