@@ -13,7 +13,7 @@ from rag.check.entailment import Entailment
 from rag.check.meaning import Meaning
 from rag.check.particulars import particulars
 from rag.check.reading import Reading, Statement
-from rag.check.support import contradicts, says_more, term_support
+from rag.check.support import contradicts, opposed, says_more, term_support
 from rag.types import Basis, Sentence
 
 MAX_CITATIONS = 3
@@ -41,7 +41,7 @@ class Citer:
 
     def _sentence(self, sentence: Reading, whole: Reading, held: Sequence[Reading], numbers: Sequence[int]) -> Sentence:
         said = sentence.statements
-        shares, scores = _by_terms(said, held)
+        shares, scores = _by_terms(said, whole, held)
         basis: Basis = "terms"
         if (self._entailment or self._meaning) and max(scores, default=0.0) < self._threshold:
             open_ = [place for place in range(len(held)) if _open(said, whole, held[place], shares[place])]
@@ -76,15 +76,20 @@ class Citer:
         return "terms", scores
 
 
-def _by_terms(said: Sequence[Statement], held: Sequence[Reading]) -> tuple[list[float], list[float]]:
+def _by_terms(said: Sequence[Statement], whole: Reading, held: Sequence[Reading]) -> tuple[list[float], list[float]]:
     """The share of a sentence's terms that each text holds; its support by them, none where it differs or says less."""
     shares, scores = [], []
     for text in held:
         share = sum(term_support(statement, text) for statement in said) / len(said) if said else 0.0
         shares.append(share)
         differs = any(contradicts(statement, text) or says_more(statement, text) for statement in said)
-        scores.append(0.0 if differs else share)
+        scores.append(0.0 if not share or differs or _differs(said, whole, text) else share)
     return shares, scores
+
+
+def _differs(said: Sequence[Statement], whole: Reading, text: Reading) -> bool:
+    """Whether a conflict would be told of a sentence and a text, were it the only one."""
+    return any(True for statement in said for _ in differences(statement, whole, [text]))
 
 
 def _unlisted(said: Sequence[Statement]) -> float:
@@ -95,9 +100,11 @@ def _unlisted(said: Sequence[Statement]) -> float:
 
 def _open(said: Sequence[Statement], whole: Reading, text: Reading, share: float) -> bool:
     """Whether a text may yet support a sentence in other words."""
+    if any(opposed(statement, text) for statement in said):
+        return False
     if share >= _ALIKE_IN_WORDS and any(contradicts(statement, text) for statement in said):
         return False  # the same sentence with another point
-    return not any(True for statement in said for _ in differences(statement, whole, [text]))
+    return not _differs(said, whole, text)
 
 
 def _placed(scores: list[float], places: Sequence[int], better: Sequence[float]) -> list[float]:

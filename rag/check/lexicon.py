@@ -43,6 +43,8 @@ _SIGNS = frozenset(".,;:!?()[]%&+/'-~\u00b0")
 Cues = dict[str, tuple[tuple[str, ...], ...]]
 """Cues of denial by their first word, the longest first."""
 _INFLECTED: tuple[Kind, ...] = ("finding", "cell", "quality", "anatomy")
+_NUMBERED = re.compile(r"([A-Za-z]+)\d+")
+"""A name that is letters and a number: L4, CD20."""
 _SHORT = 5
 """A word of so many letters has no stem that tells it from others."""
 
@@ -66,6 +68,8 @@ class WordsConfig(StrictModel):
     broader: dict[str, str]
     made_of: dict[str, list[str]]
     opposites: list[list[str]]
+    families: list[str]
+    prefixes: list[str]
     stands_for: dict[str, str]
     says: dict[str, str]
     empty: str
@@ -118,6 +122,8 @@ class Lexicon:
     made_of: dict[str, tuple[str, ...]]
     together: frozenset[frozenset[str]]
     opposites: dict[str, frozenset[str]]
+    families: tuple[frozenset[str], ...]
+    prefixes: tuple[tuple[str, ...], ...]
     stands_for: dict[str, tuple[str, ...]]
     says: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]
     empty: frozenset[str]
@@ -165,6 +171,30 @@ class Lexicon:
             if found is not None:
                 return found, length
         return None
+
+    def apart(self, one: str, other: str) -> bool:
+        """Whether what has one name cannot have the other.
+
+        So it is with members of a family, with words that are the same but for how they begin or for their number
+        (CD3, CD20), and with names that are the same but for one such word: the middle, the posterior cerebral artery.
+        """
+        mine, theirs = one.split(), other.split()
+        if len(mine) != len(theirs):
+            return self._apart(one, other)
+        pairs = [pair for pair in zip(mine, theirs, strict=True) if pair[0] != pair[1]]
+        return self._apart(one, other) or (len(pairs) == 1 and self._apart(*pairs[0]))
+
+    def _apart(self, one: str, other: str) -> bool:
+        if other in self.opposites.get(one, ()) or any(one in each and other in each for each in self.families):
+            return True
+        numbered = _NUMBERED.fullmatch(one), _NUMBERED.fullmatch(other)
+        if numbered[0] and numbered[1] and one != other and numbered[0][1].lower() == numbered[1][1].lower():
+            return True
+        for prefixes in self.prefixes:
+            rests = [[name.removeprefix(p) for p in prefixes if name.startswith(p)] for name in (one, other)]
+            if one != other and rests[0] and rests[0] == rests[1]:
+                return True
+        return False
 
     def ancestors(self, name: str) -> tuple[str, ...]:
         """All that is broader than a concept, the nearest first."""
@@ -215,6 +245,8 @@ def lexicon() -> Lexicon:
         made_of={name: tuple(parts) for name, parts in config.made_of.items()},
         together=frozenset(frozenset(pair) for pair in config.together),
         opposites={name: frozenset(others) for name, others in pairs.items()},
+        families=tuple(_family(line, concepts) for line in config.families),
+        prefixes=tuple(tuple(line.split(", ")) for line in config.prefixes),
         stands_for={short: words_of(phrase) for short, phrase in config.stands_for.items()},
         says=_by_first_word({words_of(phrase): words_of(other) for phrase, other in config.says.items()}),
         empty=frozenset(_normal(word) for word in config.empty.split()),
@@ -224,6 +256,13 @@ def lexicon() -> Lexicon:
         no_denial=_cues(config.no_denial),
         partly=frozenset(_normal(word) for word in config.partly),
     )
+
+
+def _family(line: str, concepts: dict[tuple[str, ...], Concept]) -> frozenset[str]:
+    """The members of a family: concepts, words that no list has by their stems, and words of names as they are."""
+    members = [member.strip() for member in line.split(",")]
+    known = {concept.name for concept in concepts.values()}
+    return frozenset(members) | {stem(_normal(member)) for member in members if member not in known}
 
 
 def _cues(phrases: Iterable[str]) -> Cues:

@@ -33,6 +33,8 @@ _COPIED = 0.6
 """A sentence that has so much of its words from a text was taken from it."""
 _NAMED: tuple[Kind, ...] = ("anatomy", "stain")
 """Of these a sentence of otherwise the same words names none that its evidence has not."""
+_PLACED: tuple[Kind, ...] = ("anatomy", "stain", "cell", "direction")
+"""Of these one that was taken from its evidence names none in the place of another."""
 _ROOT = 4
 """Letters that words of one root have in common."""
 _EXCLUSIVE: tuple[Kind, ...] = ("plane", "view", "stain", "sequence", "phase")
@@ -78,7 +80,7 @@ def contradicts(said: Statement, text: Reading) -> bool:
         or _other_numbers(said, text)
         or _denial_missing(said, text)
         or _kinds_differ(said, text)
-        or _opposed(said, text)
+        or opposed(said, text)
         or _substituted(said, text)
     )
 
@@ -147,11 +149,17 @@ def _kinds_differ(said: Statement, text: Reading) -> bool:
     )
 
 
-def _opposed(said: Statement, text: Reading) -> bool:
-    opposites = lexicon().opposites
+def opposed(said: Statement, text: Reading) -> bool:
+    """Whether a text names an opposite of what a sentence names, or another one of its family in its place."""
+    words = lexicon()
     theirs = text.names("quality", "direction", "finding", "phase", "sequence", "word")
     mine = said.names("quality", "direction", "finding", "phase", "sequence", "word")
-    return any(opposites.get(name, frozenset()) & (theirs - mine) for name in mine)
+    if any(words.opposites.get(name, frozenset()) & (theirs - mine) for name in mine):
+        return True
+    mine |= said.names("anatomy", "cell", "stain") | {side.name for side in said.sides}
+    theirs |= text.names("anatomy", "cell", "stain") | {side.name for side in text.sides}
+    new, gone = mine - told(theirs), theirs - told(mine)
+    return any(words.apart(one, other) for one in new for other in gone)
 
 
 def _substituted(said: Statement, text: Reading) -> bool:
@@ -161,6 +169,9 @@ def _substituted(said: Statement, text: Reading) -> bool:
     """
     mine = _words(said.text)
     copied = len(mine & _words(text.text)) >= _COPIED * len(mine)
+    theirs = [term for statement in text.statements for term in statement.terms]
+    if copied and any(_other_name(kind, said.terms, theirs) for kind in _PLACED):
+        return True
     return any(_other_words(said.terms, statement.terms, copied) for statement in text.statements)
 
 
