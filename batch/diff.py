@@ -242,8 +242,7 @@ def _words(compared: _Comparing) -> Words | None:
 
 def _said(result: Result, record: Mapping[str, Any]) -> _Said:
     shown = [f"{item['kind']} {item['source']} {item['id']}" for item in record.get("evidence", ())]
-    image = bytes.fromhex(result.image_sha256)[:8]
-    return _Said(result.text, result.abstained, image, _hash(shown), _hash(sorted(shown)))
+    return _Said(result.text, result.abstained, _hash([result.image_sha256]), _hash(shown), _hash(sorted(shown)))
 
 
 def _hash(texts: list[str]) -> bytes:

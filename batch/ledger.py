@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -149,6 +150,15 @@ class Ledger:
         """Lets go of the file."""
         self._db.close()
 
+    @contextmanager
+    def unchanging(self) -> Iterator[None]:
+        """What is read inside is of one moment, whoever writes meanwhile; he waits."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.rollback()
+
     def keys(self) -> dict[str, str]:
         """The key of the result that each mark stands for, of those that have one."""
         return dict(self._db.execute("SELECT mark, key FROM marks JOIN results USING (key)"))
@@ -214,10 +224,10 @@ class Ledger:
         with self._db:
             self._mark(found)
 
-    def forget_failures(self) -> None:
-        """Lets everything that failed be done again."""
+    def forget_failures(self, marks: Collection[str]) -> None:
+        """Lets what failed of these be done again."""
         with self._db:
-            self._db.execute("DELETE FROM failures")
+            self._db.executemany("DELETE FROM failures WHERE mark = ?", [(mark,) for mark in marks])
 
     def drop(self, numbers: Sequence[int]) -> None:
         """Forgets shards and what was in them, so that it is done again."""

@@ -10,10 +10,15 @@ from dataclasses import dataclass
 
 from batch.keys import key_of, mark_of
 from batch.ledger import Ledger
+from batch.stopping import Stop
 from batch.types import Block, Item, Unusable
 from imaging import ImageError
 from indexer.images import image_ref
+from rag.starter import Tell
 from rag.types import Request
+
+_TOLD_FROM, _MARKED_AT_ONCE = 1000, 1000
+"""Images that are read again without a word; those that a kill meanwhile costs."""
 
 
 @dataclass(frozen=True)
@@ -79,19 +84,22 @@ def plan_of(run: str, rows: Sequence[Item | Unusable]) -> Plan:
     return Plan(run, rows, {row.request.id: mark_of(run, row) for row in rows if isinstance(row, Item)})
 
 
-def recognise(plan: Plan, ledger: Ledger) -> int:
-    """Finds results of files that were moved or touched: read again, their bytes are the same. Returns how many."""
+def recognise(plan: Plan, ledger: Ledger, tell: Tell, stop: Stop) -> None:
+    """Finds results of files that were moved or touched: read again, their bytes are the same. What was found before
+    somebody wants to stop is kept."""
     known, ids = {*ledger.keys(), *ledger.failures()}, ledger.ids()
+    changed = [item for item in plan.items if plan.marks[item.request.id] not in known and item.request.id in ids]
+    if len(changed) >= _TOLD_FROM:
+        tell(f"{len(changed):,} images were moved or touched since they were described: they are read anew")
     found = []
-    for item in plan.items:
-        mark = plan.marks[item.request.id]
-        if mark in known or item.request.id not in ids:
-            continue
+    for item in stop.until_asked(iter(changed)):
         try:
             key = key_of(plan.run, item.request, [image_ref(str(image)).sha256() for image in item.request.images])
         except (ImageError, OSError):
             continue  # it is tried like any other, and fails with its reason
         if ledger.has(key):
-            found.append((mark, key))
+            found.append((plan.marks[item.request.id], key))
+        if len(found) == _MARKED_AT_ONCE:
+            ledger.mark(found)
+            found.clear()
     ledger.mark(found)
-    return len(found)

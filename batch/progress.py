@@ -58,12 +58,13 @@ class Bar:
 
     def show(self, tally: Tally, *, last: bool = False) -> None:
         if self._bar is None:
-            every_s = 0.5 if sys.stderr.isatty() else 60.0
+            drawn = sys.stderr.isatty()
+            every_s = 0.5 if drawn else 60.0
             self._bar = tqdm(
                 total=tally.total,
                 initial=tally.done,
                 unit=" images",
-                file=sys.stderr,
+                file=sys.stderr if drawn else _LogLines(sys.stderr),
                 mininterval=every_s,
                 maxinterval=every_s,
             )
@@ -71,6 +72,21 @@ class Bar:
         self._bar.update(tally.done - self._bar.n)
         if last:
             self._bar.close()
+
+
+class _LogLines:
+    """For tqdm, where nothing can be drawn over: each state of a bar is a line."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.encoding = stream.encoding
+
+    def write(self, text: str) -> None:
+        if state := text.strip():
+            self._stream.write(f"{state}\n")
+
+    def flush(self) -> None:
+        self._stream.flush()
 
 
 class Lines:

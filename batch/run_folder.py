@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from batch.errors import NoRun, RunDamaged
-from batch.ledger import Ledger
+from batch.ledger import Ledger, Session, Shard
 from batch.shards import Result, pyarrow_module, read_shard
 from batch.types import Kind
 
@@ -45,7 +45,10 @@ class FailedRow:
 
 @dataclass(frozen=True)
 class BatchRun:
-    """One run of a folder. `made` is its run.json, `plan` the input as last given, in its order."""
+    """One run of a folder. `made` is its run.json, `plan` the input as last given, in its order.
+
+    `shards` are by number, `shard_of` gives the number of each key's, `sessions` are the times it was worked on.
+    """
 
     folder: Path
     made: Mapping[str, Any]
@@ -53,7 +56,8 @@ class BatchRun:
     failures: Sequence[FailedRow]
     summary: Mapping[str, Any] | None
     shard_of: Mapping[str, int] = field(repr=False)
-    files: Mapping[int, str] = field(repr=False)
+    shards: Mapping[int, Shard] = field(repr=False)
+    sessions: Sequence[Session]
 
     @property
     def name(self) -> str:
@@ -81,7 +85,7 @@ class BatchRun:
 
     def shard(self, number: int) -> dict[str, Result]:
         """What one shard holds, by key; some of it may no longer be in the plan. Raises RunDamaged."""
-        file = self.folder / self.files[number]
+        file = self.folder / self.shards[number].file
         try:
             rows = read_shard(file).to_pylist()
             return {row["key"]: Result(**row) for row in rows}
@@ -102,18 +106,19 @@ def read_run(folder: Path, name: str | None = None) -> BatchRun:
         summary = json.loads((at / SUMMARY).read_text(encoding="utf-8")) if (at / SUMMARY).is_file() else None
         pyarrow_module()
         planned = read_shard(at / PLAN).to_pylist()
-        with Ledger(at / LEDGER, read_only=True) as ledger:
+        with Ledger(at / LEDGER, read_only=True) as ledger, ledger.unchanging():
             keys, failed, shard_of = ledger.keys(), ledger.failures(), ledger.shard_of()
-            files = {shard.number: shard.file for shard in ledger.shards()}
+            shards, sessions = {shard.number: shard for shard in ledger.shards()}, ledger.sessions()
+        failures = list(_failures(planned, failed))
         plan = [Planned(row["id"], row["image"], row["article"], keys.get(row["mark"])) for row in planned]
     except (OSError, ValueError, KeyError, sqlite3.Error) as error:
         raise RunDamaged(f"{at} cannot be read as a run: {error}. Run the batch again: what is whole stays") from error
-    return BatchRun(at, made, plan, list(_failures(planned, failed)), summary, shard_of, files)
+    return BatchRun(at, made, plan, failures, summary, shard_of, shards, sessions)
 
 
 def run_folder(folder: Path, name: str | None = None) -> Path:
     """The folder of a run. Raises NoRun, naming those that are there."""
-    if name is None and (folder / RUN).is_file():
+    if (folder / RUN).is_file() and name in (None, folder.name):
         return folder
     names = runs_in(folder)
     if not names:

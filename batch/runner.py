@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from batch.errors import InputError, RunBusy, RunStopped
+from batch.errors import InputError, RunBusy, RunDamaged, RunStopped
 from batch.keys import run_name, shaped_by
 from batch.ledger import Ledger, Session, damaged
 from batch.plan import Plan, PlanRow, plan_of, recognise
@@ -21,7 +21,7 @@ from batch.run_folder import CURRENT, LEDGER, LOCK, PLAN, RUN, SHARDS, SUMMARY
 from batch.shards import is_whole, put, pyarrow_module, table_bytes, table_of
 from batch.stopping import Stop
 from batch.summary import Summary, summarise
-from batch.types import Input, Item, Unusable, Workers
+from batch.types import BlockResult, Input, Item, Unusable, Workers
 from batch.writer import Writer
 from rag.config import Settings
 from rag.opening import open_pipeline
@@ -31,11 +31,15 @@ from rag.provenance import without_secrets_in
 from rag.recipe import command, recipe
 from rag.starter import Tell
 from rag.types import Request
+from vlm.errors import one_line
 
 BLOCK = 32
 """Records that are prepared, described and committed together, where nobody says otherwise."""
 
 _HINT = ". What failed is tried again with --retry-failed"
+
+_NAMED = 3
+"""So many torn shards are named, the others counted."""
 
 OpenWorkers = Callable[[Pipeline, Sequence[Request]], Workers]
 """Makes who describes: by the pipeline, whose models are not loaded, and one request of each task."""
@@ -70,6 +74,7 @@ def run_batch(
     workers gave up (what was done is kept), RunDamaged for a ledger that is none, and what opening a pipeline raises.
     """
     pyarrow_module()
+    stop = stop or Stop()
     rows = list(job.given)
     for note in job.given.notes:
         tell(note)
@@ -81,16 +86,17 @@ def run_batch(
         _begin(folder, job, pipeline, shaped, plan)
         with Ledger(folder / LEDGER) as ledger:
             _mend(folder, ledger, tell)
-            recognise(plan, ledger)
+            recognise(plan, ledger, tell, stop)
             if job.retry_failed:
-                ledger.forget_failures()
+                ledger.forget_failures(plan.marks.values())
             writer = Writer(folder, ledger, plan)
+            if not writer.tally.left:
+                tell(f"{folder}: nothing is left to do{_HINT if writer.tally.failed else ''}")
             book = _Book(ledger, writer.tally, progress or Silent())
             try:
                 if writer.tally.left:
-                    _describe(job, plan, workers(pipeline, plan.examples()), writer, book, stop or Stop())
-                else:
-                    tell(f"{folder}: nothing is left to do{_HINT if writer.tally.failed else ''}")
+                    blocks = stop.until_asked(plan.blocks(job.block, writer.known))
+                    _commit(_results(lambda: workers(pipeline, plan.examples()).describe(blocks)), writer, book)
             except BaseException:
                 with suppress(OSError, sqlite3.Error):  # of a full disk; what is lost can be told from the ledger
                     _close(folder, job, writer, ledger, book, closed)
@@ -107,13 +113,25 @@ def _examples(given: Input, rows: Sequence[Item | Unusable]) -> list[Request]:
     return list(requests.values())
 
 
-def _describe(job: Job, plan: Plan, workers: Workers, writer: Writer, book: _Book, stop: Stop) -> None:
-    """Puts the blocks to the workers and commits what comes back, until nothing is left or somebody wants to stop."""
-    results = workers.describe(stop.until_asked(plan.blocks(job.block, writer.known)))
+def _results(describe: Callable[[], Generator[BlockResult, None, None]]) -> Generator[BlockResult, None, None]:
+    """What workers hand over. Raises RunStopped for what the system or SQLite said to them: that is not of the run's
+    folder, but of the index, the model or a server."""
+    try:
+        yield from describe()
+    except (OSError, sqlite3.Error) as error:
+        raise RunStopped(
+            f"describing failed: {type(error).__name__}: {one_line(error)}. What was done is kept: run again to go on"
+        ) from error
+
+
+def _commit(results: Generator[BlockResult, None, None], writer: Writer, book: _Book) -> None:
+    """Commits what comes from the workers, until nothing is left or somebody wants to stop."""
     with closing(results):
         for result in results:
             writer.commit(result)
             book.write(writer.tally)
+            if result.stopped is not None:
+                raise RunStopped(f"{result.stopped} What was done is kept: run again to go on")
 
 
 class _Book:
@@ -163,16 +181,26 @@ def _is_json(file: Path) -> bool:
 
 
 def _mend(folder: Path, ledger: Ledger, tell: Tell) -> None:
-    """Drops shards that are not what was committed, and what a killed run left that was not."""
-    shards = ledger.shards()
+    """Drops shards that are not what was committed, and what a killed run left that was not.
+
+    Raises RunDamaged where the ledger knows nothing of shards that are there: they are more than one run can leave.
+    """
+    shards, lying = ledger.shards(), list((folder / SHARDS).glob("*.parquet"))
+    if len(lying) > 1 and not shards:
+        raise RunDamaged(
+            f"{folder / LEDGER} is empty, but {folder / SHARDS} holds {len(lying)} files of descriptions. Put the "
+            f"ledger back, or move {folder} away and run again"
+        )
     torn = [shard for shard in shards if not is_whole(folder, shard)]
-    for shard in torn:
+    for shard in torn[:_NAMED]:
         tell(f"{folder / shard.file} is damaged or gone: its {shard.described} descriptions are made again")
-    ledger.drop([shard.number for shard in torn])
+    if rest := torn[_NAMED:]:
+        tell(f"so are {len(rest)} more shards, of {sum(shard.described for shard in rest)} descriptions")
     whole = {shard.file for shard in shards} - {shard.file for shard in torn}
-    for file in (*(folder / SHARDS).glob("*.parquet"), *(folder / SHARDS).glob(".*.part")):
+    for file in (*lying, *(folder / SHARDS).glob(".*.part")):
         if f"{SHARDS}/{file.name}" not in whole:
             file.unlink()
+    ledger.drop([shard.number for shard in torn])  # last: what is in the ledger and has no file is torn
 
 
 def _close(
@@ -207,7 +235,7 @@ def _locked(out: Path) -> Iterator[None]:
 
 @contextmanager
 def _told_in_one_line(folder: Path) -> Iterator[None]:
-    """Raises RunStopped for what the disk raised inside."""
+    """Raises RunStopped for what the disk raised inside, and RunDamaged for what SQLite found in the ledger."""
     try:
         yield
     except (OSError, sqlite3.OperationalError) as error:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from batch.errors import BatchError
 from batch.ledger import Shard
 from batch.types import Described
+from indexer.manifest import sync_folder
 from rag.recorded import text_of
 
 if TYPE_CHECKING:
@@ -111,16 +113,17 @@ def is_whole(folder: Path, shard: Shard) -> bool:
 def put(data: bytes, file: Path) -> None:
     """Writes a file so that it is there whole or as it was before, and stays so when the power goes. Raises OSError."""
     beside = file.with_name(f".{file.name}.part")
-    with beside.open("wb") as opened:
-        opened.write(data)
-        opened.flush()
-        os.fsync(opened.fileno())
-    beside.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        with beside.open("wb") as opened:
+            opened.write(data)
+            opened.flush()
+            os.fsync(opened.fileno())
+        beside.replace(file)
+    except OSError:
+        with suppress(OSError):  # half a file, of a full disk, has no use and takes room
+            beside.unlink()
+        raise
+    sync_folder(file.parent)
 
 
 def pyarrow_module() -> Any:

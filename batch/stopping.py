@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TypeVar
 
@@ -47,7 +47,8 @@ class Stop:
             if self.asked:
                 os._exit(_KILLED)
             self.ask()
-            tell("stopping: what is under way is finished and kept. Once more to stop at once; run again to go on")
+            with suppress(RuntimeError):  # the main thread is in the middle of writing to where this is told
+                tell("stopping: what is under way is finished and kept. Once more to stop at once; run again to go on")
 
         before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
         try:

@@ -12,8 +12,8 @@ from batch.ledger import Session, Shard, Sums
 from batch.progress import Tally
 from batch.run_folder import FailedRow
 
-_REASONS = 10
-"""Reasons that people are told; the rest is counted."""
+_REASONS, _KEPT = 10, 100
+"""Reasons that people are told, and that are written down; the others, as many as images perhaps, are counted."""
 _NUMBER = re.compile(r"\d[\d,.]*")
 
 
@@ -21,7 +21,8 @@ _NUMBER = re.compile(r"\d[\d,.]*")
 class Summary:
     """Of all of a run, whatever the session: the records of the input as last given, and what it took.
 
-    `failures` are counted by reason, without what names the image; numbers in reasons stand as N.
+    `failures` are counted by reason, the most frequent first, without what names the image; numbers in reasons stand
+    as N.
     """
 
     run: str
@@ -55,7 +56,7 @@ class Summary:
             "images_per_s": round(done / wall, 3) if wall else None,
             "worker_seconds_by_stage": {stage: round(seconds, 3) for stage, seconds in sums.timings_s.items()},
             "failures_by_kind": self.kinds,
-            "failures_by_reason": self.failures,
+            "failures_by_reason": _most(self.failures),
             "sessions": sessions,
         }
 
@@ -97,6 +98,14 @@ def summary_text(summary: Summary) -> str:
     if len(summary.failures) > _REASONS:
         lines.append(f"  and {len(summary.failures) - _REASONS} other reasons, in failures.parquet")
     return "\n".join(lines)
+
+
+def _most(failures: dict[str, int]) -> dict[str, int]:
+    """The most frequent reasons, the others as one."""
+    if len(failures) <= _KEPT:
+        return failures
+    kept = list(failures.items())
+    return dict(kept[:_KEPT]) | {"other reasons": sum(count for _, count in kept[_KEPT:])}
 
 
 def reason_of(row: FailedRow) -> str:

@@ -80,12 +80,17 @@ class Failed:
 
 @dataclass(frozen=True)
 class BlockResult:
-    """What came of a block, an outcome a request. `wall_s` is how long its worker was at it, `worker` which one."""
+    """What came of a block, an outcome a request. `wall_s` is how long its worker was at it, `worker` which one.
+
+    `stopped` says why no more can be described, in one line: a server that died. Requests may then be without an
+    outcome.
+    """
 
     number: int
     outcomes: tuple[Described | Failed, ...]
     wall_s: float
     worker: str = field(default="")
+    stopped: str | None = None
 
 
 class Workers(Protocol):

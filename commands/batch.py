@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.batch_diff import diff_command
-from commands.common import SOME_FAILED, pipeline_options, settings, to_stderr
+from commands.common import SOME_FAILED, run_options, settings, to_stderr
 
 if TYPE_CHECKING:
     from batch.progress import Form
     from batch.workers.choose import EngineKind, ServerKind
-    from rag.prompts import Task
 
 
 class DescribesByDefault(click.Group):
-    """`batch INPUT ...` describes; `batch diff A B` is the one word that is no input (`batch ./diff` is a folder)."""
+    """`batch INPUT ...` is `batch describe INPUT ...`. A folder that is called as a command is `./diff`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, args if args and args[0] in self.commands else [describe.name or "", *args])
@@ -27,14 +27,14 @@ class DescribesByDefault(click.Group):
 
 @click.group(cls=DescribesByDefault)
 def batch() -> None:
-    """Describe everything in a folder, an archive or a table; run it again and it goes on."""
+    """Describe everything in a folder, an archive or a table, resumably."""
 
 
 @batch.command("describe")
 @click.argument("given", metavar="INPUT")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the results.")
 @click.option(
-    "--field", "fields", multiple=True, metavar="NAME=FIELD", help="id, image, article, question: where it is."
+    "--field", "fields", multiple=True, metavar="NAME=FIELD", help="Where id, image, article, question, labels are."
 )
 @click.option("--where", multiple=True, metavar="FIELD=VALUE", help="Only records with this value; repeat for others.")
 @click.option("--question", help="Ask this of each image, in place of a description.")
@@ -43,14 +43,17 @@ def batch() -> None:
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="This machine, or a Ray cluster.")
 @click.option("--workers", type=click.IntRange(1), help="Processes (local) or actors (ray); else as many as suit.")
 @click.option("--ray-address", metavar="HOST:PORT", help="Head of a Ray cluster, or auto; else this machine alone.")
-@click.option("--worker-gpus", type=click.FloatRange(min=0), help="GPUs of an actor, 0.5 to share one; else one.")
+@click.option(
+    "--worker-gpus", type=click.FloatRange(min=0), help="GPUs of an actor, 0.5 to share one; else one, if any."
+)
 @click.option("--server", type=click.Choice(["vllm"]), help="With --engine ray: let Ray's own vLLM engines generate.")
-@click.option("--block", type=click.IntRange(1), help="Images that are described and kept together (32).")
+@click.option("--block", type=click.IntRange(1), help="Records described and kept together.  [default: 32]")
 @click.option("--retry-failed", is_flag=True, help="Try again what failed before.")
 @click.option(
     "--progress", type=click.Choice(["bar", "json", "none"]), default="bar", help="How to tell how far it is."
 )
-@pipeline_options
+@run_options
+@click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
 def describe(
     given: str, out: Path, fields: tuple[str, ...], where: tuple[str, ...], question: str | None,
     labels: tuple[str, ...], schema: Path | None, engine: EngineKind, workers: int | None,
@@ -82,9 +85,7 @@ def describe(
     from imaging import ImageError
     from rag.fields import read_schema
 
-    asks = question is not None or any(field.startswith("question=") for field in fields)
-    task: Task = "extract" if schema else "classify" if labels else "ask" if asks else "caption"
-    asked = InputOptions(fields, where, task, question or "", labels, None if schema is None else read_schema(schema))
+    asked = InputOptions.of(fields, where, question, labels, None if schema is None else read_schema(schema))
     job = Job(open_input(given, asked), settings(options), out, block or BLOCK, retry_failed)
     stop = Stop()
 
@@ -92,7 +93,7 @@ def describe(
         """Written beside what counts: where it cannot be, that is said, and the run is what it is."""
         try:
             to_stderr(f"wrote {write_page(folder)}")
-        except (BatchError, ImageError, OSError) as error:
+        except (BatchError, ImageError, OSError, sqlite3.Error) as error:
             to_stderr(f"the page of the run cannot be written: {error}. Later: python cli.py report {folder}")
 
     with stop.by_signals(to_stderr):

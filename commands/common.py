@@ -31,6 +31,13 @@ def with_options(*options: Callable[[Command], Command]) -> Callable[[Command], 
 def pipeline_options(command: Command) -> Command:
     """The options that mean the same wherever something is described."""
     return with_options(
+        run_options, click.option("--json", "as_json", is_flag=True, help="One record a line, as JSON.")
+    )(command)
+
+
+def run_options(command: Command) -> Command:
+    """The same, but how it is printed."""
+    return with_options(
         click.option("--index", help="Folder of an index, or `starter` (the default), built at first use."),
         click.option("--model", help="A model of configs/models, by name."),
         click.option("--adapter", type=click.Path(path_type=Path), help="Folder of a LoRA adapter."),
@@ -43,7 +50,6 @@ def pipeline_options(command: Command) -> Command:
         click.option("--seed", type=int, help="For sampling (generation.temperature above 0)."),
         click.option("--config", type=click.Path(path_type=Path), help="YAML laid over configs/default.yaml."),
         click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="e.g. prompt.length=short"),
-        click.option("--json", "as_json", is_flag=True, help="One record a line, as JSON."),
     )(command)
 
 
@@ -60,7 +66,7 @@ def comma_separated(kind: Callable[[str], Any]) -> Callable[[click.Context, clic
 
 
 def settings(options: dict[str, Any]) -> Settings:
-    """What `pipeline_options` ask for, laid over the configuration. Raises ConfigError."""
+    """What `run_options` ask for, laid over the configuration. Raises ConfigError."""
     from rag.config import resolve
 
     return resolve(

@@ -18,6 +18,8 @@ from imaging.types import Acquisition, Decoded, Pixels
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_STARTS = {"PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff", "GIF": b"GIF8"}
+"""How files begin that Pillow takes for none where their header is cut off or says 0 pixels."""
 _INCH, _CENTIMETRE = 2, 3
 """TIFF's ResolutionUnit."""
 
@@ -32,13 +34,20 @@ def decode_raster(data: bytes, name: str, frame: int | None) -> Decoded:
                 return _pillow(opened, name, 1 if frame is None else frame)
     except UnidentifiedImageError:
         if data[:4] not in _TIFF:
-            message = f"{name}: not an image in a format read here ({', '.join(FORMATS)}, DICOM, NIfTI)"
-            raise ImageError(message) from None
+            raise ImageError(f"{name}: {_no_image(data)}") from None
     except ImageError:
         raise
     except Exception as error:  # Pillow's plugins raise almost anything on damaged bytes
         raise ImageError(f"{name}: damaged image: {' '.join(str(error).split()) or type(error).__name__}") from error
     return _tifffile(data, name, 1 if frame is None else frame)
+
+
+def _no_image(data: bytes) -> str:
+    """Why Pillow reads nothing in a file."""
+    kind = next((kind for kind, start in _STARTS.items() if data.startswith(start)), None)
+    if kind is None:
+        return f"not an image in a format read here ({', '.join(FORMATS)}, DICOM, NIfTI)"
+    return f"damaged image: begins as a {kind}, but its header is cut off or says that it has no pixels"
 
 
 def _deep_colour(opened: Image.Image) -> bool:

@@ -63,7 +63,7 @@ def test_the_ground_imports_no_room() -> None:
         [], ["caption"], ["ask"], ["extract"], ["replay"], ["index"], ["data"], ["index", "build"], ["doctor"],
         ["models"], ["models", "list"], ["models", "pull"], ["models", "bench"], ["models", "recommend"],
         ["evaluate"], ["evaluate", "retrieval"], ["evaluate", "calibrate"], ["evaluate", "run"], ["evaluate", "score"],
-        ["evaluate", "compare"], ["report"], ["export"],
+        ["evaluate", "compare"], ["report"], ["export"], ["batch"], ["batch", "diff"],
         ["rate"], ["ratings"], ["ratings", "make"], ["ratings", "export"], ["ratings", "import"], ["ratings", "show"],
         ["ratings", "to-dataset"],
         ["experiment"], ["experiment", "run"], ["experiment", "search"], ["prompts", "diff"],

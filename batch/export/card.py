@@ -70,13 +70,12 @@ def card(run: BatchRun, made: Made, missing: Tally, text: str) -> str:
 def _counts(run: BatchRun, made: Made, missing: Tally) -> str:
     kinds = Counter(row.kind for row in run.failures)
     failed = ", ".join(f"{count:,} by {kind}" for kind, count in kinds.most_common())
-    waiting = sum(planned.key is None for planned in run.plan) - len(run.failures)
     rows = [
         ("Images of the input", f"{len(run.plan):,}"),
         ("Rows of this data set", f"{made.rows:,}"),
         ("of these, the text was withheld or the model abstained (`abstained`)", f"{made.abstained:,}"),
         ("Not in it: no description could be made", f"{len(run.failures):,}" + (f" ({failed})" if failed else "")),
-        *([("Not in it: not described yet", f"{waiting:,}")] if waiting > 0 else []),
+        *([("Not in it: not described yet", f"{run.left:,}")] if run.left else []),
         *((f"Not in it: the image is {reason}", f"{count:,}") for reason, count in missing.by_reason.items()),
     ]
     return "## Counts\n\n| what | images |\n|---|---|\n" + "\n".join(f"| {what} | {many} |" for what, many in rows)

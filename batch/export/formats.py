@@ -27,7 +27,7 @@ def export(
     """Writes the descriptions of a run to `out`: whole, or not at all.
 
     `order` (a CSV with a column ID) and `empty` (what to write where there is no caption) are for `imageclef` alone.
-    All other formats hold what was described, in the input's order. A shard of the run is in memory at a time, and with
+    All other formats hold what was described, in the input's order. A few shards are in memory at a time, and with
     `order` the texts. Raises ExportError where it cannot be written as asked, or there is nothing to write.
     """
     if form not in FORMATS:
@@ -52,10 +52,7 @@ def export(
 
 def _undescribed(run: BatchRun) -> list[str]:
     """What of the input has no description, and so is in no table."""
-    without = sum(planned.key is None for planned in run.plan)
-    if not without:
+    failed, left = len(run.failures), run.left
+    if not failed + left:
         return []
-    failed = len(run.failures)
-    return [
-        f"{without:,} of {len(run.plan):,} images have no description: {failed:,} failed, {without - failed:,} to do"
-    ]
+    return [f"{failed + left:,} of {len(run.plan):,} images have no description: {failed:,} failed, {left:,} to do"]

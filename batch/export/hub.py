@@ -51,7 +51,7 @@ def write_hub(run: BatchRun, folder: Path) -> Exported:
                     continue
                 files.add({"image": image, **_values(row, text)}, len(image["bytes"]))
                 made.add(row)
-                if len(row.record.get("images", ())) > 1:
+                if len(row.record["images"]) > 1:
                     several.add(row.result.id, "of several images")
         if not made.rows:
             raise ExportError(f"no image of the run can be read as it was described: {missing.told()}")
@@ -100,29 +100,29 @@ def _values(row: Row, text: str) -> dict[str, Any]:
         "evidence_attributions": [item["attribution"] for item in evidence],
         "evidence_urls": [item["url"] for item in evidence],
         "warnings": values["warnings"],
-        "image_sha256": values["image_sha256"],
+        "image_sha256": row.record["image_sha256"],
     }
 
 
 def _image(row: Row, missing: Tally) -> dict[str, Any] | None:
-    """The image in the hub's form; None, counted, where it is not the one that was described."""
-    result = row.result
+    """The first image of a row in the hub's form; None, counted, where it is not the one that was described."""
+    id_, described = row.result.id, row.record["images"][0]
     try:
-        reference = image_ref(result.image)
+        reference = image_ref(described["image"])
         data = reference.read()
         ending = next((ending for start, ending in AS_THEY_ARE.items() if data.startswith(start)), None)
-        if ending is None or hashlib.sha256(data).hexdigest() != result.image_sha256:
+        if ending is None or hashlib.sha256(data).hexdigest() != described["sha256"]:
             loaded = reference.load()
-            if loaded.sha256 != result.image_sha256:
-                missing.add(result.id, "another than was described")
+            if loaded.sha256 != described["sha256"]:
+                missing.add(id_, "another than was described")
                 return None
             png = io.BytesIO()
             loaded.picture.save(png, "PNG")
             data, ending = png.getvalue(), "png"
     except (ImageError, OSError):
-        missing.add(result.id, "gone or unreadable")
+        missing.add(id_, "gone or unreadable")
         return None
-    name = re.sub(r"[^\w.-]", "_", result.id)
+    name = re.sub(r"[^\w.-]", "_", id_)
     return {"bytes": data, "path": f"{name}.{ending}"}
 
 

@@ -92,7 +92,7 @@ def ground_truth(path: Path) -> list[str]:
 
 
 def _in_plan(run: BatchRun) -> Iterator[tuple[str, str | None, str]]:
-    """Of each record of the input: id, text (None where there is none), why not. A shard is in memory at a time."""
+    """Of each record of the input: id, text (None where there is none), why not; a few shards are in memory."""
     failed = {row.id for row in run.failures}
     descriptions = run.descriptions()
     found = next(descriptions, None)

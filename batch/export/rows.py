@@ -99,7 +99,7 @@ class Row:
 
 
 def rows(run: BatchRun) -> Iterator[Row]:
-    """The descriptions of a run in the input's order, a shard in memory at a time."""
+    """The descriptions of a run in the input's order, a few shards in memory at a time."""
     return (Row(result, json.loads(result.record)) for result in run.descriptions())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from batch.errors import InputError
 from batch.inputs.listing import Listing
@@ -56,6 +56,27 @@ class InputOptions:
         if self.labels and not _are_choice(self.labels):
             raise InputError("labels: give two or more answers to choose from, each once, none empty")
         _ = self.allowed
+
+    @classmethod
+    def of(
+        cls,
+        fields: tuple[str, ...],
+        where: tuple[str, ...],
+        question: str | None,
+        labels: tuple[str, ...],
+        schema: str | None,
+    ) -> Self:
+        """With the task that is asked for: a schema's fields, a choice where there are labels, an answer where there is
+        a question, given or in a field of the records, else a description."""
+        named = {pair.partition("=")[0].strip() for pair in fields}
+        task: Task = "caption"
+        if schema is not None:
+            task = "extract"
+        elif labels or "labels" in named:
+            task = "classify"
+        elif question is not None or "question" in named:
+            task = "ask"
+        return cls(fields, where, task, question or "", labels, schema)
 
     @property
     def named(self) -> dict[str, str]:

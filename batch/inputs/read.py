@@ -19,6 +19,7 @@ from indexer.errors import SourceError
 from indexer.images import FileImage, ImageRef, image_ref
 from indexer.sources.rows import BadRow, Row
 from indexer.sources.table import Table, text_of
+from rag.secrets import without_secrets
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _DEFAULTS = InputOptions()
@@ -150,7 +151,7 @@ class _Records:
         if not isinstance(cell, str):
             return cell
         if _ADDRESS.match(cell):
-            raise ValueError(f"{cell} is an address; fetch the image and name the file")
+            raise ValueError(f"{without_secrets(cell)} is an address; fetch the image and name the file")
         if "\0" in cell:
             raise ValueError(f"{cell!r} is no path")
         text = str(self.listing.root / cell)

@@ -31,9 +31,9 @@ _VLLM_BATCH = 64
 class Crew:
     """What was asked for: `workers` processes or actors, None as many as suit.
 
-    Of a Ray cluster `address` is the head's, HOST:PORT, or "auto"; None is this machine alone; `gpus` is how many an
-    actor has, None one where there are any. With `server` vllm Ray's
-    own batch processor generates, `workers` being its engines.
+    Of a Ray cluster `address` is the head's, HOST:PORT, or "auto", None this machine alone; `gpus` is how many an actor
+    has, None one where there are any. With `server` vllm Ray's own batch processor generates, `workers` being its
+    engines.
     """
 
     engine: EngineKind = "local"
@@ -65,6 +65,8 @@ class Crew:
         from batch.workers.ray_llm import RayLlmWorkers, vllm_processor
 
         settings = pipeline.settings
+        if self.server is not None and self.gpus is not None:
+            raise BatchError("--worker-gpus is for workers that generate; with --server vllm its engines have one each")
         if self.server is None:
             return RayWorkers(settings, examples, self.workers, gpus_per_actor=self.gpus, address=self.address)
         model = pipeline.speaker.config

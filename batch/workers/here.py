@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 
 from batch.types import Block, BlockResult
-from batch.workers.work import PreparedBlock, finish_block, prepare_block
+from batch.workers.work import PreparedBlock, ends_the_run, finish_block, prepare_block
 from rag.pipeline import Pipeline
 
 
@@ -40,7 +40,7 @@ class Here:
                     if not under_way:
                         return
                     done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                    for future in sorted(done, key=lambda ended: ended.exception() is not None):
+                    for future in sorted(done, key=ends_the_run):
                         yield future.result()
             finally:
                 preparers.shutdown(wait=False, cancel_futures=True)

@@ -15,11 +15,12 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from batch.errors import RunStopped
 from batch.types import Block, BlockResult, Failed
-from batch.workers.work import Opener, describe_block
+from batch.workers.work import Opener, describe_block, ends_the_run
 from rag.config import Settings
 from rag.opening import open_pipeline
 from rag.pipeline import Pipeline
@@ -58,7 +59,8 @@ class Processes:
                 dead = False
                 for block in work.next(len(under_way)):
                     try:
-                        under_way[pool.submit(_describe, block)] = block
+                        with _ctrl_c_held():
+                            under_way[pool.submit(_describe, block)] = block
                     except BrokenProcessPool:  # one died since; what is under way hears of it below
                         dead = True
                         work.not_begun(block)
@@ -67,7 +69,7 @@ class Processes:
                     pool.shutdown()  # waits, so that nothing of the pool is left for Python to complain of
                     return
                 done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-                for future in sorted(done, key=lambda ended: ended.exception() is not None):
+                for future in sorted(done, key=ends_the_run):
                     if isinstance(future.exception(), BrokenProcessPool):
                         dead = True
                         break
@@ -82,6 +84,17 @@ class Processes:
     def _pool(self) -> ProcessPoolExecutor:
         spawned = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(self._count, mp_context=spawned, initializer=_begin, initargs=(self._given,))
+
+
+@contextmanager
+def _ctrl_c_held() -> Iterator[None]:
+    """Processes that begin inside never hear Ctrl-C, which a terminal tells them all: it is this one's affair, which
+    hears of it afterwards and lets blocks be finished."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @dataclass
@@ -163,7 +176,9 @@ class _TakenApart:
         if len(self.results) < self.requests:
             return None
         outcomes = tuple(outcome for part in self.results for outcome in part.outcomes)
-        return replace(result, outcomes=outcomes, wall_s=sum(part.wall_s for part in self.results))
+        stopped = next((part.stopped for part in self.results if part.stopped), None)
+        wall_s = sum(part.wall_s for part in self.results)
+        return replace(result, outcomes=outcomes, wall_s=wall_s, stopped=stopped)
 
 
 @dataclass(frozen=True)
@@ -183,7 +198,6 @@ _opened: list[_Given | Pipeline] = []
 def _begin(given: _Given) -> None:
     """Readies a process. Nothing that can fail: what fails here cannot be told."""
     _opened.append(given)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's affair; it lets blocks be finished
     os.environ["OMP_NUM_THREADS"] = str(given.threads)  # torch and faiss read it when they are imported
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

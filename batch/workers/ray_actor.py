@@ -80,7 +80,7 @@ class Describer:
         """Each request alone. One that was begun so before and did not end has killed its worker, and has failed."""
         known = wait(self._desk.alone.remote(position))
         outcomes: list[Described | Failed] = []
-        wall_s = 0.0
+        wall_s, stopped = 0.0, None
         for place, request in enumerate(block.requests):
             if place not in known:
                 wait(self._desk.tell_alone.remote(position, place, None))
@@ -92,7 +92,8 @@ class Describer:
                 done = pickle.loads(known[place])  # noqa: S301 - a worker wrote it
             outcomes += done.outcomes
             wall_s += done.wall_s
-        return BlockResult(block.number, tuple(outcomes), wall_s, self._name)
+            stopped = stopped or done.stopped
+        return BlockResult(block.number, tuple(outcomes), wall_s, self._name, stopped)
 
 
 def _opened(given: Given) -> Pipeline | Exception:

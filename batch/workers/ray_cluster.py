@@ -102,7 +102,7 @@ def _join(ray: Any, address: str | None, size: Size) -> None:
         "logging_level": logging.CRITICAL,
     }
     if address is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
         needed = math.ceil((size.actors or 1) * size.cpus)
         options |= {
             "address": "local",

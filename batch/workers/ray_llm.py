@@ -30,7 +30,7 @@ _STAGES = 8
 """Batches for which requests are under way: each stage of a processor waits for a batch to be full, so that with fewer
 none would ever be."""
 _AT_AN_ACTOR = 2
-_LIGHT = {"num_cpus": 0.1}
+LIGHT = {"num_cpus": 0.1}
 """Of what packs and unpacks rows around a processor, so that it finds room beside the workers."""
 
 
@@ -117,7 +117,7 @@ class RayLlmWorkers:
                 batch_size=None,
                 fn_constructor_args=(given,),
                 compute=ray.data.ActorPoolStrategy(size=1, max_tasks_in_flight_per_actor=_AT_AN_ACTOR),
-                **_LIGHT,
+                **LIGHT,
             )
 
 
@@ -131,80 +131,30 @@ class _Open:
 
 def vllm_processor(model_source: str, batch_size: int, replicas: int, **engine: Any) -> Processor:
     """vLLM engines on the cluster's GPUs, by Ray. `engine` are vLLM's own arguments. Needs `ray[llm]`."""
-    llm = _llm()
-    return _built(
-        llm.build_processor(
-            llm.vLLMEngineProcessorConfig(
-                model_source=model_source,
-                engine_kwargs=engine,
-                batch_size=batch_size,
-                concurrency=replicas,
-                prepare_multimodal_stage=True,
-                should_continue_on_error=True,
-            ),
-            preprocess=_for_vllm,
-            postprocess=_of_vllm,
-            preprocess_map_kwargs=_LIGHT,
-            postprocess_map_kwargs=_LIGHT,
-        )
+    llm = llm_module()
+    made: Processor = llm.build_processor(
+        llm.vLLMEngineProcessorConfig(
+            model_source=model_source,
+            engine_kwargs=engine,
+            batch_size=batch_size,
+            concurrency=replicas,
+            prepare_multimodal_stage=True,
+            should_continue_on_error=True,
+        ),
+        preprocess=_for_vllm,
+        postprocess=_of_vllm,
+        preprocess_map_kwargs=LIGHT,
+        postprocess_map_kwargs=LIGHT,
     )
+    return made
 
 
-def http_processor(url: str, model: str, batch_size: int, replicas: int, retries: int = 4) -> Processor:
-    """Requests to a server with the OpenAI chat API at `url`, up to and with `/v1`, by Ray."""
-    llm = _llm()
-    return _built(
-        llm.build_processor(
-            llm.HttpRequestProcessorConfig(
-                url=f"{url}/chat/completions",
-                batch_size=batch_size,
-                concurrency=replicas,
-                max_retries=retries,
-                http_request_stage=_LIGHT,
-            ),
-            preprocess=lambda row: {"payload": {"model": model, **_payload(row)}},
-            postprocess=_of_http,
-            preprocess_map_kwargs=_LIGHT,
-            postprocess_map_kwargs=_LIGHT,
-        )
-    )
-
-
-def _built(processor: Any) -> Processor:
-    return lambda data_set: processor(data_set)
-
-
-def _llm() -> Any:
+def llm_module() -> Any:
+    """Ray's library for language models. Raises RunStopped with the install line where it is not there."""
     try:
         return importlib.import_module("ray.data.llm")
     except ImportError as error:
         raise RunStopped(f"--server vllm needs: {INSTALL} 'ray[llm]' ({one_line(error)})") from error
-
-
-def _payload(row: dict[str, Any]) -> dict[str, Any]:
-    asked = json.loads(row["asked"])
-    body = {"messages": asked["messages"], **asked["params"]}
-    if asked["schema"] is not None:
-        form = {"name": "answer", "schema": json.loads(asked["schema"])}
-        body["response_format"] = {"type": "json_schema", "json_schema": form}
-    return body
-
-
-def _of_http(row: dict[str, Any]) -> dict[str, Any]:
-    said = row["http_response"]
-    choices = said.get("choices")
-    if choices is None or not len(choices):
-        return _kept(
-            row, refused=f"the server refuses it: {one_line(json.dumps(said.get('error', said), default=str))}"
-        )
-    usage, choice = said.get("usage") or {}, choices[0]
-    return _kept(
-        row,
-        text=choice["message"]["content"] or "",
-        prompt_tokens=usage.get("prompt_tokens"),
-        new_tokens=usage.get("completion_tokens"),
-        cut=choice["finish_reason"] == "length",
-    )
 
 
 def _for_vllm(row: dict[str, Any]) -> dict[str, Any]:
@@ -217,7 +167,7 @@ def _for_vllm(row: dict[str, Any]) -> dict[str, Any]:
 
 def _of_vllm(row: dict[str, Any]) -> dict[str, Any]:
     new = int(row["num_generated_tokens"])
-    return _kept(
+    return answered_row(
         row,
         text=row["generated_text"],
         prompt_tokens=int(row["num_input_tokens"]),
@@ -227,7 +177,12 @@ def _of_vllm(row: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _kept(row: dict[str, Any], **said: Any) -> dict[str, Any]:
-    """The columns that go on, with the answer."""
-    answered = {"text": "", "prompt_tokens": None, "new_tokens": None, "cut": False, "seconds": 0.0, "refused": ""}
-    return {key: row[key] for key in ("position", "place", "prepared")} | {"answered": json.dumps(answered | said)}
+def answered_row(
+    row: dict[str, Any], text: str, prompt_tokens: int, new_tokens: int, cut: bool, seconds: float = 0.0
+) -> dict[str, Any]:
+    """The columns of a row that go on from a processor, with what it `answered` (`ray_llm_actor.Answered`)."""
+    answered = {
+        "text": text, "prompt_tokens": prompt_tokens, "new_tokens": new_tokens, "cut": cut, "seconds": seconds,
+        "refused": "",
+    }  # fmt: skip
+    return {key: row[key] for key in ("position", "place", "prepared")} | {"answered": json.dumps(answered)}

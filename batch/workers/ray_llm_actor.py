@@ -20,6 +20,7 @@ from batch.workers.ray_desk import wait
 from batch.workers.work import PreparedBlock, finish_block, prepare_block
 from rag.pipeline import Pipeline
 from rag.types import Prepared, PreparedRequest
+from vlm.errors import one_line
 from vlm.server_messages import chat
 from vlm.types import Engine, Generation, GenerationParams, Prompt
 
@@ -48,6 +49,9 @@ class Answered(TypedDict):
     seconds: float
     refused: str
 
+
+ERROR = "__inference_error__"
+"""Ray's column of what an engine raised for a row, which then has no `answered`: nothing of ours is called for it."""
 
 NOTHING: Asked = {"messages": [{"role": "user", "content": "."}], "params": {"max_tokens": 1}, "schema": None}
 """Asked in place of a request that cannot be put to the model, so that each request is a row."""
@@ -127,17 +131,18 @@ class Finisher:
         self._pipeline, self._engine = _held_pipeline(given)
 
     def __call__(self, rows: dict[str, Any]) -> dict[str, list[Any]]:
-        pairs = zip(rows["prepared"], rows["answered"], strict=True)
-        results = [pickle.dumps(self._outcome(bytes(packed), str(answered))) for packed, answered in pairs]
+        results = [
+            pickle.dumps(self._outcome(bytes(packed), said))
+            for packed, said in zip(rows["prepared"], _answers(rows), strict=True)
+        ]
         return {"position": list(rows["position"]), "place": list(rows["place"]), "result": results}
 
-    def _outcome(self, packed: bytes, answered: str) -> Described | Failed | Exception:
+    def _outcome(self, packed: bytes, said: Answered) -> Described | Failed | Exception:
         prepared: Prepared | Failed | Exception = pickle.loads(packed)  # noqa: S301 - a Preparer wrote it
         if not isinstance(prepared, Prepared):
             return prepared
         if isinstance(self._pipeline, Exception):
             return self._pipeline
-        said: Answered = json.loads(answered)
         id_ = prepared.items[0].request.id
         if said["refused"]:
             return Failed(id_, "prompt", f"{id_}: {said['refused']}")
@@ -156,6 +161,20 @@ class Finisher:
         except Exception as error:  # noqa: BLE001 - it is raised in the driver
             return stopped(error)
         return outcome
+
+
+def _answers(rows: dict[str, Any]) -> Iterator[Answered]:
+    """What was said to each row, or the error in place of it."""
+    nothing = [None] * len(rows["prepared"])
+    for answered, error in zip(rows.get("answered", nothing), rows.get(ERROR, nothing), strict=True):
+        if error:
+            why = f"the engine refuses it: {one_line(str(error))}"
+            yield {
+                "text": "", "prompt_tokens": None, "new_tokens": None, "cut": False, "seconds": 0.0, "refused": why,
+            }  # fmt: skip
+        else:
+            said: Answered = json.loads(answered)
+            yield said
 
 
 def _held_pipeline(given: Given) -> tuple[Pipeline | Exception, HeldEngine]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from batch.errors import RunStopped
@@ -51,10 +52,25 @@ def prepare_block(pipeline: Pipeline, block: Block) -> PreparedBlock:
 
 
 def finish_block(pipeline: Pipeline, block: PreparedBlock, worker: str = "") -> BlockResult:
-    """Generation and all after it."""
+    """Generation and all after it. What ends the run is raised, or said in the result where it has outcomes to keep."""
     started = time.perf_counter()
-    outcomes = [outcome for part in block.parts for outcome in _described(pipeline, part)]
-    return BlockResult(block.number, (*block.failed, *outcomes), block.wall_s + time.perf_counter() - started, worker)
+    outcomes: list[Described | Failed] = list(block.failed)
+    stopped = None
+    try:
+        for part in block.parts:
+            for outcome in _described(pipeline, part):
+                outcomes.append(outcome)  # noqa: PERF402 - what came before an error is kept
+    except (VlmError, RunStopped) as error:
+        if len(outcomes) == len(block.failed):
+            raise
+        stopped = str(error)
+    wall_s = block.wall_s + time.perf_counter() - started
+    return BlockResult(block.number, tuple(outcomes), wall_s, worker, stopped)
+
+
+def ends_the_run(block: Future[BlockResult]) -> bool:
+    """Whether what came of a block, which is done, is the run's end: others that are done are handed over first."""
+    return block.exception() is not None or block.result().stopped is not None
 
 
 def _prepared(pipeline: Pipeline, requests: tuple[Request, ...]) -> tuple[list[Prepared], list[Failed]]:
@@ -63,7 +79,7 @@ def _prepared(pipeline: Pipeline, requests: tuple[Request, ...]) -> tuple[list[P
         return [pipeline.prepare(requests)], []
     except MemoryError as error:
         if len(requests) == 1:
-            return [], [Failed(requests[0].id, "memory", f"{requests[0].id}: {one_line(error) or 'out of memory'}")]
+            return [], [_broken_by(requests[0], error)]
     half = len(requests) // 2
     first, failed = _prepared(pipeline, requests[:half])
     second, more = _prepared(pipeline, requests[half:])
@@ -83,25 +99,34 @@ def _described(pipeline: Pipeline, prepared: Prepared) -> Iterator[Described | F
 def _one_by_one(
     pipeline: Pipeline, items: list[PreparedRequest], timings_s: dict[str, float]
 ) -> Iterator[Described | Failed]:
-    """Each alone, so that what breaks the others shows. Raises RunStopped where nothing is answered any more."""
+    """Each alone, so that what breaks the others shows. Raises RunStopped where nothing is answered any more.
+
+    What was silent has failed by then, so that the next run goes on behind it.
+    """
     silent = 0
     for item in items:
         try:
             (outcome,) = pipeline.describe(Prepared((item,), (), timings_s))
         except (OutOfMemory, MemoryError, PromptError, ServerTimeout) as error:
+            yield _broken_by(item.request, error)
             silent = silent + 1 if isinstance(error, ServerTimeout) else 0
             if silent == _SILENT_IN_A_ROW:
-                raise RunStopped(f"{error} So it was for {silent} images in a row") from error
-            yield Failed(item.request.id, _kind(error), f"{item.request.id}: {one_line(error, 400)}")
+                raise RunStopped(
+                    f"{error} So it was for {silent} images in a row, which count as failed and are tried again with "
+                    f"--retry-failed."
+                ) from error
         else:
             silent = 0
             yield _outcome(outcome)
 
 
-def _kind(error: VlmError | MemoryError) -> Kind:
-    if isinstance(error, ServerTimeout):
-        return "time"
-    return "prompt" if isinstance(error, PromptError) else "memory"
+def _broken_by(request: Request, error: VlmError | MemoryError) -> Failed:
+    """A request that breaks its block, by what came of it alone."""
+    kind: Kind = (
+        "prompt" if isinstance(error, PromptError) else "time" if isinstance(error, ServerTimeout) else "memory"
+    )
+    said = one_line(error, 400) if str(error) else "this machine's memory ran out with it alone"
+    return Failed(request.id, kind, f"{request.id}: {said}")
 
 
 def _outcome(outcome: Description | Failure) -> Described | Failed:

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from batch.ledger import Ledger, Shard
+from batch.ledger import Shard
 from batch.progress import Tally
-from batch.run_folder import LEDGER, PAGE, BatchRun, FailedRow, read_run
+from batch.run_folder import PAGE, BatchRun, FailedRow, read_run
 from batch.shards import put
 from batch.summary import Summary, reason_of, summarise
 from evaluation.report import batch_samples, batch_speed
@@ -36,11 +36,10 @@ def batch_document(folder: Path, data: bool = True) -> Document:
     Reads as many shards as it shows samples from. Raises NoRun and RunDamaged.
     """
     run = read_run(folder)
-    with Ledger(run.folder / LEDGER, read_only=True) as ledger:
-        shards, sessions = ledger.shards(), ledger.sessions()
+    shards = list(run.shards.values())
     described = sum(row.key is not None for row in run.plan)
     tally = Tally(len(run.plan), described, len(run.failures))
-    summary = summarise(run.name, _input(run), tally, shards, run.failures, sessions)
+    summary = summarise(run.name, _input(run), tally, shards, run.failures, run.sessions)
     sections = [
         Section("What was run", [_facts(run.made, summary)]),
         Section("What came of it", [_counts(summary, shards)]),

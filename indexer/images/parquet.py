@@ -41,7 +41,7 @@ def read_image(path: str, row_group: int, offset: int, column: str, name: str) -
         raise ImageError(f"{name}: no such file") from None
     except (KeyError, IndexError):
         raise ImageError(f"{name}: the file has no such row, or no column {column!r}") from None
-    except pyarrow.ArrowException as error:
+    except (OSError, pyarrow.ArrowException) as error:
         raise ImageError(f"{name}: cannot be read: {' '.join(str(error).split())}") from error
     return image_bytes(images, offset, column, name)
 

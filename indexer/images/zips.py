@@ -23,7 +23,8 @@ _handles: OrderedDict[_Key, zipfile.ZipFile] = OrderedDict()
 
 
 def read_member(path: str, member: str) -> bytes:
-    """The bytes of a member. Raises ImageError where it or the zip is missing, damaged, encrypted or over MAX_BYTES.
+    """The bytes of a member. Raises ImageError where it or the zip cannot be read, is damaged, encrypted or over
+    MAX_BYTES.
 
     The size is that of the zip's list of members, looked at before anything is unpacked; no more is ever unpacked.
     """
@@ -44,6 +45,8 @@ def read_member(path: str, member: str) -> bytes:
         raise ImageError(f"{name}: the zip has no such member") from None
     except FileNotFoundError:
         raise ImageError(f"{name}: no such file") from None
+    except OSError as error:
+        raise ImageError(f"{name}: cannot be read: {error.strerror or error}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ImageError(f"{name}: the zip is damaged: {error or type(error).__name__}") from error
     except (RuntimeError, NotImplementedError) as error:  # a password, a compression this Python does not have

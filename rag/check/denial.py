@@ -21,12 +21,16 @@ _ENDS = frozenset(
 )
 _VERBS = frozenset("is are was were has have had been be can could did does do show demonstrate reveal contain".split())
 _COPULAS = frozenset("is are was were been be remain".split())
-_ABSORBED = frozenset("to be evidence sign any a an the of or for suggestion indication significant trace hint".split())
+_ABSORBED = frozenset(
+    "to be evidence sign any a an the of or for suggestion indication significant trace hint surrounded accompanied "
+    "associated complicated followed by with".split()
+)
 _NEW_SUBJECT = frozenset("the a an normal there this left right both".split())
 _AGAINST = frozenset("but while whereas although though however because since so as".split())
 _DENIALS = frozenset("no not without".split())
 _STOPS = frozenset(".;:()[]!?")
 _SHOWING = frozenset("show shows showed has have contain contains demonstrate demonstrates".split())
+_LOSS = frozenset({"loss", "depletion"})
 _NONE = frozenset({"0", "zero"})
 _NUMBERED = frozenset("grade stage type class level day week score group t n m".split())
 """Words whose 0 is no count."""
@@ -35,19 +39,26 @@ _MOST = 14
 
 
 def denied_phrases(tokens: list[Token], words: Lexicon) -> tuple[list[Span], list[Span]]:
-    """The phrases that are denied, in the order their cues come; and those denied in part ("no new nodules")."""
+    """The phrases that are denied, in the order their cues come; and those denied in part ("no new nodules", "loss of
+    neurons")."""
     denied: list[Span] = []
     partly: list[Span] = []
     place = 0
     while place < len(tokens):
         before, behind = (_longest(tokens, place, cues) for cues in (words.denies_preceding, words.denies_following))
         length = _longest(tokens, place, words.no_denial)
+        lost = _longest(tokens, place, words.lost)
         if counted := _counted_none(tokens, place, words):
             denied.append(counted)
-        if length >= max(before, behind):
+        if place and _is_loss(tokens, place, words):
+            partly.append((place - 1, place))
+        if length >= max(before, behind, lost):
             pass
         elif length := before if before > behind or (before == behind and _ends_a_clause(tokens, place, before)) else 0:
             denied += _before(tokens, place, words)
+        elif lost > behind:
+            length = lost
+            partly += _behind(tokens, _absorbed(tokens, place + lost), words)
         elif length := behind:
             only = tokens[place].word == "non"
             start = _absorbed(tokens, place + length)
@@ -56,6 +67,13 @@ def denied_phrases(tokens: list[Token], words: Lexicon) -> tuple[list[Span], lis
             (partly if in_part else denied).extend(spans)
         place += length or 1
     return denied, partly
+
+
+def _is_loss(tokens: list[Token], place: int, words: Lexicon) -> bool:
+    """Whether a word says that what stands before it is gone or less: "proteoglycan loss"."""
+    before, word = tokens[place - 1].word, tokens[place].word
+    of = place + 1 < len(tokens) and tokens[place + 1].word == "of"
+    return word in _LOSS and not of and (before, word) not in words.concepts and not tokens[place - 1].is_sign
 
 
 def _counted_none(tokens: list[Token], place: int, words: Lexicon) -> Span | None:
@@ -76,10 +94,14 @@ def _ends_a_clause(tokens: list[Token], place: int, length: int) -> bool:
 
 
 def _longest(tokens: list[Token], place: int, cues: Cues) -> int:
-    """How many tokens the longest cue that begins at a place has; 0 for none."""
+    """How many tokens the longest cue that begins at a place has; 0 for none. Its words may be hyphened."""
     for cue in cues.get(tokens[place].word, ()):
-        if tuple(token.word for token in tokens[place : place + len(cue)]) == cue:
-            return len(cue)
+        end, said = place, []
+        while end < len(tokens) and len(said) < len(cue) and (tokens[end].word == "-" or not tokens[end].is_sign):
+            said += [tokens[end].word] if tokens[end].word != "-" else []
+            end += 1
+        if tuple(said) == cue:
+            return end - place
     return 0
 
 

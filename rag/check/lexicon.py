@@ -43,6 +43,8 @@ _SIGNS = frozenset(".,;:!?()[]%&+/'-~\u00b0")
 Cues = dict[str, tuple[tuple[str, ...], ...]]
 """Cues of denial by their first word, the longest first."""
 _INFLECTED: tuple[Kind, ...] = ("finding", "cell", "quality", "anatomy")
+_NUMBERED = re.compile(r"([A-Za-z]+)\d+")
+"""A name that is letters and a number: L4, CD20."""
 _SHORT = 5
 """A word of so many letters has no stem that tells it from others."""
 
@@ -64,13 +66,17 @@ class WordsConfig(StrictModel):
     quality: dict[str, list[str]]
     direction: dict[str, list[str]]
     broader: dict[str, str]
+    made_of: dict[str, list[str]]
     opposites: list[list[str]]
+    families: list[str]
+    prefixes: list[str]
     stands_for: dict[str, str]
     says: dict[str, str]
     empty: str
     denies_following: list[str]
     denies_preceding: list[str]
     not_seen: list[str]
+    lost: list[str]
     no_denial: list[str]
     partly: list[str]
     spellings: dict[str, str]
@@ -107,18 +113,23 @@ class Concept:
 class Lexicon:
     """The lists, by phrase. `together` are pairs of modalities that do not exclude each other.
 
+    `made_of` has what a concept says in one word: a pneumothorax is air and pleura.
     `says` has, by its first word, each phrase that is read as other words, the longest first.
     """
 
     concepts: dict[tuple[str, ...], Concept]
     broader: dict[str, str]
+    made_of: dict[str, tuple[str, ...]]
     together: frozenset[frozenset[str]]
     opposites: dict[str, frozenset[str]]
+    families: tuple[frozenset[str], ...]
+    prefixes: tuple[tuple[str, ...], ...]
     stands_for: dict[str, tuple[str, ...]]
     says: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]
     empty: frozenset[str]
     denies_following: Cues
     denies_preceding: Cues
+    lost: Cues
     no_denial: Cues
     partly: frozenset[str]
 
@@ -160,6 +171,30 @@ class Lexicon:
             if found is not None:
                 return found, length
         return None
+
+    def apart(self, one: str, other: str) -> bool:
+        """Whether what has one name cannot have the other.
+
+        So it is with members of a family, with words that are the same but for how they begin or for their number
+        (CD3, CD20), and with names that are the same but for one such word: the middle, the posterior cerebral artery.
+        """
+        mine, theirs = one.split(), other.split()
+        if len(mine) != len(theirs):
+            return self._apart(one, other)
+        pairs = [pair for pair in zip(mine, theirs, strict=True) if pair[0] != pair[1]]
+        return self._apart(one, other) or (len(pairs) == 1 and self._apart(*pairs[0]))
+
+    def _apart(self, one: str, other: str) -> bool:
+        if other in self.opposites.get(one, ()) or any(one in each and other in each for each in self.families):
+            return True
+        numbered = _NUMBERED.fullmatch(one), _NUMBERED.fullmatch(other)
+        if numbered[0] and numbered[1] and one != other and numbered[0][1].lower() == numbered[1][1].lower():
+            return True
+        for prefixes in self.prefixes:
+            rests = [[name.removeprefix(p) for p in prefixes if name.startswith(p)] for name in (one, other)]
+            if one != other and rests[0] and rests[0] == rests[1]:
+                return True
+        return False
 
     def ancestors(self, name: str) -> tuple[str, ...]:
         """All that is broader than a concept, the nearest first."""
@@ -207,16 +242,27 @@ def lexicon() -> Lexicon:
     return Lexicon(
         concepts=concepts,
         broader=config.broader,
+        made_of={name: tuple(parts) for name, parts in config.made_of.items()},
         together=frozenset(frozenset(pair) for pair in config.together),
         opposites={name: frozenset(others) for name, others in pairs.items()},
+        families=tuple(_family(line, concepts) for line in config.families),
+        prefixes=tuple(tuple(line.split(", ")) for line in config.prefixes),
         stands_for={short: words_of(phrase) for short, phrase in config.stands_for.items()},
         says=_by_first_word({words_of(phrase): words_of(other) for phrase, other in config.says.items()}),
         empty=frozenset(_normal(word) for word in config.empty.split()),
         denies_following=_cues(config.denies_following),
         denies_preceding=_cues(_not_seen(config)),
+        lost=_cues(config.lost),
         no_denial=_cues(config.no_denial),
         partly=frozenset(_normal(word) for word in config.partly),
     )
+
+
+def _family(line: str, concepts: dict[tuple[str, ...], Concept]) -> frozenset[str]:
+    """The members of a family: concepts, words that no list has by their stems, and words of names as they are."""
+    members = [member.strip() for member in line.split(",")]
+    known = {concept.name for concept in concepts.values()}
+    return frozenset(members) | {stem(_normal(member)) for member in members if member not in known}
 
 
 def _cues(phrases: Iterable[str]) -> Cues:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from rag.check.lexicon import Token
 
@@ -33,12 +34,24 @@ _NAMED = frozenset(
     "grade stage type class level figure fig t c l s th segment zone group case phase day week slice panel".split()
 )
 """Words whose number is a name and no count."""
+_CALLED = {word: float(number) for number, word in enumerate("i ii iii iv v vi vii viii ix x".split(), start=1)} | {
+    letter: 100.0 + number for number, letter in enumerate("abcdefg")
+}
+"""Roman numerals and letters that are such names: "type II", "type B"."""
 
 
 _SAME, _SAME_TIME, _SAME_ABOUT = 0.02, 0.1, 0.15
 """Numbers that differ by this share of the larger are the same; times, where four weeks are a month; and where one of
 them is said to be about right."""
 _ABOUT = frozenset("about approximately around roughly nearly almost circa ca ~ some".split())
+_JUST = frozenset("under over below above short".split())
+Bound = Literal["below", "above"] | None
+_BOUNDS: dict[tuple[str, ...], Bound] = {
+    ("less", "than"): "below", ("smaller", "than"): "below", ("fewer", "than"): "below", ("under",): "below",
+    ("below",): "below", ("at", "most"): "below", ("more", "than"): "above", ("greater", "than"): "above",
+    ("larger", "than"): "above", ("exceeding",): "above", ("at", "least"): "above",
+}  # fmt: skip
+"""What is said right before a number of which only a bound is given."""
 _BRACKETS = (("(", ")"), ("[", "]"))
 _PREPOSITIONS = frozenset("with from about over under than approximately nearly almost around measuring".split())
 
@@ -48,22 +61,39 @@ class Quantity:
     """One or more numbers that stand together (a size in two axes, the ends of a range), in one unit.
 
     `unit` is empty where things are counted, and "name of grade" where it is the number of a grade. `span`
-    where they are the ends of a range, `about` where they are said to be about right.
+    where they are the ends of a range, `about` where they are said to be about right; `bound` is "below" or "above"
+    where they are only said to be less or more than this.
     """
 
     values: tuple[float, ...]
     unit: str
     span: bool = False
     about: bool = False
+    bound: Bound = None
+
+    @property
+    def named(self) -> bool:
+        """Whether it says which, not how many or how much."""
+        return self.unit.startswith("name of")
 
     def agrees(self, other: Quantity) -> bool:
         """Whether the fewer numbers are, within rounding, among the more; a range holds what is between its ends."""
+        if self._bounds(other) or other._bounds(self):
+            return True
         one, more = sorted((self, other), key=lambda quantity: len(quantity.values))
         few, many = one.values, more.values
         near = _SAME_TIME if self.unit in ("days", "age") else _SAME
         if self.about or other.about:
             near = max(near, _SAME_ABOUT)
         return all(any(_same(a, b, near) for b in many) or (more.span and min(many) <= a <= max(many)) for a in few)
+
+    def _bounds(self, other: Quantity) -> bool:
+        """Whether another's numbers are as much less or more as these say; two bounds are held as they are."""
+        if other.bound:
+            return False
+        if self.bound == "below":
+            return max(other.values) <= self.values[0]
+        return self.bound == "above" and min(other.values) >= self.values[0]
 
 
 def counts(word: str) -> bool:
@@ -81,7 +111,7 @@ def quantities(tokens: list[Token]) -> Iterator[tuple[int, int, Quantity]]:
     place, last_named, name = 0, -1, ""
     while place < len(tokens):
         value = _value(tokens, place)
-        if value is None:
+        if value is None or _ordinal(tokens, place):
             place += 1
             continue
         start, values, end, span = place, [value], place, False
@@ -116,16 +146,28 @@ def quantities(tokens: list[Token]) -> Iterator[tuple[int, int, Quantity]]:
         first = start > 0 and (
             tokens[start - 1].word in _NAMED or (unit is None and _numbers_a_thing(tokens, start, end))
         )
-        about = start > 0 and tokens[start - 1].word in _ABOUT
+        about, bound = _said_about(tokens, start), _bound(tokens, start)
         if unit is not None:
-            yield start, end, Quantity(tuple(round(v * unit[1], 6) for v in values), unit[0], span, about)
+            yield start, end, Quantity(tuple(round(v * unit[1], 6) for v in values), unit[0], span, about, bound)
         elif first or listed:
             name = tokens[start - 1].word if first else name
             last_named = end
             yield start, end, Quantity(tuple(values), f"name of {name}", span)
         elif not _part_of_a_name(tokens, start) and not _refers(tokens, start, end):
-            yield start, end, Quantity(tuple(values), "", span, about)
+            yield start, end, Quantity(tuple(values), "", span, about, bound)
         place = end + 1
+
+
+def _said_about(tokens: list[Token], start: int) -> bool:
+    """Whether a number is said to be about right: "about 2 cm", "just under 2 cm"."""
+    before = tuple(token.word for token in tokens[max(0, start - 2) : start])
+    return before[-1:] != () and (before[-1] in _ABOUT or (before[0] == "just" and before[-1] in _JUST))
+
+
+def _bound(tokens: list[Token], start: int) -> Bound:
+    """Whether a number is only said to be the most or the least: "less than 1 cm"."""
+    before = tuple(token.word for token in tokens[max(0, start - 2) : start])
+    return _BOUNDS.get(before) or _BOUNDS.get(before[-1:])
 
 
 def _uptake(tokens: list[Token], start: int) -> bool:
@@ -147,9 +189,19 @@ def _value(tokens: list[Token], place: int) -> float | None:
     word = tokens[place].word
     if word[0].isdigit():
         return _number(word)
-    if word in _WORDS:
+    if word in _WORDS and not (word in ("single", "solitary") and _beside(tokens, place, 1) in ("and", "or")):
         return float(_WORDS[word])
-    return None
+    return _CALLED.get(word) if _beside(tokens, place, -1) in _NAMED else None
+
+
+def _beside(tokens: list[Token], place: int, step: int) -> str:
+    """The word so many tokens on; empty where the sentence has none."""
+    return tokens[place + step].word if 0 <= place + step < len(tokens) else ""
+
+
+def _ordinal(tokens: list[Token], place: int) -> bool:
+    """Whether a number says which in a row: "5th" has two tokens."""
+    return _beside(tokens, place, 1) in ("st", "nd", "rd", "th") and tokens[place].end == tokens[place + 1].start
 
 
 def _written_out(tokens: list[Token], place: int) -> int:

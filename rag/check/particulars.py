@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rag.check.lexicon import Kind
 from rag.check.reading import Reading, Statement
-from rag.check.stances import names_of, wide
+from rag.check.stances import of_kind, told
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ def particulars(said: Sequence[Statement], text: Reading) -> Particulars:
 def _shared(said: Sequence[Statement], text: Reading, *kinds: Kind) -> float:
     """The share of the fewer names of some kinds, affirmed or denied, that both have."""
     mine, theirs = (
-        wide(names_of(each, *kinds) | names_of(each, *kinds, denied=True)) for each in (said, text.statements)
+        of_kind(told(term.name for statement in each for term in statement.terms), kinds)
+        for each in (said, text.statements)
     )
     return len(mine & theirs) / min(len(mine), len(theirs)) if mine and theirs else 0.0

@@ -141,7 +141,7 @@ def _statement(sentence: str) -> Statement:
     numbers = list(quantities(tokens))
     for place, end, quantity in numbers:
         near = around.near(end, before=place)
-        about = around.closest(place, [start for start, _, _ in numbers]) - near
+        about = around.closest(place, [start for start, _, other in numbers if other.named == quantity.named]) - near
         if not near and not about:
             about = around.ahead(place)
         amounts.append(Amount(quantity, _definite(tokens, place), near, about))
@@ -210,7 +210,7 @@ def _terms(tokens: list[Token], clauses: list[int], phrases: list[int], words: L
     while at < len(line):
         place = spoken[at]
         found = words.concept_at(line, at)
-        if line[at] in ("left", "right") and _no_side(line, at):
+        if (line[at] in ("left", "right") and _no_side(line, at)) or (line[at] == "both" and _pairs(tokens, place)):
             at += 1
             continue
         concept, length = _word(line[at], words), 1
@@ -227,6 +227,16 @@ def _no_side(line: list[str], at: int) -> bool:
     """Whether "left" is a verb's ("was left in place") or a side what a hand is used by ("left-handed")."""
     before, behind = line[at - 1] if at else "", line[at + 1] if at + 1 < len(line) else ""
     return behind == "handed" or (line[at] == "left" and before in _COPULAS and behind in _LEFT)
+
+
+def _pairs(tokens: list[Token], place: int) -> bool:
+    """Whether "both" joins two things and is no side: "both single and in clumps", not "both kidneys and the liver"."""
+    for token in tokens[place + 1 : place + _PAIRED]:
+        if token.word == "and":
+            return True
+        if token.is_sign or token.end - token.start > len(token.word):  # a plural
+            return False
+    return False
 
 
 def _unbroken(tokens: list[Token], places: list[int]) -> bool:

@@ -43,6 +43,12 @@ def wide(names: Iterable[str]) -> frozenset[str]:
     return given | {wider for name in given for wider in words.ancestors(name)}
 
 
+def told(names: Iterable[str]) -> frozenset[str]:
+    """Names, what they are made of, and all that is broader than these are."""
+    given, made_of = frozenset(names), lexicon().made_of
+    return wide(given | {part for name in wide(given) for part in made_of.get(name, ())})
+
+
 def of_kind(names: frozenset[str], kinds: tuple[Kind, ...]) -> frozenset[str]:
     """Those of some kinds."""
     words = lexicon()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from ray_fakes import Sayer, plain_settings
+from ray_fakes import Deadly, Sayer, plain_settings
 
 from batch.types import Block
 from rag.config import Settings
@@ -52,18 +52,6 @@ class Told(Sayer):
             yield position, generation
 
 
-class Dying(Pipeline):
-    """Ends its process at an image whose name begins with `kills`, or with `once` where it has not yet."""
-
-    def prepare(self, requests: Sequence[Request]) -> Prepared:
-        for path in (Path(str(request.images[0])) for request in requests):
-            mark = path.with_suffix(".killed")
-            if path.stem.startswith("kills") or (path.stem.startswith("once") and not mark.exists()):
-                mark.touch()
-                os._exit(9)
-        return super().prepare(requests)
-
-
 class Crowded(Pipeline):
     """Has memory to prepare two requests at a time, and none whose name begins with `huge`."""
 
@@ -85,7 +73,7 @@ def told_pipeline(settings: Settings, examples: Sequence[Request], tell: object 
 
 
 def dying_pipeline(settings: Settings, examples: Sequence[Request]) -> Pipeline:  # noqa: ARG001
-    return pipeline_of(Dying, settings)
+    return pipeline_of(Deadly, settings)
 
 
 def crowded_pipeline(settings: Settings, examples: Sequence[Request], tell: object = None) -> Pipeline:  # noqa: ARG001

@@ -23,6 +23,8 @@ from rag.config import Settings
 from rag.pipeline import Pipeline
 from rag.types import Request
 
+NAMES = [f"i{n:02d}" for n in range(10)]
+
 
 @dataclass
 class HeldInput:
@@ -75,6 +77,17 @@ class Runner:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Runner:
     return Runner(monkeypatch)
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> Path:
+    """A folder of ten images."""
+    return fakes.images(tmp_path / "images", NAMES)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
 
 
 def made_run(tmp_path: Path, names: Sequence[str], settings: Settings = fakes.SETTINGS, block: int = 4) -> BatchRun:

@@ -1,18 +1,23 @@
-"""Runs that are held in memory, of real records and real image files."""
+"""Runs that are held in memory, for records that a fake engine does not make: of real Descriptions and image files.
+
+What the runner and the writer make of images is in `folders.made_run`.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from batch.run_folder import BatchRun, FailedRow, Planned, Result
+from batch.ledger import Session, Shard
+from batch.run_folder import BatchRun, FailedRow, Planned
+from batch.shards import Result, result
+from batch.types import Described
 from imaging import LoadedImage
 from indexer.types import Evidence, Example
 from rag.types import Checks, Description, Request, Sentence, Tokens
@@ -31,8 +36,11 @@ MADE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class HeldRun(BatchRun):
-    """A run whose descriptions are in memory; `read` counts how often they were asked for."""
+    """A run whose descriptions are in memory."""
 
+    shard_of: Mapping[str, int] = field(default_factory=dict)
+    shards: Mapping[int, Shard] = field(default_factory=dict)
+    sessions: Sequence[Session] = ()
     held: tuple[Result, ...] = ()
 
     def descriptions(self) -> Iterator[Result]:
@@ -86,19 +94,9 @@ def described(
 
 
 def held(description: Description) -> Result:
-    record = description.to_json()
-    return Result(
-        id=record["id"],
-        key=f"key-{record['id']}",
-        article=record["article"],
-        image=record["image"],
-        image_sha256=record["image_sha256"],
-        task=record["task"],
-        text=description.text,
-        abstained=record["abstained"],
-        confidence=None,
-        record=json.dumps(record, ensure_ascii=False),
-    )
+    """As the writer puts it into a shard."""
+    id_ = description.request.id
+    return result(f"key-{id_}", Described(id_, description.to_json()))
 
 
 def held_run(
@@ -107,7 +105,7 @@ def held_run(
     """A run of these, in their order, with what failed at the end of its input."""
     plan = [Planned(r.id, r.image, r.article, r.key) for r in results]
     plan += [Planned(f.id, f.image, f.article, None) for f in failures]
-    return HeldRun(Path("runs") / name, {**MADE, **made}, plan, list(failures), None, tuple(results))
+    return HeldRun(Path("runs") / name, {**MADE, **made}, plan, list(failures), None, held=tuple(results))
 
 
 def failed(id_: str, kind: Any = "image", reason: str = "damaged image") -> FailedRow:

@@ -16,6 +16,7 @@ from typing import Any
 
 from PIL import Image
 
+from batch.workers.ray_llm import LIGHT, answered_row, llm_module
 from rag.config import Settings, resolve
 from rag.pipeline import Pipeline
 from rag.prompts import PromptTemplate
@@ -54,7 +55,7 @@ class Sayer:
 
 
 class Deadly(Pipeline):
-    """Kills its process where an image's name says so."""
+    """Kills its process where an image's name ends in `kills`, or in `killsonce` and it has not yet."""
 
     def prepare(self, requests: Sequence[Request]) -> Prepared:
         for path in (Path(str(request.images[0])) for request in requests):
@@ -88,9 +89,33 @@ def broken_pipeline(settings: Settings, examples: Sequence[Request]) -> Pipeline
 
 def answering(row: dict[str, Any]) -> dict[str, Any]:
     """What a processor would do with a row: says how bright the picture in it is."""
-    asked = json.loads(row.pop("asked"))
-    answer = {"text": bright(asked["messages"]), "prompt_tokens": 9, "new_tokens": 5, "cut": False, "seconds": 0.001}
-    return row | {"answered": json.dumps({**answer, "refused": ""})}
+    return answered_row(row, bright(json.loads(row["asked"])["messages"]), 9, 5, cut=False, seconds=0.001)
+
+
+def http_processor(url: str) -> Any:
+    """Ray's own processor that asks a server with the OpenAI chat API at `url`, up to and with `/v1`."""
+    llm = llm_module()
+    return llm.build_processor(
+        llm.HttpRequestProcessorConfig(
+            url=f"{url}/chat/completions", batch_size=2, concurrency=1, http_request_stage=LIGHT
+        ),
+        preprocess=_for_http,
+        postprocess=_of_http,
+        preprocess_map_kwargs=LIGHT,
+        postprocess_map_kwargs=LIGHT,
+    )
+
+
+def _for_http(row: dict[str, Any]) -> dict[str, Any]:
+    asked = json.loads(row["asked"])
+    return {"payload": {"model": "tiny", "messages": asked["messages"], **asked["params"]}}
+
+
+def _of_http(row: dict[str, Any]) -> dict[str, Any]:
+    said = row["http_response"]
+    (choice,), usage = said["choices"], said["usage"]
+    cut, tokens = choice["finish_reason"] == "length", (usage["prompt_tokens"], usage["completion_tokens"])
+    return answered_row(row, choice["message"]["content"], *tokens, cut)
 
 
 def bright(messages: list[dict[str, Any]]) -> str:

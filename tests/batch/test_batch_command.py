@@ -167,7 +167,9 @@ def test_a_disk_that_is_full_ends_with_one_line_and_the_run_goes_on(tmp_path: Pa
     with begin(given, out, preexec_fn=small) as process:
         _, said = process.communicate(timeout=120)
     assert process.returncode == 2, said
-    (line,) = [line for line in said.splitlines() if not line.startswith("{")]
+    *page, line = [line for line in said.splitlines() if not line.startswith("{")]
+    assert all(f"{read_run(out).folder}/summary.html" in told for told in page)  # for which there may be room
+    assert line.startswith("error: ")
     assert "cannot be written or read: " in line
     assert line.endswith("What was done is kept; mend it and run the same command again")
     kept = len(list(read_run(out).descriptions()))

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from held_runs import MADE, HeldRun, described, evidence, failed, held_run, image_file
 
 import batch.run_folder
+import imaging
 from batch.diff import diff, words_changed
 from batch.diff_show import WIDTH, show
 from batch.run_folder import Planned
@@ -151,6 +152,13 @@ def test_runs_of_other_inputs_are_told_as_such(tmp_path: Path) -> None:
     found = diff(held_run([described(image, "a", "x")]), held_run([described(image, "b", "\x1b[31mx")]))
     assert found.both == 0
     assert "No image is in both" in show(found)
+
+
+def test_another_second_image_is_another_image(tmp_path: Path) -> None:
+    front, side, other = (imaging.load(image_file(tmp_path, name)) for name in ("a.png", "b.png", "c.png"))
+    a, b = (held_run([described(tmp_path / "a.png", "i", "x", images=(front, second))]) for second in (side, other))
+    assert diff(a, b).other_images == 1
+    assert diff(a, a).other_images == 0
 
 
 def test_what_was_not_tried_yet_is_waiting(tmp_path: Path) -> None:

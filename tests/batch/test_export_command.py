@@ -53,8 +53,9 @@ def test_a_data_set_that_lacks_images_ends_with_1(
     run: Run, held: HeldRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run("--format", "hf", "--out", tmp_path / "whole").exit_code == 0
-    other = replace(held.held[1], image=str(image_file(tmp_path, "z.png", shade=7)))
-    lacking = replace(held, held=(held.held[0], other))
+    of_other = described(image_file(tmp_path, "z.png"), "b", "text b")
+    image_file(tmp_path, "z.png", shade=7)
+    lacking = replace(held, held=(held.held[0], of_other))
     monkeypatch.setattr(batch.run_folder, "read_run", lambda *_: lacking)
     done = run("--format", "hf", "--out", tmp_path / "set")
     assert done.exit_code == 1

@@ -78,10 +78,18 @@ def test_a_frame_is_the_picture_of_that_frame(tmp_path: Path) -> None:
     frames = [Image.new("L", (8, 8), shade) for shade in (10, 200)]
     frames[0].save(tmp_path / "s.tif", save_all=True, append_images=frames[1:])
     frame = f"{tmp_path / 's.tif'}#frame=2"
-    result = described(tmp_path / "s.tif", "f", "a frame")
-    held = held_run([type(result)(**{**vars(result), "image": frame, "image_sha256": imaging.load(frame).sha256})])
-    export(held, "hf", tmp_path / "set")
+    result = described(tmp_path / "s.tif", "f", "a frame", images=(imaging.load(frame),))
+    export(held_run([result]), "hf", tmp_path / "set")
     assert Image.open(io.BytesIO(rows(tmp_path / "set")[0]["image"]["bytes"])).getpixel((0, 0)) == (200, 200, 200)
+
+
+def test_of_several_images_the_first_is_in_it_and_that_is_said(tmp_path: Path) -> None:
+    files = [image_file(tmp_path, name) for name in ("a.png", "b.png")]
+    both = described(files[0], "ab", "two views", images=tuple(imaging.load(file) for file in files))
+    done = export(held_run([both]), "hf", tmp_path / "set")
+    assert [row["image"]["bytes"] for row in rows(tmp_path / "set")] == [files[0].read_bytes()]
+    assert rows(tmp_path / "set")[0]["image_sha256"] == imaging.load(files[0]).sha256
+    assert done.notes == ("of several images the first alone is in it: 1 of several images; the first is 'ab'",)
 
 
 def test_files_and_row_groups_are_closed_by_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

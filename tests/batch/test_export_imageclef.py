@@ -90,7 +90,9 @@ def test_what_has_no_caption_is_an_error_that_counts_and_leaves_the_old_file(run
 def test_what_was_not_described_yet_is_lacking_in_the_inputs_order_too(run: HeldRun, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"1 of 4 ids have no caption: 1 not described yet; the first is 'img_1'"):
         export(
-            HeldRun(run.folder, run.made, run.plan, [], None, (run.held[0], *run.held[2:])), "imageclef", tmp_path / "s"
+            HeldRun(run.folder, run.made, run.plan, [], None, held=(run.held[0], *run.held[2:])),
+            "imageclef",
+            tmp_path / "s",
         )
 
 

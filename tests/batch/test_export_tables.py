@@ -95,7 +95,7 @@ class Watched(HeldRun):
 
 def test_a_large_run_is_written_as_it_is_read(run: HeldRun, tmp_path: Path) -> None:
     plan = [Planned(f"i{n}", "x", None, "k") for n in range(4 * ROWS_AT_ONCE)]
-    watched = Watched(tmp_path, run.made, plan, [], None, run.held)
+    watched = Watched(tmp_path, run.made, plan, [], None, held=run.held)
     for form in ("jsonl", "csv", "parquet"):
         Watched.sizes.clear()
         assert export(watched, form, tmp_path / f"out.{form}").rows == len(plan)
@@ -113,7 +113,7 @@ def test_a_full_disk_is_one_line_and_leaves_what_was_there(run: HeldRun, tmp_pat
             raise full
 
     before = sorted(tmp_path.iterdir())
-    short = Full(run.folder, run.made, run.plan, run.failures, None, run.held)
+    short = Full(run.folder, run.made, run.plan, run.failures, None, held=run.held)
     with pytest.raises(ExportError, match="cannot be written: No space left on device") as told:
         export(short, form, tmp_path / "out")
     assert "\n" not in str(told.value)
@@ -150,7 +150,7 @@ def test_a_reader_that_is_stopped_leaves_nothing(run: HeldRun, tmp_path: Path) -
             yield self.held[0]
             raise KeyboardInterrupt
 
-    stopped = Stopped(run.folder, run.made, run.plan, run.failures, None, run.held)
+    stopped = Stopped(run.folder, run.made, run.plan, run.failures, None, held=run.held)
     before = sorted(tmp_path.iterdir())
     for form in FORMATS:
         with pytest.raises(KeyboardInterrupt):

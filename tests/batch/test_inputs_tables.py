@@ -24,7 +24,6 @@ from input_makers import (
 )
 
 from batch.errors import InputError
-from batch.inputs import InputOptions, open_input
 from batch.types import Item, Unusable
 from indexer import IndexConfig, build_index
 
@@ -82,7 +81,7 @@ def test_images_of_a_record_file_may_be_packed_frames_or_several(tmp_path: Path)
 def test_one_bad_record_is_unusable_and_the_rest_goes_on(tmp_path: Path) -> None:
     lines = [
         '{"id": "a", "image": "images/1.png"}', '{"id": "b"}', '{"image": "images/2.png"}', "no json", "[]",
-        '{"id": "a", "image": "images/2.png"}', '{"id": "u", "image": "https://example.org/x.png"}',
+        '{"id": "a", "image": "images/2.png"}', '{"id": "u", "image": "https://me:pw@example.org/x.png?sig=1"}',
         '{"id": "n", "image": {"bytes": 1}}', '{"id": "gone", "image": "images/9.png"}',
         '{"id": "c", "image": "images/3.png"}', r'{"id": "half \ud800", "image": "images/4.png"}',
     ]  # fmt: skip
@@ -120,29 +119,6 @@ def test_each_record_has_an_id_of_its_own_whatever_the_records_call_themselves(t
         "record 2",
         "its id 'x' is that of an earlier record; each record needs an id of its own",
     )
-
-
-def test_questions_are_one_for_all_or_the_records_own(tmp_path: Path) -> None:
-    asked = [
-        {"id": "1", "image": "images/1.png", "question": "Why?", "labels": ["a", "b"], "prompt": "How?"},
-        {"id": "2", "image": "images/2.png", "question": "", "labels": "yes; no", "prompt": "Who?"},
-    ]
-    root = write_files(tmp_path, {**IMAGES, "records.jsonl": jsonl(*asked)})
-    first, second = read(root, task="ask")
-    assert isinstance(first, Item)
-    assert (first.request.task, first.request.question) == ("ask", "Why?")
-    assert isinstance(second, Unusable)
-    assert second.reason == "question is missing"
-    assert [i.request.question for i in items(root, task="ask", fields=("question=prompt",))] == ["How?", "Who?"]
-    assert {i.request.question for i in items(root, task="ask", question="Where?")} == {"Where?"}
-    chosen = items(root, task="classify", question="Which?")
-    assert [i.request.labels for i in chosen] == [("a", "b"), ("yes", "no")]
-    assert {i.request.labels for i in items(root, task="classify", question="Which?", labels=("x", "y"))} == {
-        ("x", "y")
-    }
-    assert {i.request.schema for i in items(root, task="extract", schema="{}")} == {"{}"}
-    with pytest.raises(InputError, match="no labels for the task classify"):
-        read(root / "images", task="classify", question="Which?")
 
 
 def test_a_hub_snapshot_is_read_split_by_split_with_its_images_inside(tmp_path: Path) -> None:
@@ -265,28 +241,3 @@ def test_records_that_cannot_be_an_input_say_why(
         read(os.path.join(tmp_path, text), **options)
     assert re.search(told, str(caught.value)), str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        ({"fields": ("article:case",)}, "--field article:case: write it as NAME=FIELD"),
-        ({"fields": ("imag=x",)}, "--field imag=x: did you mean 'image'"),
-        ({"where": ("split",)}, "--where split: write it as FIELD=VALUE"),
-        ({"task": "extract"}, "a schema and the task extract belong together"),
-        ({"schema": "{}"}, "a schema and the task extract belong together"),
-        ({"question": "Why?"}, "a question was given, but the task is caption"),
-        ({"labels": ("a", "b")}, "labels were given, but the task is caption"),
-        ({"labels": ("a", "a"), "task": "classify"}, "labels: give two or more"),
-    ],
-)
-def test_options_that_do_not_go_together_are_refused_at_once(options: dict[str, Any], told: str) -> None:
-    with pytest.raises(InputError, match=told):
-        InputOptions(**options)
-
-
-def test_a_folder_of_images_asks_one_question_of_all(tmp_path: Path) -> None:
-    write_files(tmp_path, IMAGES)
-    assert {item.request.question for item in items(tmp_path, task="ask", question=" Why? ")} == {"Why?"}
-    with pytest.raises(InputError, match="no question for the task ask: give --question TEXT"):
-        list(open_input(str(tmp_path), InputOptions(task="ask")))

@@ -49,9 +49,9 @@ def test_a_request_that_kills_its_process_fails_alone(run: Runner, tmp_path: Pat
 
 def test_a_process_that_dies_once_costs_nothing(tmp_path: Path) -> None:
     """Also in the last block, which is under way alone, and of one request."""
-    blocks = fakes.blocks_of(fakes.images(tmp_path / "images", ["a", "b", "once-c"]), 1)
+    blocks = fakes.blocks_of(fakes.images(tmp_path / "images", ["a", "b", "c-killsonce"]), 1)
     done = list(Processes(fakes.SETTINGS, EXAMPLE, 1, 1, fakes.dying_pipeline).describe(blocks))
-    assert sorted(outcome.id for result in done for outcome in result.outcomes) == ["a", "b", "once-c"]
+    assert sorted(outcome.id for result in done for outcome in result.outcomes) == ["a", "b", "c-killsonce"]
     assert all(isinstance(outcome, Described) for result in done for outcome in result.outcomes)
 
 
@@ -108,29 +108,52 @@ def test_who_is_to_blame_is_found_among_those_under_way() -> None:
     assert told[1].outcomes == (Described("1a", {}), fault)
 
 
-def test_processes_end_when_the_one_that_began_them_is_killed(tmp_path: Path) -> None:
-    fakes.images(tmp_path / "images", [f"i{n:02d}" for n in range(50)])
-    script = (
-        "import sys\n"
-        "import fakes\nfrom pathlib import Path\nfrom rag.types import Request\n"
-        "from batch.workers.processes import Processes\n"
-        "if __name__ == '__main__':\n"
-        "    blocks = fakes.blocks_of(Path(sys.argv[1]), 1)\n"
-        "    at_work = Processes(fakes.SETTINGS, [Request('a', ('a',))], 1, 1, fakes.dying_pipeline)\n"
-        "    for result in at_work.describe(blocks): print(result.worker, flush=True)\n"
-    )
-    (tmp_path / "begin.py").write_text(script)
-    begun = subprocess.Popen(
+SCRIPT = (
+    "import signal, sys\n"
+    "import fakes\nfrom pathlib import Path\nfrom rag.types import Request\n"
+    "from batch.workers.processes import Processes\n"
+    "if __name__ == '__main__':\n"
+    "    signal.signal(signal.SIGINT, lambda *_: None)\n"
+    "    blocks = fakes.blocks_of(Path(sys.argv[1]), 1)\n"
+    "    at_work = Processes(fakes.SETTINGS, [Request('a', ('a',))], 1, 1, fakes.dying_pipeline)\n"
+    "    for result in at_work.describe(blocks): print(result.worker, flush=True)\n"
+)
+
+
+def begin(tmp_path: Path, images: int, delay_s: float) -> subprocess.Popen[str]:
+    """A process that describes so many images in another one, in a group of their own."""
+    fakes.images(tmp_path / "images", [f"i{n:02d}" for n in range(images)])
+    (tmp_path / "begin.py").write_text(SCRIPT)
+    return subprocess.Popen(
         [sys.executable, str(tmp_path / "begin.py"), str(tmp_path / "images")],
-        cwd=ROOT, env=os.environ | {fakes.DELAY: "0.3", "PYTHONPATH": "tests/batch:."}, stdout=subprocess.PIPE,
-        text=True,
+        cwd=ROOT, env=os.environ | {fakes.DELAY: str(delay_s), "PYTHONPATH": "tests/batch:."}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
+
+
+def test_ctrl_c_while_processes_begin_does_not_kill_them(tmp_path: Path) -> None:
+    """It is heard by all of the terminal's group; whether they go on is the first process's affair."""
+    with begin(tmp_path, 2, 0.0) as begun:
+        here = psutil.Process(begun.pid)
+        while not (below := [one for one in here.children() if "spawn_main" in " ".join(one.cmdline())]):
+            assert begun.poll() is None
+        os.killpg(begun.pid, signal.SIGINT)
+        told, said = begun.communicate(timeout=60)
+    assert begun.returncode == 0
+    assert said == ""
+    assert told.split() == [str(below[0].pid)] * 2
+
+
+def test_processes_end_when_the_one_that_began_them_is_killed(tmp_path: Path) -> None:
+    begun = begin(tmp_path, 50, 0.3)
     assert begun.stdout is not None
+    assert begun.stderr is not None
     worker = psutil.Process(int(begun.stdout.readline()))
     below = psutil.Process(begun.pid).children(recursive=True)
     assert worker in below
     begun.send_signal(signal.SIGKILL)
     begun.wait()
     begun.stdout.close()
+    begun.stderr.close()
     _, alive = psutil.wait_procs(below, timeout=10)
     assert alive == []

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from batch.errors import RunStopped
-from batch.types import Described
-from batch.workers import ray_llm
+from batch.types import Described, Failed
+from batch.workers import ray_actor, ray_llm
 from batch.workers.ray_cluster import Size, cluster
-from batch.workers.ray_llm import RayLlmWorkers, http_processor
+from batch.workers.ray_llm import RayLlmWorkers, vllm_processor
+from batch.workers.ray_llm_actor import Finisher
+from batch.workers.work import prepare_block
 from rag.errors import RequestError
-from rag.types import Request
+from rag.types import Prepared, Request
 from tests.batch import ray_fakes
 from tests.batch.test_ray import EXAMPLES, blocks_of, described_here, pytestmark, requests, told
 from tests.vlm.model_server import bodies, said
@@ -57,7 +60,7 @@ def test_answers_of_a_processor_become_descriptions_as_an_engine_s_do(tmp_path: 
         assert record["tokens"] == {"prompt": 9, "new": 5}
 
         with web_server(answer) as server:
-            http = workers(lambda: http_processor(f"{server.url}/v1", "tiny", batch_size=2, replicas=1))
+            http = workers(lambda: ray_fakes.http_processor(f"{server.url}/v1"))
             few = blocks[:2]
             assert told(list(http.describe(few))) == described_here(few)
             body = bodies(server)[0]
@@ -67,6 +70,25 @@ def test_answers_of_a_processor_become_descriptions_as_an_engine_s_do(tmp_path: 
 
         with pytest.raises(ModelNotFound, match=r"^model tiny: no files"):
             list(workers(stand_in, ray_fakes.no_pipeline).describe(blocks))
+
+
+def test_a_request_that_the_engine_refuses_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray hands on such rows without what was answered, in a table with others or alone."""
+    monkeypatch.chdir(tmp_path)
+    (block,) = blocks_of(requests(tmp_path, "plain", "plain"), 2)
+    given = ray_actor.Given(ray_fakes.plain_settings(), EXAMPLES, str(tmp_path), ray_fakes.deadly_pipeline)
+    prepared = prepare_block(ray_fakes.deadly_pipeline(given.settings, EXAMPLES), block)
+    packed = [pickle.dumps(Prepared((item,), (), {})) for item in prepared.parts[0].items]
+    answer = {"text": "Fine.", "prompt_tokens": 9, "new_tokens": 5, "cut": False, "seconds": 0.001, "refused": ""}
+    tables: list[dict[str, Any]] = [
+        {"answered": [json.dumps(answer), None], "__inference_error__": ["", "ValueError: too long"]},
+        {"__inference_error__": ["ValueError: too long"] * 2},
+    ]
+    for table, described in zip(tables, (1, 0), strict=True):
+        said = Finisher(given)({"position": [0, 0], "place": [0, 1], "prepared": packed, **table})
+        outcomes = [pickle.loads(result) for result in said["result"]]  # noqa: S301 - written above
+        assert sum(isinstance(outcome, Described) for outcome in outcomes) == described
+        assert outcomes[1] == Failed("1-plain", "prompt", "1-plain: the engine refuses it: ValueError: too long")
 
 
 def test_labels_are_refused() -> None:
@@ -81,4 +103,4 @@ def test_a_processor_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(ray_llm.importlib, "import_module", absent)
     with pytest.raises(RunStopped, match=r"^--server vllm needs: pip install 'lumenscribe\[ray\]' 'ray\[llm\]'"):
-        http_processor("http://localhost/v1", "tiny", 2, 1)
+        vllm_processor("tiny", 2, 1)

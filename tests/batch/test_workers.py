@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 import fakes
@@ -10,11 +12,11 @@ import pytest
 from folders import Runner, failed, run, texts
 
 from batch.errors import BatchError, RunStopped
-from batch.types import Block, Described, Failed
+from batch.types import Block, BlockResult, Described, Failed
 from batch.workers.choose import Crew
 from batch.workers.here import Here
 from batch.workers.processes import Processes
-from batch.workers.work import describe_block
+from batch.workers.work import describe_block, ends_the_run
 from indexer.errors import IndexCorruptError
 from rag.config import resolve
 from rag.pipeline import Pipeline
@@ -53,20 +55,31 @@ def test_memory_that_suffices_for_parts_of_a_block_only(tmp_path: Path) -> None:
     done = describe_block(pipeline(fakes.Crowded), block)
     assert sorted(outcome.id for outcome in done.outcomes) == names
     (fault,) = [outcome for outcome in done.outcomes if isinstance(outcome, Failed)]
-    assert fault == Failed("d-huge", "memory", "d-huge: MemoryError")
+    assert fault == Failed("d-huge", "memory", "d-huge: this machine's memory ran out with it alone")
 
 
 def test_three_images_in_a_row_without_an_answer_are_the_servers_fault(run: Runner, tmp_path: Path) -> None:
     names = ["a", "b", "c-slow", "d-slow", "e", "f-slow", "g-slow", "h-slow"]
     given = fakes.images(tmp_path / "images", names)
-    with pytest.raises(RunStopped, match=r"no answer in 5 s\. So it was for 3 images in a row") as told:
+    with pytest.raises(
+        RunStopped, match=r"no answer in 5 s\. So it was for 3 images in a row, which count as f"
+    ) as told:
         run(given, tmp_path / "out", block=5)
     assert "\n" not in str(told.value)
     assert list(texts(tmp_path / "out")) == ["a", "b", "e"]
-    assert failed(tmp_path / "out") == {"c-slow": "time", "d-slow": "time"}
-    (given / "h-slow.png").rename(given / "h-back.png")
-    assert run(given, tmp_path / "out", block=5).tally.left == 0
-    assert list(failed(tmp_path / "out")) == ["c-slow", "d-slow", "f-slow", "g-slow"]
+    assert failed(tmp_path / "out") == dict.fromkeys(["c-slow", "d-slow", "f-slow", "g-slow", "h-slow"], "time")
+    assert run(given, tmp_path / "out", block=5).tally.left == 0, "it does not stop there again"
+
+
+def test_what_a_server_said_before_it_died_is_kept(run: Runner, tmp_path: Path) -> None:
+    given = fakes.images(tmp_path / "images", ["a", "b", "c-dead", "d"])
+    with pytest.raises(RunStopped, match="What was done is kept: run again to go on"):
+        run(given, tmp_path / "out", block=4)
+    assert list(texts(tmp_path / "out")) == ["a", "b"]
+    assert failed(tmp_path / "out") == {}
+    (given / "c-dead.png").rename(given / "c-back.png")
+    assert run(given, tmp_path / "out", block=4).tally.left == 0
+    assert list(texts(tmp_path / "out")) == ["a", "b", "c-back", "d"]
 
 
 @pytest.mark.parametrize("together", [1, 2])
@@ -92,6 +105,15 @@ def test_what_is_done_is_yielded_before_what_ends_the_run(tmp_path: Path) -> Non
     assert [next(results).number, next(results).number] == [0, 1]
     with pytest.raises(ServerUnavailable):
         next(results)
+
+
+def test_of_blocks_done_at_once_the_one_that_ends_the_run_comes_last() -> None:
+    stopped, whole, broken = Future[BlockResult](), Future[BlockResult](), Future[BlockResult]()
+    stopped.set_result(BlockResult(0, (), 1.0, stopped="a server died."))
+    whole.set_result(BlockResult(1, (), 1.0))
+    broken.set_exception(ServerUnavailable("a server died."))
+    for done in itertools.permutations([stopped, whole, broken]):
+        assert sorted(done, key=ends_the_run)[0] is whole
 
 
 def test_an_error_while_a_block_is_prepared_ends_the_run(tmp_path: Path) -> None:
@@ -129,5 +151,9 @@ def test_a_small_model_is_loaded_once_a_core_and_a_server_asked_by_threads(monke
     assert isinstance(many, Processes)
     assert isinstance(Crew(workers=1).open(pocket, EXAMPLE), Here)
     assert isinstance(Crew().open(pipeline(), EXAMPLE), Here)
-    with pytest.raises(BatchError, match=r"server\.concurrency says how much is asked at once"):
+    with pytest.raises(BatchError, match="with --server vllm its engines have one each"):
+        Crew("ray", gpus=0.5, server="vllm").open(pocket, EXAMPLE)
+    with pytest.raises(BatchError, match="go with --engine ray"):
+        Crew(server="vllm").open(pocket, EXAMPLE)
+    with pytest.raises(BatchError, match=r"server\.concurrency says how much at once"):
         Crew(workers=2).open(pipeline(), EXAMPLE)

@@ -101,6 +101,11 @@ BAD = {
     "empty": (b"", "the file is empty"),
     "text": (b"hello, this is no image" * 20, "not an image in a format read here"),
     "dicom": (b"\0" * 128 + b"DICM" + b"\0" * 64, "damaged DICOM|without an image"),
+    "a PNG without width": (
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes([0, 0, 0, 0, 0, 0, 0, 5, 8, 2, 0, 0, 0]) + b"\xc2\x1f\xe7\x02",
+        "damaged image: begins as a PNG, but its header is cut off or says that it has no pixels",
+    ),
+    "a JPEG of its first bytes": (b"\xff\xd8\xff\xe0", "damaged image: begins as a JPEG"),
     "gzip": (b"\x1f\x8b" + b"\0" * 64, "not an image in a format read here"),
 }
 

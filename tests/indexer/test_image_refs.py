@@ -136,6 +136,9 @@ def test_what_cannot_be_read_is_said_in_one_line(tmp_path: Path, monkeypatch: py
     (tmp_path / "none.zip").write_bytes(b"no zip")
     table = write_parquet(tmp_path / "t.parquet", [png(0), None], 2)
     (tmp_path / "none.parquet").write_bytes(b"no parquet")
+    torn = write_parquet(tmp_path / "torn.parquet", [png(0)], 1)
+    data = torn.read_bytes()
+    torn.write_bytes(data[:4] + b"\xff" * 4 + data[8:])  # the head of a page
     (tmp_path / "none.arrow").write_bytes(b"no arrow at all")
     mapped = write_arrow(tmp_path / "s.arrow", [png(0), None])
     monkeypatch.setattr("indexer.images.zips.MAX_BYTES", 2000)
@@ -146,12 +149,14 @@ def test_what_cannot_be_read_is_said_in_one_line(tmp_path: Path, monkeypatch: py
         (ZipImage(str(tmp_path / "damaged.zip"), "a.png"), "the zip is damaged"),
         (ZipImage(str(tmp_path / "none.zip"), "a.png"), "the zip is damaged"),
         (ZipImage(str(tmp_path / "gone.zip"), "a.png"), "no such file"),
+        (ZipImage(str(tmp_path), "a.png"), "cannot be read: Is a directory"),
         (ParquetImage(str(table), 1, 0, 1), "holds no image bytes in 'image'"),
         (ParquetImage(str(table), 9, 0, 9), "no such row"),
         (ParquetImage(str(table), 9, 4, 0), "no such row"),
         (ParquetImage(str(table), 0, 0, 0, "picture"), "no column 'picture'"),
         (ParquetImage(str(tmp_path / "none.parquet"), 0, 0, 0), "cannot be read"),
         (ParquetImage(str(tmp_path / "gone.parquet"), 0, 0, 0), "no such file"),
+        (ParquetImage(str(torn), 0, 0, 0), "cannot be read"),
         (ArrowImage(str(mapped), 1), "holds no image bytes in 'image'"),
         (ArrowImage(str(mapped), 1, "bare"), "holds no image bytes in 'bare'"),
         (ArrowImage(str(mapped), 2), "no such row"),

@@ -4,6 +4,8 @@ import pytest
 
 from indexer.types import Evidence, Passage
 from rag.check import Checker, split_sentences
+from rag.check.reading import read
+from rag.check.support import contradicts, says_more
 from rag.types import Sentence
 from tests.rag.conftest import numbered
 
@@ -74,11 +76,51 @@ def test_another_point_in_a_like_sentence_is_no_support(sentence: str, near_miss
         ("Left upper lobe nodule.", "Nodule in the LUL."),
         ("A haematoma is seen.", "Hematoma."),
         ("Pleural effusion on the left.", "Bilateral pleural effusions, larger on the left."),
+        ("Both hila have enlarged lymph nodes.", "Bilateral hilar lymphadenopathy."),
+        ("Sclerosis next to the cartilage of the hip joint.", "Subchondral sclerosis of the hip joint."),
+        ("The aneurysm is just under 5 cm wide.", "Aneurysm of 47 mm."),
     ],
 )
 def test_other_words_for_the_same_are_understood(sentence: str, evidence: str) -> None:
     (checked,) = cite(sentence, numbered(evidence))
     assert checked.citations == (1,)
+
+
+@pytest.mark.parametrize(
+    ("compound", "parts"),
+    [
+        ("Hydrosalpinx.", "Dilated fallopian tube filled with fluid."),
+        ("Pneumomediastinum.", "Air within the mediastinum."),
+        ("Nephrocalcinosis.", "Calcium deposits of the kidneys."),
+        ("Appendicitis.", "Inflammation and abscess of the appendix."),
+    ],
+)
+def test_a_compound_is_the_things_that_it_is_made_of(compound: str, parts: str) -> None:
+    assert cite(compound, numbered(parts))[0].citations == (1,)
+    assert cite(parts, numbered("Pericardial cyst.", compound))[0].citations == (2,)
+    assert cite(f"No {compound.lower()}", numbered(parts))[0].citations == ()
+    assert cite(parts, numbered(f"No {compound.lower()}"))[0].citations == ()
+
+
+def test_another_word_is_another_thing_only_in_a_sentence_that_was_copied() -> None:
+    evidence = numbered("CT after trauma demonstrates a grade IV splenic laceration with active extravasation.")
+    copied = "CT after surgery demonstrates a grade IV splenic laceration with active extravasation."
+    reworded = "On computed tomography the spleen is torn (grade IV), and contrast escape is ongoing after the injury."
+    assert cite(copied, evidence)[0].citations == ()
+    assert cite(reworded, evidence)[0].citations == (1,)
+    moved = "On computed tomography the liver is torn (grade IV), and contrast escape is ongoing after the trauma."
+    assert cite(moved, evidence)[0].citations == ()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "evidence"),
+    [("A mass in the left lung.", "A mass in the lung."), ("A nodule of 12 mm in the lung.", "A nodule in the lung.")],
+)
+def test_a_side_or_number_that_the_evidence_lacks_is_no_support(sentence: str, evidence: str) -> None:
+    assert cite(sentence, numbered(evidence))[0].citations == ()
+    said, (text,) = read(sentence).statements[0], numbered(evidence)
+    assert says_more(said, read(text.text))
+    assert not contradicts(said, read(text.text))
 
 
 def test_the_best_evidence_comes_first_and_ties_keep_the_prompts_order() -> None:

@@ -56,6 +56,14 @@ def test_terms_that_decide_ask_no_model() -> None:
         checker.check(said, numbered("Axial MRI of the brain.", "Axial CT of the abdomen."))
 
 
+def test_meaning_is_asked_of_listed_words_that_a_text_has_some_of() -> None:
+    checker = Checker(0.6, Meaning(lambda: pytest.fail("the model was loaded")))
+    evidence = numbered("Ultrasound of the pancreas with a calculus.", "Axial CT of the abdomen.")
+    with pytest.raises(pytest.fail.Exception, match="the model was loaded"):
+        checker.check("Necrosis and edema of the pancreas.", evidence)
+    checker.check("Necrosis and edema of the tongue.", evidence)
+
+
 def test_entailment_takes_the_place_of_meaning(tmp_path: Path) -> None:
     folder = write_cross_encoder(tmp_path / "nli", ["entailment", "neutral", "contradiction"], bias=[1.0, 0.0, 0.0])
     model = CrossEncoder(str(folder), "check.nli")

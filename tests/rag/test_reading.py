@@ -25,6 +25,8 @@ def denied(text: str) -> set[str]:
         ("No change in the mass.", set()),
         ("A hernia cannot be excluded.", set()),
         ("CT without contrast shows a mass.", set()),
+        ("Crystals with negative birefringence.", set()),
+        ("Loss of the Purkinje cells.", set()),
     ],
 )
 def test_what_is_denied(text: str, names: set[str]) -> None:
@@ -52,6 +54,20 @@ def test_numbers_with_units(text: str, values: tuple[float, ...], unit: str) -> 
 @pytest.mark.parametrize("text", ["Ki-67 is positive.", "Fracture of L4.", "Nuclei 1, 2 and 3 are marked."])
 def test_numbers_that_are_names_count_nothing(text: str) -> None:
     assert [amount for amount in read(text).amounts if amount.quantity.unit == ""] == []
+
+
+def test_what_is_lost_is_neither_there_nor_not() -> None:
+    (term,) = read("Loss of the Purkinje cells.").statements[0].terms
+    assert (term.name, term.open) == ("Purkinje cell", True)
+    (term,) = read("Purkinje cells.").statements[0].terms
+    assert not term.open
+
+
+def test_just_under_a_number_is_about_it() -> None:
+    (about,), (exact,) = read("just under 2 cm").amounts, read("2 cm").amounts
+    (other,) = read("18 mm").amounts
+    assert about.quantity.agrees(other.quantity)
+    assert not exact.quantity.agrees(other.quantity)
 
 
 def test_a_side_is_of_what_it_stands_by() -> None:

@@ -87,6 +87,12 @@ def test_a_normal_form_is_its_own() -> None:
         ("kidney stone", "nephrolithiasis"),
         ("stones of the gallbladder", "cholelithiasis"),
         ("RCA", "right coronary arteries"),
+        ("in front of the orbit", "anterior to the orbit"),
+        ("back wall of the uterus", "posterior uterine wall"),
+        ("left main pulmonary artery", "left pulmonary artery"),
+        ("recent fracture", "acute fracture"),
+        ("unborn child", "fetus"),
+        ("burst aneurysm", "ruptured aneurysm"),
         ("LAD", "left anterior descending coronary artery"),
         ("CTA", "CT angiogram"),
         ("nondisplaced", "non-displaced"),
@@ -107,6 +113,16 @@ def test_two_ways_to_say_one_thing(one: str, other: str) -> None:
     said, also = ({(t.name, t.denied) for t in read(text).statements[0].terms} for text in (one, other))
     assert said
     assert said == also
+
+
+def test_compounds_are_made_of_other_concepts() -> None:
+    words = lexicon()
+    assert len(words.made_of) > 100
+    for name, parts in words.made_of.items():
+        assert words.kind_of(name) != "word", name
+        assert 0 < len(set(parts)) == len(parts), name
+        assert {part for part in parts if words.kind_of(part) == "word"} == set(), name
+        assert not any(name == part or name in words.ancestors(part) for part in parts), name
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -42,7 +44,8 @@ def write_batch(folder: Path, images: int = 96, tried: int | None = None, attack
             _commit(ledger, run, rows, range(start, min(start + BLOCK, images)), attack)
         shards = ledger.shards()
         half = len(shards) // 2
-        _date(ledger, shards, half)
+        with closing(sqlite3.connect(run / LEDGER)) as db, db:
+            _date(db, shards, half)
         for began, some in ((BEGAN, shards[:half]), (BEGAN + PAUSE, shards[half:])):
             described, failed = sum(s.described for s in some), sum(s.failed for s in some)
             seconds = SECONDS_A_BLOCK * len(some)
@@ -98,10 +101,9 @@ def _record(row: PlanRow, place: int, attack: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _date(ledger: Ledger, shards: list[Shard], half: int) -> None:
+def _date(db: sqlite3.Connection, shards: list[Shard], half: int) -> None:
     """When each shard was committed: a block every two seconds, after the pause those of the second session."""
     for shard in shards:
         pause, since = (PAUSE, shard.number - half) if shard.number >= half else (timedelta(0), shard.number)
         at = BEGAN + pause + timedelta(seconds=SECONDS_A_BLOCK * (since + 0.5))
-        with ledger._db:
-            ledger._db.execute("UPDATE shards SET committed = ? WHERE number = ?", (at.isoformat(), shard.number))
+        db.execute("UPDATE shards SET committed = ? WHERE number = ?", (at.isoformat(), shard.number))
