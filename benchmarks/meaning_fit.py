@@ -26,7 +26,7 @@ from rag.check.particulars import Particulars
 from rag.checking import checker_of
 from rag.config import resolve
 
-NAMES = "abcdefgh"
+NAMES = "abcdefghi"
 L2, C = 1.0, 0.3
 """How strongly the weights of the two models are held near 0."""
 KINDS = ("right evidence cited", "true", "paraphrased", "contradicted", "foreign")

@@ -96,7 +96,8 @@ def _ends_a_clause(tokens: list[Token], place: int, length: int) -> bool:
 def _longest(tokens: list[Token], place: int, cues: Cues) -> int:
     """How many tokens the longest cue that begins at a place has; 0 for none. Its words may be hyphened."""
     for cue in cues.get(tokens[place].word, ()):
-        end, said = place, []
+        end = place
+        said: list[str] = []
         while end < len(tokens) and len(said) < len(cue) and (tokens[end].word == "-" or not tokens[end].is_sign):
             said += [tokens[end].word] if tokens[end].word != "-" else []
             end += 1

@@ -43,8 +43,6 @@ _SIGNS = frozenset(".,;:!?()[]%&+/'-~\u00b0")
 Cues = dict[str, tuple[tuple[str, ...], ...]]
 """Cues of denial by their first word, the longest first."""
 _INFLECTED: tuple[Kind, ...] = ("finding", "cell", "quality", "anatomy")
-_NUMBERED = re.compile(r"([A-Za-z]+)\d+")
-"""A name that is letters and a number: L4, CD20."""
 _SHORT = 5
 """A word of so many letters has no stem that tells it from others."""
 
@@ -114,7 +112,8 @@ class Lexicon:
     """The lists, by phrase. `together` are pairs of modalities that do not exclude each other.
 
     `made_of` has what a concept says in one word: a pneumothorax is air and pleura.
-    `says` has, by its first word, each phrase that is read as other words, the longest first.
+    Of a family of `families` a thing is one; words that begin with one of some `prefixes` are not those that begin with
+    another. `says` has, by its first word, each phrase that is read as other words, the longest first.
     """
 
     concepts: dict[tuple[str, ...], Concept]
@@ -171,30 +170,6 @@ class Lexicon:
             if found is not None:
                 return found, length
         return None
-
-    def apart(self, one: str, other: str) -> bool:
-        """Whether what has one name cannot have the other.
-
-        So it is with members of a family, with words that are the same but for how they begin or for their number
-        (CD3, CD20), and with names that are the same but for one such word: the middle, the posterior cerebral artery.
-        """
-        mine, theirs = one.split(), other.split()
-        if len(mine) != len(theirs):
-            return self._apart(one, other)
-        pairs = [pair for pair in zip(mine, theirs, strict=True) if pair[0] != pair[1]]
-        return self._apart(one, other) or (len(pairs) == 1 and self._apart(*pairs[0]))
-
-    def _apart(self, one: str, other: str) -> bool:
-        if other in self.opposites.get(one, ()) or any(one in each and other in each for each in self.families):
-            return True
-        numbered = _NUMBERED.fullmatch(one), _NUMBERED.fullmatch(other)
-        if numbered[0] and numbered[1] and one != other and numbered[0][1].lower() == numbered[1][1].lower():
-            return True
-        for prefixes in self.prefixes:
-            rests = [[name.removeprefix(p) for p in prefixes if name.startswith(p)] for name in (one, other)]
-            if one != other and rests[0] and rests[0] == rests[1]:
-                return True
-        return False
 
     def ancestors(self, name: str) -> tuple[str, ...]:
         """All that is broader than a concept, the nearest first."""

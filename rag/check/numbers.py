@@ -82,7 +82,7 @@ class Quantity:
             return True
         one, more = sorted((self, other), key=lambda quantity: len(quantity.values))
         few, many = one.values, more.values
-        near = _SAME_TIME if self.unit in ("days", "age") else _SAME
+        near = 0.0 if self.named else _SAME_TIME if self.unit in ("days", "age") else _SAME
         if self.about or other.about:
             near = max(near, _SAME_ABOUT)
         return all(any(_same(a, b, near) for b in many) or (more.span and min(many) <= a <= max(many)) for a in few)

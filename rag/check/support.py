@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
+from rag.check.apart import apart
 from rag.check.lexicon import Kind, lexicon, tokens_of
 from rag.check.pictures import modalities
 from rag.check.reading import Amount, Reading, Statement, Term
@@ -151,15 +152,15 @@ def _kinds_differ(said: Statement, text: Reading) -> bool:
 
 def opposed(said: Statement, text: Reading) -> bool:
     """Whether a text names an opposite of what a sentence names, or another one of its family in its place."""
-    words = lexicon()
+    opposites = lexicon().opposites
     theirs = text.names("quality", "direction", "finding", "phase", "sequence", "word")
     mine = said.names("quality", "direction", "finding", "phase", "sequence", "word")
-    if any(words.opposites.get(name, frozenset()) & (theirs - mine) for name in mine):
+    if any(opposites.get(name, frozenset()) & (theirs - mine) for name in mine):
         return True
     mine |= said.names("anatomy", "cell", "stain") | {side.name for side in said.sides}
     theirs |= text.names("anatomy", "cell", "stain") | {side.name for side in text.sides}
     new, gone = mine - told(theirs), theirs - told(mine)
-    return any(words.apart(one, other) for one in new for other in gone)
+    return any(apart(one, other) for one in new for other in gone)
 
 
 def _substituted(said: Statement, text: Reading) -> bool:

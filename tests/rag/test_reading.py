@@ -27,6 +27,8 @@ def denied(text: str) -> set[str]:
         ("CT without contrast shows a mass.", set()),
         ("Crystals with negative birefringence.", set()),
         ("Loss of the Purkinje cells.", set()),
+        ("A mass not associated with edema.", {"edema"}),
+        ("Gram-negative rods.", set()),
     ],
 )
 def test_what_is_denied(text: str, names: set[str]) -> None:
@@ -61,6 +63,41 @@ def test_what_is_lost_is_neither_there_nor_not() -> None:
     assert (term.name, term.open) == ("Purkinje cell", True)
     (term,) = read("Purkinje cells.").statements[0].terms
     assert not term.open
+
+
+def test_loss_may_stand_behind_what_is_lost() -> None:
+    terms = read("Proteoglycan loss in the cartilage.").statements[0].terms
+    assert [(term.name, term.open) for term in terms] == [("proteoglycan", True), ("cartilage", False)]
+
+
+@pytest.mark.parametrize(
+    ("bound", "held", "not_held"),
+    [("less than 1 cm", "6 mm", "12 mm"), ("at least 50 lymphocytes", "80 lymphocytes", "30 lymphocytes")],
+)
+def test_a_bound_agrees_with_what_it_holds(bound: str, held: str, not_held: str) -> None:
+    (most,), (one,), (other,) = (read(text).amounts for text in (bound, held, not_held))
+    assert most.quantity.agrees(one.quantity)
+    assert one.quantity.agrees(most.quantity)
+    assert not most.quantity.agrees(other.quantity)
+    (another,) = read(bound.replace("1 cm", "3 cm").replace("50", "90")).amounts
+    assert not most.quantity.agrees(another.quantity)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("grade IV laceration", 4.0), ("type B dissection", 101.0), ("stage 3 disease", 3.0)]
+)
+def test_a_name_may_be_a_roman_numeral_or_a_letter(text: str, value: float) -> None:
+    (amount,) = read(text).amounts
+    assert amount.quantity.named
+    assert amount.quantity.values == (value,)
+    assert read("IV contrast and a vitamin B deficit").amounts == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "sides"), [("Both single and in clumps.", []), ("Both kidneys and the liver.", ["both"])]
+)
+def test_both_is_a_side_only_of_what_there_are_two_of(text: str, sides: list[str]) -> None:
+    assert [side.name for side in read(text).sides] == sides
 
 
 def test_just_under_a_number_is_about_it() -> None:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from configs import ROOT
+from rag.check.apart import apart
 from rag.check.lexicon import lexicon, tokens_of, words_of
 from rag.check.reading import read
 
@@ -57,6 +58,38 @@ def test_opposites_are_concepts_whose_kind_is_compared() -> None:
         wider = set(words.ancestors(name))
         assert name not in others
         assert not others & wider
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("middle cerebral artery", "posterior cerebral artery"),
+        ("upper lobe", "lower lobe"),
+        ("L4", "L1"),
+        ("hypercellular", "hypocellular"),
+        ("male", "female"),
+    ],
+)
+def test_what_has_one_name_cannot_have_the_other(one: str, other: str) -> None:
+    assert apart(one, other)
+    assert apart(other, one)
+    assert not apart(one, one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("middle cerebral artery", "anterior communicating artery"), ("L4", "CD20"), ("posterior", "cerebral artery")],
+)
+def test_what_differs_in_more_may_be_one_thing(one: str, other: str) -> None:
+    assert not apart(one, other)
+
+
+def test_members_of_a_family_are_not_the_broader_of_each_other() -> None:
+    words = lexicon()
+    for family in words.families:
+        assert len(family) > 1
+        for name in family:
+            assert not family & set(words.ancestors(name)), name
 
 
 def test_shorthand_is_written_as_a_text_has_it() -> None:
