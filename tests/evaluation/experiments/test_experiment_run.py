@@ -182,9 +182,9 @@ def test_scores_are_kept_until_the_words_change_or_where_a_metric_is_blank(
     scored: list[str] = []
     real = scoring.score_run
 
-    def counted(run: Run, *others: Any) -> Scored:
+    def counted(run: Run, *others: Any, **more: Any) -> Scored:
         scored.append(run.name)
-        return real(run, *others)
+        return real(run, *others, **more)
 
     monkeypatch.setattr(scoring, "score_run", counted)
     words = tmp_path / "words.yaml"

@@ -80,7 +80,7 @@ def test_a_submission_that_cannot_be_made_costs_no_scores(
     done = run(*given, "--out", str(tmp_path / "run"), "--submission", str(file), "--json")
     assert done.exit_code == 1
     assert json.loads(done.stdout)["n"] == 16
-    assert f"no {file}: 16 captions are empty, the first of id 'r24'" in done.stderr
+    assert f"no {file}: 16 of 16 captions are empty, the first of id 'r24'" in done.stderr
     assert not file.exists()
 
 
