@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from batch.errors import RunDamaged
 from batch.types import Kind
@@ -137,14 +135,6 @@ class Ledger:
             if isinstance(error, sqlite3.OperationalError) and "no such table" not in str(error):
                 raise
             raise damaged(file, error) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Lets go of the file."""

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,7 @@ def read_run(folder: Path, name: str | None = None) -> BatchRun:
         summary = json.loads((at / SUMMARY).read_text(encoding="utf-8")) if (at / SUMMARY).is_file() else None
         pyarrow_module()
         planned = read_shard(at / PLAN).to_pylist()
-        with Ledger(at / LEDGER, read_only=True) as ledger, ledger.unchanging():
+        with closing(Ledger(at / LEDGER, read_only=True)) as ledger, ledger.unchanging():
             keys, failed, shard_of = ledger.keys(), ledger.failures(), ledger.shard_of()
             shards, sessions = {shard.number: shard for shard in ledger.shards()}, ledger.sessions()
         failures = list(_failures(planned, failed))

@@ -84,7 +84,7 @@ def run_batch(
     folder = job.out / plan.run
     with _told_in_one_line(folder), _locked(job.out):
         _begin(folder, job, pipeline, shaped, plan)
-        with Ledger(folder / LEDGER) as ledger:
+        with closing(Ledger(folder / LEDGER)) as ledger:
             _mend(folder, ledger, tell)
             recognise(plan, ledger, tell, stop)
             if job.retry_failed:

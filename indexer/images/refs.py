@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -69,8 +70,21 @@ class FileImage:
         return digest.hexdigest()
 
 
+class _Packed(ABC):
+    """What is inside another file: its bytes are read, and all else is made of them."""
+
+    @abstractmethod
+    def read(self) -> bytes: ...
+
+    def load(self) -> imaging.LoadedImage:
+        return imaging.decode(self.read(), str(self))
+
+    def sha256(self) -> str:
+        return hashlib.sha256(self.read()).hexdigest()
+
+
 @dataclass(frozen=True)
-class ZipImage:
+class ZipImage(_Packed):
     """A member of a zip that stays packed."""
 
     path: str
@@ -79,18 +93,12 @@ class ZipImage:
     def __str__(self) -> str:
         return f"{self.path}!{self.member}"
 
-    def load(self) -> imaging.LoadedImage:
-        return imaging.decode(self.read(), str(self))
-
     def read(self) -> bytes:
         return read_member(self.path, self.member)
 
-    def sha256(self) -> str:
-        return hashlib.sha256(self.read()).hexdigest()
-
 
 @dataclass(frozen=True)
-class ParquetImage:
+class ParquetImage(_Packed):
     """The image of one row of a Parquet file, in the hub's form (bytes and path) or as bytes.
 
     `row` counts from 0 in the file; it is row `offset` of row group `row_group`, both counted from 0.
@@ -105,18 +113,12 @@ class ParquetImage:
     def __str__(self) -> str:
         return _row_text(self.path, self.row, self.column)
 
-    def load(self) -> imaging.LoadedImage:
-        return imaging.decode(self.read(), str(self))
-
-    def sha256(self) -> str:
-        return hashlib.sha256(self.read()).hexdigest()
-
     def read(self) -> bytes:
         return read_image(self.path, self.row_group, self.offset, self.column, str(self))
 
 
 @dataclass(frozen=True)
-class ArrowImage:
+class ArrowImage(_Packed):
     """The image of one row of an Arrow file, as `datasets` keeps them: bytes and path, or bytes. `row` is from 0."""
 
     path: str
@@ -125,12 +127,6 @@ class ArrowImage:
 
     def __str__(self) -> str:
         return _row_text(self.path, self.row, self.column)
-
-    def load(self) -> imaging.LoadedImage:
-        return imaging.decode(self.read(), str(self))
-
-    def sha256(self) -> str:
-        return hashlib.sha256(self.read()).hexdigest()
 
     def read(self) -> bytes:
         return arrow.read_image(self.path, self.row, self.column, str(self))

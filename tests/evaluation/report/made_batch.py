@@ -39,7 +39,7 @@ def write_batch(folder: Path, images: int = 96, tried: int | None = None, attack
     put(table_bytes(table_of(PlanRow, rows)), run / PLAN)
     made = {key: value for key, value in MADE.items() if key != "prompt"}
     (run / RUN).write_text(json.dumps({"name": NAME, **made, "prompts": MADE["prompt"], "block": BLOCK}))
-    with Ledger(run / LEDGER) as ledger:
+    with closing(Ledger(run / LEDGER)) as ledger:
         for start in range(0, images if tried is None else tried, BLOCK):
             _commit(ledger, run, rows, range(start, min(start + BLOCK, images)), attack)
         shards = ledger.shards()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def test_no_more_shards_are_read_than_samples_are_shown(batch: Path, monkeypatch
 
     monkeypatch.setattr(BatchRun, "shard", shard)
     document_of(batch)
-    with Ledger(batch / NAME / LEDGER, read_only=True) as ledger:
+    with closing(Ledger(batch / NAME / LEDGER, read_only=True)) as ledger:
         assert len(ledger.shards()) > SHOWN
     assert 0 < len(read) <= SHOWN
     assert len(read) == len(set(read))
