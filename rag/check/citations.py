@@ -7,6 +7,8 @@ model for it, by entailment. Evidence that contradicts a sentence is never cited
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from rag.check.conflicts import differences
 from rag.check.entailment import Entailment
@@ -40,13 +42,14 @@ class Citer:
         return tuple(self._sentence(sentence, whole, held, numbers) for sentence in sentences)
 
     def _sentence(self, sentence: Reading, whole: Reading, held: Sequence[Reading], numbers: Sequence[int]) -> Sentence:
-        said = sentence.statements
-        shares, scores = _by_terms(said, whole, held)
+        pairs = [_Pair(sentence.statements, whole, text) for text in held]
+        scores = [pair.by_terms for pair in pairs]
         basis: Basis = "terms"
         if (self._entailment or self._meaning) and max(scores, default=0.0) < self._threshold:
-            open_ = [place for place in range(len(held)) if _open(said, whole, held[place], shares[place])]
+            open_ = [place for place, pair in enumerate(pairs) if pair.open]
             if open_:
-                basis, scores = self._by_models(said, sentence.text, held, shares, scores, open_)
+                shares = [pair.share for pair in pairs]
+                basis, scores = self._by_models(sentence.statements, sentence.text, held, shares, scores, open_)
         order = sorted(range(len(held)), key=lambda place: (-scores[place], numbers[place]))
         cited = [numbers[place] for place in order[:MAX_CITATIONS] if scores[place] >= self._threshold]
         best = max(scores, default=0.0)
@@ -76,35 +79,48 @@ class Citer:
         return "terms", scores
 
 
-def _by_terms(said: Sequence[Statement], whole: Reading, held: Sequence[Reading]) -> tuple[list[float], list[float]]:
-    """The share of a sentence's terms that each text holds; its support by them, none where it differs or says less."""
-    shares, scores = [], []
-    for text in held:
-        share = sum(term_support(statement, text) for statement in said) / len(said) if said else 0.0
-        shares.append(share)
-        differs = any(contradicts(statement, text) or says_more(statement, text) for statement in said)
-        scores.append(0.0 if not share or differs or _differs(said, whole, text) else share)
-    return shares, scores
+@dataclass(frozen=True)
+class _Pair:
+    """A sentence's statements beside one text. What both ways to a citation ask is looked at once."""
 
+    said: Sequence[Statement]
+    whole: Reading
+    text: Reading
 
-def _differs(said: Sequence[Statement], whole: Reading, text: Reading) -> bool:
-    """Whether a conflict would be told of a sentence and a text, were it the only one."""
-    return any(True for statement in said for _ in differences(statement, whole, [text]))
+    @cached_property
+    def share(self) -> float:
+        """The share of the sentence's terms that the text holds."""
+        return sum(term_support(statement, self.text) for statement in self.said) / len(self.said) if self.said else 0.0
+
+    @cached_property
+    def contradicted(self) -> bool:
+        return any(contradicts(statement, self.text) for statement in self.said)
+
+    @cached_property
+    def differs(self) -> bool:
+        """Whether a conflict would be told of the two, were the text the only one."""
+        return any(True for statement in self.said for _ in differences(statement, self.whole, [self.text]))
+
+    @property
+    def by_terms(self) -> float:
+        """The support by terms, none where the text differs or says less."""
+        less = any(says_more(statement, self.text) for statement in self.said)
+        return 0.0 if not self.share or less or self.contradicted or self.differs else self.share
+
+    @property
+    def open(self) -> bool:
+        """Whether the text may yet support the sentence in other words."""
+        if any(opposed(statement, self.text) for statement in self.said):
+            return False
+        if self.share >= _ALIKE_IN_WORDS and self.contradicted:
+            return False  # the same sentence with another point
+        return not self.differs
 
 
 def _unlisted(said: Sequence[Statement]) -> float:
     """The share of a sentence's terms that no list has."""
     kinds = [term.kind for statement in said for term in statement.terms]
     return kinds.count("word") / len(kinds) if kinds else 0.0
-
-
-def _open(said: Sequence[Statement], whole: Reading, text: Reading, share: float) -> bool:
-    """Whether a text may yet support a sentence in other words."""
-    if any(opposed(statement, text) for statement in said):
-        return False
-    if share >= _ALIKE_IN_WORDS and any(contradicts(statement, text) for statement in said):
-        return False  # the same sentence with another point
-    return not _differs(said, whole, text)
 
 
 def _placed(scores: list[float], places: Sequence[int], better: Sequence[float]) -> list[float]:

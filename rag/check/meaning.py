@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import exp, log
 
 import numpy as np
@@ -39,13 +40,21 @@ _SHIFT = log(0.6 / 0.4) - log(_CITED / (1 - _CITED))
 """Added to its log-odds, so that a probability of _CITED is a support of 0.6."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Weighed:
+    """A text's vectors, and how much each of its tokens says, float32 `(tokens,)`."""
+
+    text: TextTokens
+    weights: NDArray[np.float32]
+
+
 class Meaning:
     """Likeness of meaning by one text model. `open_model` gives it when first needed."""
 
     def __init__(self, open_model: Callable[[], SentenceTransformersEmbedder]) -> None:
         self._open = open_model
         self._model: SentenceTransformersEmbedder | None = None
-        self._kept: OrderedDict[str, TextTokens] = OrderedDict()
+        self._kept: OrderedDict[str, _Weighed] = OrderedDict()
 
     def support(
         self,
@@ -70,13 +79,12 @@ class Meaning:
     ) -> NDArray[np.float64]:
         """The likenesses of each text to a sentence, (texts, 10), in the order of _LIKEST."""
         said, *held = self._tokens([sentence, *texts])
-        weights = _weights(said)
         return np.array(
             [
                 [
-                    float(said.vector @ text.vector),
-                    _words_alike(said, weights, text),
-                    _words_alike(text, _weights(text), said),
+                    float(said.text.vector @ text.text.vector),
+                    _words_alike(said, text),
+                    _words_alike(text, said),
                     share,
                     *(also.structures, also.findings, also.number, also.side, also.side_missing, also.qualities),
                 ]
@@ -84,11 +92,12 @@ class Meaning:
             ]
         )
 
-    def _tokens(self, texts: Sequence[str]) -> list[TextTokens]:
+    def _tokens(self, texts: Sequence[str]) -> list[_Weighed]:
         if self._model is None:
             self._model = self._open()
         new = list(dict.fromkeys(text for text in texts if text not in self._kept))
-        self._kept.update(zip(new, self._model.embed_tokens(new), strict=True))
+        for name, tokens in zip(new, self._model.embed_tokens(new), strict=True):
+            self._kept[name] = _Weighed(tokens, _weights(tokens))
         found = []
         for text in texts:
             self._kept.move_to_end(text)
@@ -118,9 +127,9 @@ def _weights(text: TextTokens) -> NDArray[np.float32]:
     return np.array(weights, np.float32)
 
 
-def _words_alike(said: TextTokens, weights: NDArray[np.float32], text: TextTokens) -> float:
-    """The weighted mean, over a sentence's tokens, of the cosine with the nearest token of a text."""
-    if not len(said.tokens) or not len(text.tokens):
+def _words_alike(said: _Weighed, held: _Weighed) -> float:
+    """The weighted mean, over a text's tokens, of the cosine with the nearest token of another."""
+    if not len(said.text.tokens) or not len(held.text.tokens):
         return 0.0
-    nearest = (said.vectors @ text.vectors.T).max(axis=1)
-    return float((nearest * weights).sum() / weights.sum())
+    nearest = (said.text.vectors @ held.text.vectors.T).max(axis=1)
+    return float((nearest * said.weights).sum() / said.weights.sum())

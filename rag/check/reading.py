@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import zip_longest
 
 from rag.check.denial import Span, denied_phrases
@@ -95,7 +95,15 @@ class Statement:
 
     def names(self, *kinds: Kind, denied: bool = False) -> frozenset[str]:
         """Names of the terms of some kinds that are affirmed, or denied."""
-        return frozenset(term.name for term in self.terms if term.kind in kinds and term.denied == denied)
+        return frozenset(name for kind in kinds for name in self._named.get((kind, denied), ()))
+
+    @cached_property
+    def _named(self) -> dict[tuple[Kind, bool], set[str]]:
+        """Names by kind, denied or not: a caption that many images find is asked for them again and again."""
+        found: dict[tuple[Kind, bool], set[str]] = {}
+        for term in self.terms:
+            found.setdefault((term.kind, term.denied), set()).add(term.name)
+        return found
 
 
 @dataclass(frozen=True)

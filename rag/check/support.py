@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 from rag.check.apart import apart
 from rag.check.lexicon import Kind, lexicon, tokens_of
@@ -176,9 +177,11 @@ def _substituted(said: Statement, text: Reading) -> bool:
     return any(_other_words(said.terms, statement.terms, copied) for statement in text.statements)
 
 
-def _words(text: str) -> set[str]:
+@lru_cache(maxsize=8192)
+def _words(text: str) -> frozenset[str]:
+    """The words of a text that say something; the same captions come again and again."""
     empty = lexicon().empty
-    return {token.word for token in tokens_of(text) if not token.is_sign and token.word not in empty}
+    return frozenset(token.word for token in tokens_of(text) if not token.is_sign and token.word not in empty)
 
 
 def _other_words(mine: Sequence[Term], theirs: Sequence[Term], copied: bool) -> bool:
