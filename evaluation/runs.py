@@ -29,6 +29,7 @@ from rag.opening import open_pipeline
 from rag.pipeline import Pipeline
 from rag.prompt_versions import keep
 from rag.recipe import recipe
+from rag.recorded import text_of
 from rag.types import Description, Failure
 
 RUN, DESCRIPTIONS, FAILURES, IMAGES = "run.json", "descriptions.jsonl", "failures.jsonl", "images.jsonl"
@@ -77,13 +78,6 @@ class Run:
     def text(self, id_: str) -> str:
         """The caption, answer or fields (as JSON) of an image; empty where it has none."""
         return text_of(self.records[id_]) if id_ in self.records else ""
-
-
-def text_of(record: Mapping[str, Any]) -> str:
-    """What a record says: its caption or answer; of a document its fields, as JSON."""
-    if "fields" in record:
-        return json.dumps(record["fields"], sort_keys=True)
-    return str(record.get("caption", record.get("answer", "")))
 
 
 def describe_set(

@@ -24,8 +24,9 @@ STAGES = ("decode", "embed", "retrieve", "prompt", "generate", "check")
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked. An image is a file (`scan.dcm#frame=3`), a zip's member (`a.zip!b.png`) or a Parquet file's row
-    (`a.parquet!12`), or is loaded already. `article` is what it shares with others of its origin (a PMCID, a case).
+    """What is asked. An image is a file (`scan.dcm#frame=3`), a zip's member (`a.zip!b.png`) or a row of a
+    Parquet or Arrow file (`a.parquet!12`), or is loaded already. `article` is what it shares with others of its origin
+    (a PMCID, a case).
 
     `ask` has a question, and `history` where it goes on from earlier ones, oldest first; `classify` has a question
     and the `labels` to choose from; `extract` has a JSON Schema, as JSON text.

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 from PIL import Image
 from tqdm import tqdm
 
 from evaluation.ablation.arms import Arm
 from evaluation.ablation.evidence import Planned
+from evaluation.lines import mend, read_lines
 from evaluation.runs import CHUNK_BATCHES
 from evaluation.sets import Case
 from imaging import LoadedImage, decode
@@ -154,11 +154,5 @@ def _said(id_: str, outcome: Description | Failure) -> Said:
 def _read(file: Path) -> dict[str, Said]:
     """What an arm's file holds, by id. A last line that a stopped run left unfinished is taken off it."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    if not file.is_file():
-        return {}
-    text = file.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        file.write_text(whole, encoding="utf-8")
-    rows: list[Mapping[str, Any]] = [json.loads(line) for line in whole.split("\n") if line]
-    return {row["id"]: Said(**row) for row in rows}
+    mend(file)
+    return {row["id"]: Said(**row) for row in read_lines(file)}

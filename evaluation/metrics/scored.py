@@ -106,7 +106,7 @@ def write_scores(scored: Scored, folder: Path) -> list[Path]:
     about = {
         "name": scored.name,
         "n": len(scored.ids),
-        **recipe(),
+        "recipe": recipe(),
         "recipes": {name: asdict(how) for name, how in scored.recipes.items()},
         "splits": list(scored.splits),
         "foils": {name: list(values) for name, values in scored.foils.items()},

@@ -71,6 +71,11 @@ class Difference:
         """Whether it may be said that one is preferred, to be wrong in 5 % of studies at most, whatever the arms."""
         return (self.p if self.p_adjusted is None else self.p_adjusted) <= ALPHA
 
+    @property
+    def verdict(self) -> str:
+        """What may be said, in words."""
+        return f"{self.first} is preferred" if self.sure else "inconclusive"
+
 
 @dataclass(frozen=True)
 class Strengths:

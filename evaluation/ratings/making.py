@@ -13,10 +13,11 @@ from evaluation.errors import RatingsError
 from evaluation.ratings import sampling
 from evaluation.ratings.store import Store
 from evaluation.ratings.types import Arm, Item, Kind, Shown, Task, Text
-from evaluation.runs import Run, text_of
+from evaluation.runs import Run
 from evaluation.sets import Case
 from indexer.manifest import hash_json
 from rag.recipe import recipe
+from rag.recorded import text_of
 from rag.secrets import without_secrets
 
 STRATA = ("source", "organ")

@@ -109,8 +109,7 @@ def _strengths(found: Strengths) -> list[str]:
     differences = [["difference", "log-strength [95 %]", "p", *(["p, Holm"] if several else []), ""]]
     for each in found.differences:
         p = [each.p] if each.p_adjusted is None else [each.p, each.p_adjusted]
-        said = f"{each.first} is preferred" if each.sure else "inconclusive"
-        cells = [_ends(each.log_strength, 2), *(f"{one:.4f}" for one in p), said]
+        cells = [_ends(each.log_strength, 2), *(f"{one:.4f}" for one in p), each.verdict]
         differences.append([f"{each.first} - {each.second}", *cells])
     return [
         f"{found.comparisons} comparisons of {found.groups} articles",

@@ -19,7 +19,8 @@ from evaluation.report import batch_samples, batch_speed
 from evaluation.report.common import MOST_FAILURES, REASON_CHARS, public
 from evaluation.report.document import Blank, Cell, Column, Document, Facts, Group, Line, Section, Table
 from evaluation.report.html import to_html
-from evaluation.report.words import counted, number, percent
+from evaluation.report.run import prompts_of
+from evaluation.report.words import counted, listed, number, percent
 
 NAMED = 3
 """Of what failed for one reason, how many are named."""
@@ -88,7 +89,7 @@ def _about(made: Mapping[str, Any], shards: Sequence[Shard]) -> str:
 
 
 def _prompts(made: Mapping[str, Any]) -> str:
-    return ", ".join(sorted({str(template) for template in made.get("prompts", {}).values()})) or "unknown"
+    return listed(prompts_of(made.get("prompts"))) or "unknown"
 
 
 def _said(summary: Summary) -> Iterable[str]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from evaluation.plain import plain
 from evaluation.report.document import Blank, Block, Cell, Document, Facts, Gallery, Plot, Table, Verbatim, Words
 from evaluation.statistics.intervals import Estimate
 
 
 def to_json(document: Document) -> dict[str, Any]:
     """As plain JSON values, null for what is nan or infinite. Pictures are left out: they are of the page alone."""
-    found: dict[str, Any] = _finite({
+    found: dict[str, Any] = plain({
         "kind": document.kind,
         "title": document.title,
         "about": document.about,
@@ -64,18 +63,5 @@ def _cell(value: Cell) -> Any:
             return {"blank": value.reason}
         case Estimate():
             return {name: one for name, one in asdict(value).items() if one is not None}
-        case _:
-            return value
-
-
-def _finite(value: Any) -> Any:
-    """`value` with null in place of every number that JSON does not have."""
-    match value:
-        case Mapping():
-            return {key: _finite(one) for key, one in value.items()}
-        case list() | tuple():
-            return [_finite(one) for one in value]
-        case float() if not math.isfinite(value):
-            return None
         case _:
             return value

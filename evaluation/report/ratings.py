@@ -181,8 +181,7 @@ def _differences(found: Sequence[Difference]) -> Table:
     lines = []
     for one in found:
         p = [one.p] if one.p_adjusted is None else [one.p, one.p_adjusted]
-        said = f"{one.first} is preferred" if one.sure else "inconclusive"
-        lines.append(Line(f"{one.first} - {one.second}", [one.log_strength, *p, said]))
+        lines.append(Line(f"{one.first} - {one.second}", [one.log_strength, *p, one.verdict]))
     note = DIFFERENCES if several else ""
     columns.append(Column("verdict", text=True))
     return Table("Differences of log-strengths", "first - second", columns, [Group(lines)], note, whole=True)

@@ -5,8 +5,7 @@ The files are mapped into memory: opening one reads its batches' headers, and no
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +19,11 @@ _FILE_MAGIC = b"ARROW1"
 https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format
 """
 
-_Key = tuple[str, int, int]
-_lock = threading.Lock()
-_tables: OrderedDict[_Key, Any] = OrderedDict()
-
 
 def open_table(path: str) -> Any:
     """The file as a pyarrow.Table that is mapped into memory. Raises OSError and pyarrow.ArrowException."""
     stat = Path(path).stat()
-    key = (path, stat.st_mtime_ns, stat.st_size)
-    with _lock:
-        if key not in _tables:
-            _tables[key] = _open(path)
-        _tables.move_to_end(key)
-        while len(_tables) > _OPEN_AT_ONCE:
-            _tables.popitem(last=False)
-        return _tables[key]
+    return _open(path, stat.st_mtime_ns, stat.st_size)
 
 
 def read_image(path: str, row: int, column: str, name: str) -> bytes:
@@ -56,7 +44,9 @@ def read_image(path: str, row: int, column: str, name: str) -> bytes:
     return image_bytes(images, row, column, name)
 
 
-def _open(path: str) -> Any:
+@functools.lru_cache(maxsize=_OPEN_AT_ONCE)
+def _open(path: str, _mtime_ns: int, _size: int) -> Any:
+    """The table of the file as it was then."""
     import pyarrow.ipc  # type: ignore[import-untyped]
 
     mapped = pyarrow.memory_map(path)

@@ -16,6 +16,7 @@ from evaluation.errors import ExperimentError
 from evaluation.experiments import describe, scoring
 from evaluation.experiments.run import run_experiment
 from evaluation.experiments.show import text
+from evaluation.metrics.config import MetricsConfig
 from evaluation.metrics.scored import Scored, read_scores
 from evaluation.plain import plain
 from evaluation.runs import DESCRIPTIONS, Run, read_run
@@ -202,6 +203,30 @@ def test_scores_are_kept_until_the_words_change_or_where_a_metric_is_blank(
     assert scored_again() == list(ARMS)
     # BLEURT needs a model that is not here, and may be tomorrow.
     assert [scored_again(metrics=["rouge1", "bleurt"]) for _ in range(2)] == [list(ARMS)] * 2
+
+
+def test_a_blank_is_found_by_whatever_name_its_metric_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`default` is other metrics where texts are answers; a foil that cannot be made is no metric."""
+    run, scored = Run(tmp_path, "key", {}, (), {}, {}), list[str]()
+    missing = {"accuracy": "", "nearest": ""}
+
+    def described(*_: object) -> Scored:
+        scored.append(run.name)
+        return Scored("run", (), (), {}, {}, missing=dict(missing))
+
+    monkeypatch.setattr(scoring, "score_described", described)
+
+    def times() -> int:
+        del scored[:]
+        for _ in range(2):
+            scoring.score_once(run, (), ["default"], MetricsConfig())
+        return len(scored)
+
+    assert times() == 2
+    del missing["accuracy"]
+    assert times() == 1
 
 
 @pytest.mark.usefixtures("engines")

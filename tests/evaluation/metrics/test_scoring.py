@@ -129,7 +129,7 @@ def test_scores_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     held = asked(splits={"modality": kinds}, truth=truth, content=Content.load("radiology"))
     scored = score_texts("own", CAPTIONS, held, ("rouge1", "bleu4", "content"))
     write_scores(scored, tmp_path)
-    made = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
+    made = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))["recipe"]
     assert made["command"]
     assert datetime.fromisoformat(made["date"]).tzinfo is not None
     assert "numpy" in made["versions"]
