@@ -19,6 +19,7 @@ SINGULAR = {
     "content": "content list",
     "embedders": "embedder",
     "experiments": "experiment",
+    "finetune": "finetune config",
     "indexes": "index config",
     "models": "model",
     "prompts": "prompt",

@@ -172,23 +172,23 @@ def resolve(
     where = "settings"
     if isinstance(config, Path):
         where = config.name
-        data = _merged(data, read_yaml(config))
+        data = merged(data, read_yaml(config))
     elif config is not None:
         where = described
-        data = _merged(data, config)
+        data = merged(data, config)
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not equals or not key:
             raise ConfigError(f"--set {assignment}: write it as key=value, for example --set prompt.length=short")
         where = f"--set {assignment}"
         try:
-            data = _merged(data, _nested(key.strip().split("."), yaml.safe_load(value)))
+            data = merged(data, _nested(key.strip().split("."), yaml.safe_load(value)))
         except yaml.YAMLError:
             raise ConfigError(f"--set {assignment}: the value is not valid YAML") from None
         parse(Settings, data, where)  # so that an error names this very assignment
     for key, value in overrides.items():
         if value is not None:
-            data = _merged(data, _nested(key.split("__"), value))
+            data = merged(data, _nested(key.split("__"), value))
     return parse(Settings, data, where)
 
 
@@ -196,7 +196,7 @@ def undotted(flat: Mapping[str, Any]) -> dict[str, Any]:
     """Settings that are written `a.b` -> value as a nested mapping."""
     data: dict[str, Any] = {}
     for key, value in flat.items():
-        data = _merged(data, _nested(key.split("."), value))
+        data = merged(data, _nested(key.split("."), value))
     return data
 
 
@@ -206,9 +206,10 @@ def _nested(keys: list[str], value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with what `over` says in its place, key by key as deep as both go."""
+    both = dict(base)
     for key, value in over.items():
-        below = merged.get(key)
-        merged[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return merged
+        below = both.get(key)
+        both[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return both
