@@ -80,7 +80,7 @@ class ServerEngine:
         Raises PromptError for a prompt with too many images or one that the server refuses, ServerUnavailable after
         the last retry, ServerRefused; what is under way then is waited for and dropped.
         """
-        return self._each(prompts, lambda prompt: self._answer(prompt, params))
+        return self._each(prompts, params, lambda body: self._answer(body, params.time_limit_s))
 
     def stream(self, prompt: Prompt, params: GenerationParams) -> Iterator[str | Generation]:
         """Yields the answer's text piece by piece and, last, its Generation. Closing it ends the request.
@@ -88,8 +88,7 @@ class ServerEngine:
         A stream that breaks off is not begun again. Raises what `generate` does.
         """
         self._check_images([prompt])
-        self.load()
-        yield from self._pieces(prompt, params)
+        yield from self._pieces(self._body(prompt, params), params.time_limit_s)
 
     def score(
         self, prompts: Sequence[Prompt], labels: Sequence[str], one_pass: bool = False
@@ -108,33 +107,38 @@ class ServerEngine:
                 f"{self.model}: a server does not say how likely whole answers are, only their first words. Give "
                 f"labels whose first words differ, or take a model that runs here, for example --model smolvlm-500m"
             )
-        params = GenerationParams(max_new_tokens=1)
         asked = {"logprobs": True, "top_logprobs": TOLD_TOKENS}
-        return self._each(prompts, lambda prompt: self._likely(self._body(prompt, params) | asked, texts))
+        return self._each(prompts, GenerationParams(max_new_tokens=1), lambda body: self._likely(body | asked, texts))
 
     def told_apart_at_once(self, labels: Sequence[str]) -> bool:
         """Whether the first words of the labels differ."""
         firsts = {label.split()[0].casefold() for label in checked_labels(labels)}
         return len(firsts) == len(labels)
 
-    def _each(self, prompts: Sequence[Prompt], ask: Callable[[Prompt], T]) -> Iterator[tuple[int, T]]:
-        """Yields `(position, what ask gives)`, as many under way at once as the server may be asked."""
+    def _each(
+        self, prompts: Sequence[Prompt], params: GenerationParams, ask: Callable[[dict[str, Any]], T]
+    ) -> Iterator[tuple[int, T]]:
+        """Yields `(position, what ask gives)`, as many under way at once as the server may be asked.
+
+        As many again have their requests made, images packed, while they wait for a place.
+        """
         self._check_images(prompts)
         if not prompts:
             return
         self.load()
-        with ThreadPoolExecutor(min(self._server.concurrency, len(prompts))) as pool:
-            positions = {pool.submit(self._in_a_place, ask, prompt): n for n, prompt in enumerate(prompts)}
+        with ThreadPoolExecutor(min(2 * self._server.concurrency, len(prompts))) as pool:
+            positions = {pool.submit(self._in_a_place, ask, prompt, params): n for n, prompt in enumerate(prompts)}
             try:
                 for done in as_completed(positions):
                     yield positions[done], done.result()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _in_a_place(self, ask: Callable[[Prompt], T], prompt: Prompt) -> T:
+    def _in_a_place(self, ask: Callable[[dict[str, Any]], T], prompt: Prompt, params: GenerationParams) -> T:
         """Waits where others are asking already: two batches may be under way, so that the server has no pause."""
+        body = self._body(prompt, params)
         with self._places:
-            return ask(prompt)
+            return ask(body)
 
     def _check_images(self, prompts: Sequence[Prompt]) -> None:
         most = max((len(prompt.images) for prompt in prompts), default=0)
@@ -178,11 +182,10 @@ class ServerEngine:
             )
         return offered[0]
 
-    def _answer(self, prompt: Prompt, params: GenerationParams) -> Generation:
+    def _answer(self, body: dict[str, Any], time_limit_s: float | None) -> Generation:
         """One request, with its retries. `seconds` counts them."""
-        if params.time_limit_s is not None:  # only of a stream there is something by then
-            return next(piece for piece in self._pieces(prompt, params) if isinstance(piece, Generation))
-        body = self._body(prompt, params)
+        if time_limit_s is not None:  # only of a stream there is something by then
+            return next(piece for piece in self._pieces(body, time_limit_s) if isinstance(piece, Generation))
         started = time.perf_counter()
         said = self._asked(lambda: self._client.chat.completions.create(**body))
         seconds = time.perf_counter() - started
@@ -212,9 +215,9 @@ class ServerEngine:
             )
         return LabelScores(tuple(found[label] / whole for label in labels), whole)
 
-    def _pieces(self, prompt: Prompt, params: GenerationParams) -> Iterator[str | Generation]:
+    def _pieces(self, body: dict[str, Any], time_limit_s: float | None) -> Iterator[str | Generation]:
         """As `stream`. A stop at the time limit leaves the tokens uncounted where the server counts at the end."""
-        body = {**self._body(prompt, params), "stream": True}
+        body = {**body, "stream": True}
         started = time.perf_counter()
         text, finish, usage = "", "", None
         with self._opened(body) as events:
@@ -226,7 +229,7 @@ class ServerEngine:
                     if choice.delta.content:
                         text += choice.delta.content
                         yield choice.delta.content
-                if params.time_limit_s is not None and time.perf_counter() - started > params.time_limit_s:
+                if time_limit_s is not None and time.perf_counter() - started > time_limit_s:
                     finish = finish or "time"
                     break
         if not finish:
