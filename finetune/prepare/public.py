@@ -13,7 +13,7 @@ from typing import Literal
 from batch.inputs.sets import rocov2_splits
 from finetune.errors import RecordsError
 from finetune.prepare.asking import Asked, NoUseError, answered
-from finetune.prepare.found import Found, LeftOut, Origin
+from finetune.prepare.found import Found, LeftOut, Origin, Why
 from finetune.prepare.options import Options
 from finetune.prepare.pages import pages_of
 from indexer.config.sets import MtsamplesConfig, Rocov2Config
@@ -112,7 +112,8 @@ def _captions(found: DataSet, folder: Path, _: Options) -> Iterator[Found | Left
         config = Rocov2Config(kind="rocov2", path=str(folder), splits=[_rocov2_split(split)])
         for item in Rocov2Source(config):
             if isinstance(item, SourceFailure):
-                yield LeftOut(item.id, "image" if "image" in item.reason else "row", item.reason)
+                lacks: Why = "image" if "no image" in item.reason else "answer" if "caption" in item.reason else "row"
+                yield LeftOut(item.id, lacks, item.reason)
                 continue
             said = item.example
             yield Found(
