@@ -74,7 +74,7 @@ class Encoder:
         """Raises TooLong where a row of a batch is longer than `max_tokens`, padding not counted."""
         for lesson, tokens in zip(lessons, batch["attention_mask"].sum(dim=1).tolist(), strict=True):
             if tokens > self.max_tokens:
-                raise TooLong(lesson.id, tokens, self.max_tokens)
+                raise TooLong.of(lesson.id, tokens, self.max_tokens)
 
     def cut(self, texts: list[str]) -> list[list[int]]:
         """The tokens of each text, special ones not added."""

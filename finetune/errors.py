@@ -22,14 +22,18 @@ class RecordsError(FinetuneError):
 
 
 class TooLong(RecordsError):  # noqa: N818 - the name says what is wrong, as in the rest of the house
-    """A lesson of more tokens than `training.max_tokens`. Nothing is cut off: image tokens and answers stay whole."""
+    """A lesson of more tokens than `training.max_tokens`, or whose text alone is over the model's `prompt_tokens`.
 
-    def __init__(self, record: str, tokens: int, most: int) -> None:
-        super().__init__(
+    Nothing is cut off, image tokens and answers stay whole: `training.too_long` decides.
+    """
+
+    @classmethod
+    def of(cls, record: str, tokens: int, most: int) -> TooLong:
+        """For a lesson of so many tokens."""
+        return cls(
             f"record {record}: {tokens} tokens, images and answer counted, and training.max_tokens is {most}. "
             f"Set it higher, or give the record less evidence or a smaller image"
         )
-        self.tokens = tokens
 
 
 class AdaptError(FinetuneError):

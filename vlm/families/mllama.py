@@ -46,3 +46,30 @@ class Mllama(ChatFamily):
             states = core.multi_modal_projector(states)
             held["cross_attention_states"] = states.reshape(-1, states.shape[-2], core.hidden_size)
         return held
+
+    def logits(self, model: Any, inputs: Mapping[str, Any], last: int) -> Any:
+        """Rows with as many images are read together, so that none depends on what it is beside.
+
+        In transformers a token that may look at no image looks at all that its batch has, and those that fill up rows
+        with fewer images are among them.
+        """
+        if "pixel_values" not in inputs:
+            return super().logits(model, inputs, last)
+        import torch
+
+        numbers = (inputs["aspect_ratio_ids"] > 0).sum(dim=1)  # (n,): 0 is the id of what fills up
+        order = numbers.argsort(stable=True)
+        scores = [
+            super(Mllama, self).logits(model, _of_rows(inputs, (numbers == number).nonzero()[:, 0], number), last)
+            for number in numbers.unique().tolist()  # ascending, as `order`
+        ]
+        return torch.cat(scores)[order.argsort()]
+
+
+def _of_rows(inputs: Mapping[str, Any], rows: Any, images: int) -> dict[str, Any]:
+    """The inputs of some rows, with so many images each."""
+    some = {name: value[rows] for name, value in inputs.items()}
+    for name in ("pixel_values", "aspect_ratio_ids", "aspect_ratio_mask"):
+        some[name] = some[name][:, :images]  # (n, images, ...)
+    some["cross_attention_mask"] = some["cross_attention_mask"][:, :, :images]  # (n, length, images, tiles)
+    return some if images else {name: some[name] for name in ("input_ids", "attention_mask")}
