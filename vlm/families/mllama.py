@@ -20,6 +20,7 @@ class Mllama(ChatFamily):
     lora_targets = r"model\.language_model\.layers\.\d+\.((self|cross)_attn\.(q|k|v|o)_proj|mlp\.(gate|up|down)_proj)"
     keep_precision = r"lm_head|model\.multi_modal_projector"
     vision_tower = "model.vision_model"
+    projector = r"model\.multi_modal_projector"
 
     def arranged(self, prompt: Prompt) -> Prompt:
         """Its template refuses a system's message beside images: what that says opens the first turn's text."""
