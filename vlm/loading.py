@@ -47,7 +47,7 @@ def load(config: ModelConfig, folder: Path, adapter: Path | None, *, training: b
     """The model in `folder`, loaded as `config` says, with the adapter of that folder where one is given.
 
     `adapter` may be a training run's folder, too. With `training` its weights are those of its files, number by number:
-    no norm is folded.
+    no norm is folded, and gradients come through it.
 
     Raises ModelUnusable, UnsupportedQuantisation, OutOfMemory, AdapterNotFound and AdapterMismatch.
     """
@@ -75,6 +75,8 @@ def load(config: ModelConfig, folder: Path, adapter: Path | None, *, training: b
             lay_channels_last(tower)
             if config.vision_dtype == "bf16":
                 compute_in_bf16(tower, model.dtype, device, config.name)
+        if training:
+            _keep_differentiable(model)
         if adapter is not None:
             model = attach_adapter(model, adapter, config)
     return Loaded(
@@ -171,6 +173,14 @@ def _quantisation(config: ModelConfig, folder: Path, dtype: torch.dtype, device:
         bnb_4bit_compute_dtype=dtype,
         llm_int8_skip_modules=kept,
     )
+
+
+def _keep_differentiable(model: Any) -> None:
+    """On a CPU, bitsandbytes packs NF4 weights anew when they are first asked for inference, a look at the dev split
+    is enough, and from then on no gradient comes through them: it must not."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def _stop_ids(model: Any, ends: list[int]) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from finetune.config import FinetuneConfig
 from tests.vlm.conftest import asked, picture
 from vlm import ModelConfig, Prompt
 from vlm.loading import Loaded, load
-from vlm.scoring import _answered
+from vlm.scoring import answered
 from vlm.weights import find_files
 
 ANSWER = (5, 9, 7)
@@ -36,7 +36,9 @@ def scores(model: ModelConfig, loaded: Loaded, tuned: Any, prompts: Sequence[Pro
         from vlm.soft_prompt import make_room
 
         inputs = make_room(inputs, loaded.virtual_tokens)
-    return model.how.logits(tuned, _answered(model.how, model.how.seen(tuned, inputs), ANSWER), len(ANSWER) + 1)
+    return model.how.logits(
+        tuned, answered(model.how, model.how.seen(tuned, inputs), [ANSWER] * len(prompts)), len(ANSWER) + 1
+    )
 
 
 def loss(model: ModelConfig, adapted: Adapted, prompts: Sequence[Prompt]) -> torch.Tensor:
