@@ -16,8 +16,7 @@ from vlm.loading import Loaded, load
 from vlm.scoring import answered
 from vlm.weights import find_files
 
-ANSWER = (5, 9, 7)
-"""Token ids: any will do."""
+ANSWER = " red cells in the lobe"
 
 
 def prompts_of(kind: str) -> list[Prompt]:
@@ -29,21 +28,24 @@ def opened(config: FinetuneConfig) -> tuple[ModelConfig, Loaded]:
     return model, load(model, find_files(model), None, training=True)
 
 
+def answer_ids(loaded: Loaded) -> list[int]:
+    return list(loaded.tokenizer.encode(ANSWER, add_special_tokens=False)[:3])
+
+
 def scores(model: ModelConfig, loaded: Loaded, tuned: Any, prompts: Sequence[Prompt], room: bool = False) -> Any:
-    """`(n, len(ANSWER) + 1, vocabulary)`: what is said of an answer's tokens, as the engine asks for it."""
+    """`(n, 4, vocabulary)`: what is said of an answer's three tokens and its end, as the engine asks for it."""
     inputs = model.how.encode(loaded.processor, prompts, loaded.control).to(loaded.device, loaded.model.dtype)
     if room:
         from vlm.soft_prompt import make_room
 
         inputs = make_room(inputs, loaded.virtual_tokens)
-    return model.how.logits(
-        tuned, answered(model.how, model.how.seen(tuned, inputs), [ANSWER] * len(prompts)), len(ANSWER) + 1
-    )
+    answers = [answer_ids(loaded)] * len(prompts)
+    return model.how.logits(tuned, answered(model.how, model.how.seen(tuned, inputs), answers), 4)
 
 
 def loss(model: ModelConfig, adapted: Adapted, prompts: Sequence[Prompt]) -> torch.Tensor:
     said = scores(model, adapted.loaded, adapted.model, prompts)[:, :-1]
-    right = torch.tensor(ANSWER).expand(len(prompts), -1)
+    right = torch.tensor(answer_ids(adapted.loaded)).expand(len(prompts), -1)
     return torch.nn.functional.cross_entropy(said.float().flatten(0, 1), right.flatten())
 
 
