@@ -15,7 +15,6 @@ from finetune.lesson import Lesson
 from vlm.answers import first_tokens, told_apart
 from vlm.errors import PromptError
 from vlm.families import Family
-from vlm.families.base import bare
 from vlm.labels import checked_labels
 from vlm.scoring import answered
 
@@ -26,8 +25,7 @@ Items = int | torch.Tensor | None
 def answer_loss(family: Family, model: Any, batch: Mapping[str, Any], items: Items = None) -> torch.Tensor:
     """fp32 scalar, nats: -log p of the answers' tokens and ends, summed, through `items`; None: through their number.
 
-    `batch` is of an `Encoder`. Scores are worked out from where the longest answer begins, so none of image tokens;
-    in one call of `model`, which may be wrapped.
+    `batch` is of an `Encoder`. Scores are worked out from where the longest answer begins: none of image tokens.
     """
     labels = batch["labels"]  # (n, length)
     learned = labels != IGNORED
@@ -104,7 +102,7 @@ class LabelHead:
 
 def _inputs(model: Any, batch: Mapping[str, Any]) -> dict[str, Any]:
     """What of a batch the model takes, pictures in its precision."""
-    dtype = bare(model).dtype
+    dtype = model.dtype
     return {
         name: value.to(dtype) if torch.is_tensor(value) and value.is_floating_point() else value
         for name, value in batch.items()
@@ -115,7 +113,7 @@ def _inputs(model: Any, batch: Mapping[str, Any]) -> dict[str, Any]:
 @contextmanager
 def _trimmed(model: Any, tokens: torch.Tensor) -> Iterator[None]:
     """While it is entered, the model's head gives the scores of these tokens alone, in their order."""
-    head = bare(model).get_output_embeddings()
+    head = model.get_output_embeddings()
     whole, own = head.forward, vars(head).get("forward")
     rows = tokens.to(head.weight.device)
 

@@ -52,6 +52,7 @@ class Learner:
 
 
 Learners = Callable[..., Learner]
+Configs = Callable[..., ModelConfig]
 
 
 @pytest.fixture(scope="session")

@@ -96,8 +96,7 @@ class Family(ABC):
     def logits(self, model: Any, inputs: Mapping[str, Any], last: int) -> Any:
         """Scores `(n, last, vocabulary)` of the tokens that follow each of the `last` ones.
 
-        `inputs` are of `seen`; or of `encode`, and then pictures and texts are read in one call of the model, which
-        training needs: what wraps a model for several devices hears of no other.
+        `inputs` are of `seen`; or of `encode`, as in training: then pictures and texts are read in one call.
         """
         return model(**inputs, use_cache=False, logits_to_keep=last).logits
 
@@ -151,11 +150,6 @@ class ChatFamily(Family):
             raise ModelUnusable(
                 f"{where}: no chat template. Put the model's chat_template.jinja beside its tokenizer.json"
             )
-
-
-def bare(model: Any) -> Any:
-    """The model itself, out of what spreads it over several devices for training."""
-    return getattr(model, "module", model)
 
 
 def last_of(stop_ids: Sequence[int], ids: Sequence[int]) -> int:

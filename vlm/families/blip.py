@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vlm.errors import ModelUnusable, PromptError
-from vlm.families.base import Family, bare
+from vlm.families.base import Family
 from vlm.families.control_tokens import ControlTokens
 from vlm.types import Prompt
 
@@ -83,8 +83,7 @@ class Blip(Family):
 def _begun(model: Any, inputs: Mapping[str, Any]) -> Any:
     """`input_ids` with the token that captions begin with. BLIP's tokenizer does not know it: [CLS] is in its place."""
     begun, mask = inputs["input_ids"].clone(), inputs["attention_mask"]
-    first = bare(model).config.text_config.bos_token_id
-    return begun.scatter_(1, mask.argmax(dim=1, keepdim=True), first)
+    return begun.scatter_(1, mask.argmax(dim=1, keepdim=True), model.config.text_config.bos_token_id)
 
 
 def _text(processor: Any, prompt: Prompt, control: ControlTokens) -> str:
