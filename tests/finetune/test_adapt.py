@@ -32,7 +32,8 @@ def test_what_is_to_move_moves_and_nothing_else(kind: str, method: str, run_of: 
     if method == "full":
         again = load(model, tmp_path / "out", None)
     else:
-        again = load(model, find_files(model), tmp_path / "out")
+        # On a CPU, NF4 at run time computes in bf16 wherever nothing is to be learned.
+        again = load(model, find_files(model), tmp_path / "out", training=method == "qlora")
     with torch.inference_mode():
         read_again = scores(model, again, again.model, prompts_of(kind), room=method == "soft_prompt")
     torch.testing.assert_close(read_again, said, rtol=1e-5, atol=1e-5)
