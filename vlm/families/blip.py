@@ -72,12 +72,16 @@ class Blip(Family):
             "encoder_hidden_states": model.vision_model(pixel_values=inputs["pixel_values"]).last_hidden_state,
         }
 
-    def logits(self, model: Any, inputs: Mapping[str, Any], last: int) -> Any:
+    def states(self, model: Any, inputs: Mapping[str, Any], last: int) -> Any:
         places = (inputs["attention_mask"].cumsum(dim=1) - 1).clamp(min=0)
-        if "pixel_values" not in inputs:
-            return model.text_decoder(**inputs, position_ids=places, use_cache=False, logits_to_keep=last).logits
-        begun = {**inputs, "input_ids": _begun(model, inputs)}
-        return model(**begun, position_ids=places, use_cache=False, logits_to_keep=last).logits
+        read = self.seen(model, inputs) if "pixel_values" in inputs else inputs
+        decoder = model.text_decoder.bert
+        out = decoder(**read, position_ids=places, use_cache=False, is_decoder=True)
+        return out.last_hidden_state[:, -last:]
+
+    def scores(self, model: Any, states: Any, tokens: Any = None) -> Any:
+        scores = model.text_decoder.cls(states)
+        return scores if tokens is None else scores[..., tokens]
 
 
 def _begun(model: Any, inputs: Mapping[str, Any]) -> Any:
