@@ -28,6 +28,8 @@ class Blip(Family):
     )
     keep_precision = r"text_decoder\.cls\..*"
     vision_tower = "vision_model"
+    projector = None
+    soft_prompts = False  # its first token is put in place of another, and none stands before it
 
     def prepare(self, processor: Any, where: str) -> None:
         if processor.tokenizer.sep_token_id is None or processor.tokenizer.cls_token_id is None:
@@ -41,9 +43,8 @@ class Blip(Family):
             raise PromptError("BLIP reads exactly one image with each prompt. Ask about one image at a time")
         from transformers import BatchFeature
 
-        tokenizer = processor.tokenizer
-        texts = tokenizer(
-            [f"{tokenizer.cls_token} {control.broken(_beginning(prompt))}".strip() for prompt in prompts],
+        texts = processor.tokenizer(
+            [_text(processor, prompt, control) for prompt in prompts],
             add_special_tokens=False,
             padding=True,
             return_token_type_ids=False,
@@ -51,6 +52,10 @@ class Blip(Family):
         )
         images = processor.image_processor([prompt.images[0].picture for prompt in prompts], return_tensors="pt")
         return BatchFeature({**texts, "pixel_values": images["pixel_values"]})
+
+    def length(self, processor: Any, prompt: Prompt, control: ControlTokens) -> int:
+        """Images are looked at by cross-attention and take no token."""
+        return len(processor.tokenizer(_text(processor, prompt, control), add_special_tokens=False)["input_ids"])
 
     def generate(self, model: Any, inputs: Mapping[str, Any], **options: Any) -> Any:
         seen = self.seen(model, inputs)
@@ -61,18 +66,32 @@ class Blip(Family):
 
     def seen(self, model: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """What its text decoder takes: the caption's beginning, and the image it looks at by cross-attention."""
-        begun, mask = inputs["input_ids"].clone(), inputs["attention_mask"]
-        # A caption begins with a token that BLIP's tokenizer does not know; [CLS] stands in its place.
-        begun.scatter_(1, mask.argmax(dim=1, keepdim=True), model.config.text_config.bos_token_id)
         return {
-            "input_ids": begun,
-            "attention_mask": mask,
+            "input_ids": _begun(model, inputs),
+            "attention_mask": inputs["attention_mask"],
             "encoder_hidden_states": model.vision_model(pixel_values=inputs["pixel_values"]).last_hidden_state,
         }
 
-    def logits(self, model: Any, inputs: Mapping[str, Any], last: int) -> Any:
+    def states(self, model: Any, inputs: Mapping[str, Any], last: int) -> Any:
         places = (inputs["attention_mask"].cumsum(dim=1) - 1).clamp(min=0)
-        return model.text_decoder(**inputs, position_ids=places, use_cache=False, logits_to_keep=last).logits
+        read = self.seen(model, inputs) if "pixel_values" in inputs else inputs
+        decoder = model.text_decoder.bert
+        out = decoder(**read, position_ids=places, use_cache=False, is_decoder=True)
+        return out.last_hidden_state[:, -last:]
+
+    def scores(self, model: Any, states: Any, tokens: Any = None) -> Any:
+        scores = model.text_decoder.cls(states)
+        return scores if tokens is None else scores[..., tokens]
+
+
+def _begun(model: Any, inputs: Mapping[str, Any]) -> Any:
+    """`input_ids` with the token that captions begin with. BLIP's tokenizer does not know it: [CLS] is in its place."""
+    begun, mask = inputs["input_ids"].clone(), inputs["attention_mask"]
+    return begun.scatter_(1, mask.argmax(dim=1, keepdim=True), model.config.text_config.bos_token_id)
+
+
+def _text(processor: Any, prompt: Prompt, control: ControlTokens) -> str:
+    return f"{processor.tokenizer.cls_token} {control.broken(_beginning(prompt))}".strip()
 
 
 def _beginning(prompt: Prompt) -> str:

@@ -21,6 +21,7 @@ class PaliGemma(Family):
     lora_targets = rf"model\.language_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = r"lm_head|model\.multi_modal_projector\..*"
     vision_tower = "model.vision_tower"
+    projector = r"model\.multi_modal_projector"
     answer_inputs = MappingProxyType({"attention_mask": 1, "token_type_ids": 1})  # 1 is read causally
 
     def prepare(self, processor: Any, where: str) -> None:
@@ -39,6 +40,17 @@ class PaliGemma(Family):
         )
         inputs.pop("labels")  # the processor always makes training labels; `generate` would refuse them
         return inputs.convert_to_tensors("pt")
+
+    def length(self, processor: Any, prompt: Prompt, control: ControlTokens) -> int:
+        """Every image has as many tokens; behind them the text begins with a token and ends with a line break."""
+        text = f"{processor.tokenizer.bos_token}{control.broken(_prefix(prompt))}\n"
+        ids = processor.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return len(ids) + int(processor.image_seq_length) * len(prompt.images)
+
+    def scores(self, model: Any, states: Any, tokens: Any = None) -> Any:
+        scores = super().scores(model, states, tokens)
+        cap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)  # PaliGemma 2 has one
+        return scores if cap is None else (scores / cap).tanh() * cap
 
 
 def _prefix(prompt: Prompt) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from vlm.errors import ModelUnusable
-from vlm.families.base import LANGUAGE_LINEARS, Family, chat
+from vlm.families.base import LANGUAGE_LINEARS, Family, chat, last_of
 from vlm.families.control_tokens import ControlTokens
 from vlm.types import Prompt
 
@@ -20,6 +20,7 @@ class TextFamily(Family):
     lora_targets = rf"model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = "lm_head"
     vision_tower = None
+    projector = None
     template_options: ClassVar[Mapping[str, Any]] = {}
     """What the chat template is told beside the messages."""
 
@@ -36,6 +37,10 @@ class TextFamily(Family):
             **self.template_options,
         )
         return BatchFeature({name: encoded[name] for name in ("input_ids", "attention_mask")})
+
+    def end_id(self, processor: Any, stop_ids: Sequence[int]) -> int:
+        turns = [{"role": role, "content": "-"} for role in ("user", "assistant")]
+        return last_of(stop_ids, processor(processor.apply_chat_template(turns, tokenize=False))["input_ids"])
 
     def prepare(self, processor: Any, where: str) -> None:
         if not processor.chat_template:
