@@ -3,12 +3,13 @@
     python benchmarks/finetune_trl.py --model smolvlm-500m --method qlora --batch 4 --steps 12 --out runs/finetune_trl
     python benchmarks/finetune_trl.py --model pocket --method lora --batch 2 --steps 4 --rounds 1 --image-side 224
 
-Both sides read the same records (prompt and completion) and images in one order; adapt the same layers with the same
-rank; take the same optimiser, precision and activation checkpointing; nothing is cut off (`max_length=None`). Ours is
-`Encoder`, `answer_loss` and `adapt` under transformers' Trainer, theirs SFTTrainer as its documentation has it: for
-qlora it holds the adapter in bf16, ours is fp32. Each side is a process of its own a round, the sides in turn. Models
-whose files are not here get random weights of their true shape. Written to OUT.json: medians, each round, and the
-arithmetic of vlm/cost/memory.py. It runs on a GPU where there is one, else on the CPU.
+Both sides read the same records (prompt and completion), all of one length, each side in its own order, so losses are
+near and not equal. They adapt the same layers with the same rank; take the same optimiser, precision and activation
+checkpointing; nothing is cut off (`max_length=None`). Ours is `Encoder`, `answer_loss` and `adapt` under transformers'
+Trainer, theirs SFTTrainer as its documentation has it: for qlora it holds the adapter in bf16, ours is fp32. Each side
+is a process of its own a round, the sides in turn. Models whose files are not here get random weights of their true
+shape. Written to OUT.json: medians, each round, and the arithmetic of vlm/cost/memory.py. It runs on a GPU where there
+is one, else on the CPU.
 """
 
 from __future__ import annotations
