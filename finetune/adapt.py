@@ -220,7 +220,10 @@ def _is_float(value: object) -> bool:
 def _put_soft_prompt(model: Any, loaded: Loaded, tokens: int) -> None:
     """Starts from embeddings of tokens drawn at random, as Lester et al. (2021) found good."""
     embedding = model.get_input_embeddings()
-    ids = torch.randint(0, len(loaded.tokenizer), (tokens,), device=loaded.device)
+    known = min(
+        len(loaded.tokenizer), embedding.num_embeddings
+    )  # some tokens have no embedding, as PaliGemma's <image>
+    ids = torch.randint(0, known, (tokens,), device=loaded.device)
     attach_soft_prompt(model, embedding(ids))
 
 
