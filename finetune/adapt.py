@@ -25,6 +25,7 @@ from rag.opening import model_config
 from vlm.adapters import BASE, SOFT_PROMPT, AdapterBase
 from vlm.config import SERVER, Dtype, ModelConfig
 from vlm.loading import Loaded
+from vlm.quiet import quiet
 from vlm.soft_prompt import attach_soft_prompt
 from vlm.vision import natively_bf16
 from vlm.weights import ADAPTER_WEIGHTS, find_files, fingerprint
@@ -175,7 +176,8 @@ def write_model(model: Any, base: Path, folder: Path) -> None:
         if file.suffix in (".json", ".jinja", ".txt", ".model") and not file.name.endswith(".index.json"):
             shutil.copyfile(file, folder / file.name)
     generation = (folder / "generation_config.json").is_file()
-    model.save_pretrained(folder)
+    with quiet():
+        model.save_pretrained(folder)
     kept = base / "generation_config.json"
     if generation:  # the one of a loaded model is ours, not the checkpoint's
         shutil.copyfile(kept, folder / kept.name)

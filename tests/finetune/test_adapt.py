@@ -20,7 +20,12 @@ from vlm.weights import adapter_fingerprint, find_files
 
 Runs = Callable[..., FinetuneConfig]
 METHODS = ["lora", "qlora", "dora", "soft_prompt", "full"]
-CASES = [(kind, method) for kind in tiny.ALL_KINDS for method in METHODS if (kind, method) != ("blip", "soft_prompt")]
+CASES = [
+    (kind, method)
+    for kind in tiny.ALL_KINDS
+    for method in (["lora"] if kind in tiny.FAMILY_OF else METHODS)  # a family's other models: once is enough
+    if (kind, method) != ("blip", "soft_prompt")
+]
 SEEING = [kind for kind in tiny.IMAGE_KINDS if kind not in ("idefics3", "paligemma2", "llava_med")]
 WITH_PROJECTOR = [kind for kind in SEEING if kind != "blip"]
 LOW_RANK = {"lora": "lora_A lora_B", "qlora": "lora_A lora_B", "dora": "lora_A lora_B lora_magnitude_vector"}
