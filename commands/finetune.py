@@ -1,4 +1,4 @@
-"""Adapt a model: its data."""
+"""Adapt a model: its data, and what becomes of an adapter."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from commands.finetune_ship import merge_command, push_command
 
 if TYPE_CHECKING:
     from finetune.prepare.options import Leaks
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 @click.group()
 def finetune() -> None:
     """Adapt a model to captions, questions, labels or documents."""
+
+
+finetune.add_command(merge_command)
+finetune.add_command(push_command)
 
 
 @finetune.command("prepare")

@@ -25,6 +25,7 @@ from rag.opening import model_config
 from vlm.adapters import BASE, SOFT_PROMPT, AdapterBase
 from vlm.config import SERVER, Dtype, ModelConfig
 from vlm.loading import Loaded
+from vlm.quiet import quiet
 from vlm.soft_prompt import attach_soft_prompt
 from vlm.vision import natively_bf16
 from vlm.weights import ADAPTER_WEIGHTS, find_files, fingerprint
@@ -175,7 +176,8 @@ def write_model(model: Any, base: Path, folder: Path) -> None:
         if file.suffix in (".json", ".jinja", ".txt", ".model") and not file.name.endswith(".index.json"):
             shutil.copyfile(file, folder / file.name)
     generation = (folder / "generation_config.json").is_file()
-    model.save_pretrained(folder)
+    with quiet():
+        model.save_pretrained(folder)
     kept = base / "generation_config.json"
     if generation:  # the one of a loaded model is ours, not the checkpoint's
         shutil.copyfile(kept, folder / kept.name)
@@ -220,7 +222,10 @@ def _is_float(value: object) -> bool:
 def _put_soft_prompt(model: Any, loaded: Loaded, tokens: int) -> None:
     """Starts from embeddings of tokens drawn at random, as Lester et al. (2021) found good."""
     embedding = model.get_input_embeddings()
-    ids = torch.randint(0, len(loaded.tokenizer), (tokens,), device=loaded.device)
+    known = min(
+        len(loaded.tokenizer), embedding.num_embeddings
+    )  # some tokens have no embedding, as PaliGemma's <image>
+    ids = torch.randint(0, known, (tokens,), device=loaded.device)
     attach_soft_prompt(model, embedding(ids))
 
 
@@ -280,7 +285,7 @@ def _base(model: ModelConfig, config: FinetuneConfig, folder: Path) -> AdapterBa
     if config.method == "full":
         raise AdaptError("a model trained in full has no base")
     return AdapterBase(
-        model=config.model,
+        model=str(Path(config.model).absolute()) if config.model.endswith((".yaml", ".yml")) else config.model,
         path=config.path and config.path.absolute(),
         name=model.name,
         hub_id=model.hub_id,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def ask(config: ModelConfig, loaded: Loaded, given: Said | None = None) -> Said:
             inputs = inputs.to(loaded.device, loaded.model.dtype)
             length = inputs["input_ids"].shape[1]
             ids = config.how.generate(loaded.model, inputs, max_new_tokens=_NEW_TOKENS, do_sample=False)
-            own = tuple(ids[0, length:].tolist())
+            own = _words(config, loaded, ids[0, length:].tolist())
             answer = own if given is None else given.answers[number]
             seen = config.how.seen(loaded.model, inputs)
             longer = answered(config.how, seen, [answer])
@@ -63,6 +64,12 @@ def difference(one: Said, other: Said) -> float:
 def same_answers(one: Said, other: Said) -> int:
     """How many prompts both answer with the same tokens."""
     return sum(a == b for a, b in zip(one.answers, other.answers, strict=True))
+
+
+def _words(config: ModelConfig, loaded: Loaded, ids: list[int]) -> tuple[int, ...]:
+    """An answer up to a token that stands for a piece of an image, which no answer of a trained model has."""
+    images = {getattr(loaded.model.config, "image_token_id", None)} if config.how.max_images != 0 else set()
+    return tuple(takewhile(lambda token: token not in images, ids))
 
 
 def _prompts(config: ModelConfig) -> Sequence[Prompt]:

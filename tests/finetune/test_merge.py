@@ -65,13 +65,13 @@ def test_other_adapters_are_merged_into_the_base_as_it_was(method: str, run_of: 
     config = run_of("smolvlm", method, projector=True)
     folder, _ = run_folder("smolvlm", config, tmp_path / "run")
     merged = merge(folder, tmp_path / "out")
-    assert merged.exact < 1e-5
+    assert merged.exact < 5e-5
     assert merged.same == merged.answers
     stored = json.loads((tmp_path / "out" / "config.json").read_text())
     assert "quantization_config" not in stored
     if method == "qlora":
         assert merged.quantised is not None
-        assert 1e-4 < merged.quantised < 1
+        assert merged.quantised > 100 * merged.stored
         assert "on its own 4-bit base" in (tmp_path / "out" / "README.md").read_text()
     own = load_model_config(config.model)
     plain = load(own, find_files(own), folder)
@@ -105,7 +105,7 @@ def test_sixteen_bits_are_kept(adapter: Path, tmp_path: Path) -> None:
 def test_a_merge_that_answers_otherwise_is_refused(
     adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unmerged(model: Any, base: Path, folder: Path) -> None:
+    def unmerged(_: Any, base: Path, folder: Path) -> None:
         shutil.copytree(base, folder, dirs_exist_ok=True)
 
     monkeypatch.setattr(merging, "write_model", unmerged)
@@ -121,7 +121,7 @@ def test_weights_that_are_no_numbers_are_refused(adapter: Path, tmp_path: Path) 
     refused(MergeError, "adapter .* cannot be merged: NaN", damaged, tmp_path)
 
 
-def test_an_adapter_of_other_weights(adapter: Path, run_of: Runs, tmp_path: Path) -> None:
+def test_an_adapter_of_other_weights(adapter: Path, tmp_path: Path) -> None:
     other = tiny.MAKERS["smolvlm"](tmp_path / "other", seed=1)
     message = r"was trained on tiny-smolvlm with fingerprint [0-9a-f]{12}, and this tiny-smolvlm has [0-9a-f]{12}"
     refused(AdapterMismatch, message, adapter, tmp_path, path=other)
