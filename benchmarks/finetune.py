@@ -162,7 +162,7 @@ def vqa_rad(work: Work) -> dict[str, Any]:
     }
     before = work.run("before")
     asked = asked_of(before)
-    train = read_split(work.prepared("vqa_rad"), "train")
+    train = read_split(work.data / "vqa_rad", "train")
     rivals = {
         name: parts.of_texts(name, texts, asked, ANSWER_METRICS.split(","))
         for name, texts in by_words(train, before.cases).items()
