@@ -19,6 +19,7 @@ from evaluation.metrics.scored import Scored, read_scores
 from evaluation.runs import Run, read_run
 from evaluation.statistics.compare import Comparison, compare
 from evaluation.statistics.intervals import Estimate, Numbers, estimate
+from finetune.answers import sample
 from finetune.config import load_finetune_config
 from finetune.encode import Encoder
 from finetune.lessons import open_lessons
@@ -78,8 +79,9 @@ class Work:
         if not (few / "dev.jsonl").is_file():
             few.mkdir(parents=True, exist_ok=True)
             (few / "images").symlink_to(whole / "images")
-            write_split(few, "train", read_split(whole, "train")[:QUICK_RECORDS])
-            write_split(few, "dev", read_split(whole, "dev")[:QUICK_IMAGES])
+            for split, count in (("train", QUICK_RECORDS), ("dev", QUICK_IMAGES)):
+                records = read_split(whole, split)
+                write_split(few, split, [records[place] for place in sample(len(records), count)])
         return few
 
 
