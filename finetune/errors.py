@@ -2,6 +2,7 @@
 
 FinetuneError
 ├── RecordsError      a prepared folder, or records that cannot be learned from
+│   └── TooLong       a record whose text alone is over the model's budget for prompts
 ├── AdaptError        what is to be trained cannot be, in this model
 ├── DoesNotFit        the run needs more memory than there is
 ├── TrainingStopped   the loss is no number or runs away, a disk is full: what was saved goes on
@@ -20,11 +21,15 @@ class RecordsError(FinetuneError):
     """No prepared folder, a record that cannot be read, a split with nothing to learn from."""
 
 
+class TooLong(RecordsError):  # noqa: N818 - the name says what is wrong, as in the rest of the house
+    """A record whose prompt does not fit the model's `prompt_tokens` even without evidence: `too_long` decides."""
+
+
 class AdaptError(FinetuneError):
     """Modules to train that the model does not have, a method that its family cannot be tuned by."""
 
 
-class DoesNotFit(FinetuneError):  # noqa: N818 - the name says what is wrong, as in the rest of the house
+class DoesNotFit(FinetuneError):  # noqa: N818
     """The run needs more memory than the machine has; the message says what would need less."""
 
 

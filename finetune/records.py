@@ -62,9 +62,18 @@ class _Line(StrictModel):
             raise ValueError(f"answer {self.answer!r} is none of the labels")
         if (self.task == "extract") != (self.schema_ is not None):
             raise ValueError("a schema and the task extract belong together")
+        if self.schema_ is not None and not _is_object(self.answer):
+            raise ValueError("answer is no JSON object, which the task extract needs")
         if self.task in ("ask", "classify") and not self.question.strip():
             raise ValueError(f"task {self.task} needs a question")
         return self
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -168,4 +177,4 @@ def _record(line: str, where: str) -> TrainingRecord:
         key = ".".join(map(str, first["loc"]))
         raise RecordsError(f"{where}: {key}{': ' if key else ''}{first['msg']}") from error
     fields = read.model_dump(exclude={"schema_"})
-    return TrainingRecord(**fields, schema=None if read.schema_ is None else json.dumps(read.schema_, sort_keys=True))
+    return TrainingRecord(**fields, schema=None if read.schema_ is None else json.dumps(read.schema_))

@@ -79,7 +79,7 @@ def open_pipeline(
     shared = shared or Shared()
     model = model_config(settings.model)
     tasks: set[Task] = {request.task for request in requests}
-    _check_tasks(model, tasks)
+    _check_tasks(model, requests)
     templates = _templates(settings, model, tasks)
     engine = shared.engine(model, settings.model.adapter, settings.batch_size)
     _check_example_images(settings, engine)
@@ -111,11 +111,11 @@ def _params(settings: Settings, model: ModelConfig, tasks: set[Task]) -> Generat
     return model.params(**asked | {key: value for key, value in own.items() if asked[key] is None})
 
 
-def _check_tasks(model: ModelConfig, tasks: set[Task]) -> None:
+def _check_tasks(model: ModelConfig, requests: Sequence[Request]) -> None:
     """Raises RequestError for a model that has not learned to do what is asked."""
-    if model.images_per_prompt == 0:
+    if model.images_per_prompt == 0 and any(request.images for request in requests):
         raise RequestError(f"{model.name} reads texts alone. For images take another: python cli.py models list")
-    if tasks - {"caption"} and not model.follows_instructions:
+    if not model.follows_instructions and any(request.task != "caption" for request in requests):
         raise RequestError(f"{model.name} writes captions and answers no questions. Take --model smolvlm-500m")
 
 

@@ -65,19 +65,19 @@ class Pipeline:
         with clock.measure("decode"):
             for request in requests:
                 try:
-                    good.append((request, self._images(request)))
+                    good.append((request, self.images(request)))
                 except (ImageError, RequestError) as error:
                     failures.append(
                         Failure(request, str(error), "image" if isinstance(error, ImageError) else "request")
                     )
         if good:
             self.load()
-        found = self._retrieve(good, clock)
+        found = self.evidence(good, clock)
         items: list[PreparedRequest] = []
         with clock.measure("prompt"):
             for (request, images), evidence in zip(good, found, strict=True):
                 try:
-                    items.append(self._prompt(request, images, evidence))
+                    items.append(self.prompt(request, images, evidence))
                 except TemplateError as error:
                     failures.append(Failure(request, f"{request.id}: {error}", "prompt"))
         return Prepared(tuple(items), tuple(failures), clock.shared(len(good)))
@@ -119,20 +119,23 @@ class Pipeline:
                 items[position], chosen, dict(timings_s), Choice(likely, scored.mass, one_pass), len(items)
             )
 
-    def _images(self, request: Request) -> tuple[LoadedImage, ...]:
+    def images(self, request: Request) -> tuple[LoadedImage, ...]:
+        """The images of a request, decoded. Raises ImageError, and RequestError for more than the model reads."""
         limit = self.speaker.engine.max_images
         if limit is not None and len(request.images) > limit:
             told = reads_fewer(self.speaker.engine.model, limit)
             raise RequestError(f"{request.id}: {len(request.images)} images in one question, {told}")
         return tuple(image if isinstance(image, LoadedImage) else image_ref(image).load() for image in request.images)
 
-    def _retrieve(self, good: Sequence[tuple[Request, tuple[LoadedImage, ...]]], clock: Stopwatch) -> list[Found]:
+    def evidence(self, good: Sequence[tuple[Request, tuple[LoadedImage, ...]]], clock: Stopwatch) -> list[Found]:
+        """The evidence that the templates of these requests show, found in one batch. Raises IndexerError."""
         kinds = {kind for request, _ in good for kind in self.templates[request.task].kinds}
         if self.retriever is None or not kinds:
             return [Found(()) for _ in good]
         return self.retriever.retrieve([r for r, _ in good], [images for _, images in good], kinds, clock)
 
-    def _prompt(self, request: Request, images: tuple[LoadedImage, ...], found: Found) -> PreparedRequest:
+    def prompt(self, request: Request, images: tuple[LoadedImage, ...], found: Found) -> PreparedRequest:
+        """The request with its prompt, evidence within the budget of tokens. Raises TemplateError, loads no model."""
         options = self.settings.prompt
         inputs = PromptInputs(
             images=images,

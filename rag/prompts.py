@@ -197,7 +197,8 @@ class PromptTemplate:
             "facts": clean(inputs.facts),
             "examples": "\n".join(_line(e, inputs.example_images) for e in numbered if e.kind == "example"),
             "passages": "\n".join(_line(e, False) for e in numbered if e.kind == "passage"),
-            "question": clean(asked[0]),
+            # A user's own words are not cut, but refused where they are over the budget of tokens.
+            "question": clean(asked[0], len(asked[0])),
             "labels": ", ".join(clean(label) for label in inputs.labels),
             "schema": clean(inputs.schema or "", len(inputs.schema or "")),
             "length": LENGTHS[inputs.length],

@@ -46,7 +46,18 @@ class TransformersEngine:
         self._adapter = adapter
         self._batch_size = batch_size
         self._loaded: Loaded | None = None
+        self._in_training = False
         self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, loaded: Loaded, config: ModelConfig, batch_size: int = 8) -> TransformersEngine:
+        """An engine for a model that is in memory and in training: it answers as it is by then, and can be trained on.
+
+        `config` is what it was loaded with.
+        """
+        engine = cls(config, batch_size=batch_size)
+        engine._loaded, engine._in_training = loaded, True
+        return engine
 
     @cached_property
     def fingerprint(self) -> str:
@@ -199,7 +210,7 @@ class TransformersEngine:
         from vlm.shared_head import read_once
 
         started = time.perf_counter()
-        with _at_work():
+        with self._at_work(loaded.model):
             inputs: Mapping[str, Any] = self._encode(batch, params.max_new_tokens, loaded)
             if self._config.how.shares_head:
                 inputs, seen = read_once(loaded.model, inputs)
@@ -249,7 +260,7 @@ class TransformersEngine:
 
         answers = self._answer_ids(labels)
         how = self._config.how
-        with _at_work():
+        with self._at_work(loaded.model):
             inputs = self._encode(batch, 1 if one_pass else max(map(len, answers)) + 1, loaded)
             if one_pass:
                 logprobs = first_token_logprobs(how, loaded.model, inputs, *self._first_tokens(labels))
@@ -311,6 +322,20 @@ class TransformersEngine:
             )
         return inputs.to(loaded.device, loaded.model.dtype)
 
+    @contextmanager
+    def _at_work(self, model: Any) -> Iterator[None]:
+        """Around the model's work: no gradients, no chatter, and a full GPU as a MemoryError."""
+        import torch
+
+        from vlm.borrowed import answering
+        from vlm.quiet import quiet
+
+        try:
+            with answering(model) if self._in_training else torch.inference_mode(), quiet():
+                yield
+        except torch.OutOfMemoryError as error:
+            raise MemoryError(str(error)) from error
+
     def _halved(self, size: int, error: MemoryError) -> int:
         """Half a batch, for this run and the next ones. Raises OutOfMemory for a batch of one."""
         if size == 1:
@@ -338,20 +363,6 @@ def open_engine(config: ModelConfig, adapter: Path | None = None, batch_size: in
     from vlm.server import ServerEngine
 
     return ServerEngine(config)
-
-
-@contextmanager
-def _at_work() -> Iterator[None]:
-    """Around the model's work: no gradients, no chatter, and a full GPU as a MemoryError."""
-    import torch
-
-    from vlm.quiet import quiet
-
-    try:
-        with torch.inference_mode(), quiet():
-            yield
-    except torch.OutOfMemoryError as error:
-        raise MemoryError(str(error)) from error
 
 
 def _why(ended: bool, full: bool, guide: Guide | None) -> StopReason:

@@ -1,0 +1,182 @@
+"""Records as a model reads them: each with the prompt that `caption` and `ask` would give it under the same settings.
+
+The prompts are the one pipeline's own: its images, its evidence, its templates, its order and budget. Knows nothing of
+tokens, masks and tensors.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from finetune.config import FinetuneConfig
+from finetune.errors import RecordsError, TooLong
+from finetune.evidence import FoundEvidence, Tell, find_evidence, load_images
+from finetune.lesson import Lesson
+from finetune.records import TrainingRecord
+from indexer import Index, open_index
+from indexer.types import Evidence, Example
+from rag.errors import TemplateError
+from rag.opening import open_pipeline
+from rag.pipeline import Pipeline
+from rag.retrieve import Found, Retriever
+from vlm.types import GenerationParams
+
+
+class Lessons:
+    """The lessons of a split in the order of its records. A lesson is made, and its images are read, when it is asked
+    for; nothing is kept of it.
+
+    What is drawn at random is drawn from the seed, the epoch and the record's id alone. Lessons of a split that is only
+    looked at are drawn nothing for: they are as at run time, in every epoch.
+    """
+
+    def __init__(
+        self,
+        config: FinetuneConfig,
+        records: Sequence[TrainingRecord],
+        pipeline: Pipeline,
+        found: FoundEvidence,
+        pictures: Pictures | None,
+        *,
+        training: bool,
+    ) -> None:
+        self.records = records
+        self.params: GenerationParams = pipeline.speaker.params
+        """How answers are decoded at run time."""
+        self._config = config
+        self._pipeline = pipeline
+        self._found = found
+        self._pictures = pictures
+        self._training = training
+        self._epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, place: int) -> Lesson:
+        """The lesson of a record. Raises RecordsError where its image cannot be read, TooLong where its text alone is
+        over the model's budget for prompts."""
+        return self.shortened(place, 0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """What is drawn is drawn for this epoch, counted from 0, from now on."""
+        self._epoch = epoch
+
+    def without_evidence(self, place: int) -> Lesson:
+        """The lesson with no evidence in its prompt."""
+        return self.shortened(place, None)
+
+    def shortened(self, place: int, fewer: int | None) -> Lesson:
+        """The lesson with so many pieces of evidence fewer, the last ones first; None: with none at all.
+
+        The last are the least similar of their kind, as those that a budget of tokens leaves out.
+        """
+        record = self.records[place]
+        request = record.request(self._config.data.folder)
+        images = load_images(self._pipeline, request)
+        evidence: tuple[Evidence, ...] = ()
+        if fewer is not None:
+            evidence = self._evidence(record, images)
+            evidence = evidence[: max(len(evidence) - fewer, 0)]
+        if self._pictures is not None:
+            evidence = self._pictures.added(evidence)
+        try:
+            prompt = self._pipeline.prompt(request, images, Found(evidence)).prompt.prompt
+        except TemplateError as error:
+            raise TooLong(f"record {record.id}: {error}") from error
+        return Lesson(record.id, prompt, _answer(record), record.labels)
+
+    def pieces(self, place: int) -> int:
+        """How much evidence the lesson has in this epoch, before the prompt's budget of tokens."""
+        record = self.records[place]
+        dropped, _ = self._draws(record)
+        return 0 if dropped else len(self._found.of(record.id))
+
+    def _evidence(self, record: TrainingRecord, images: Sequence[Any]) -> tuple[Evidence, ...]:
+        dropped, draw = self._draws(record)
+        if dropped:
+            return ()
+        share = self._config.evidence.distract if self._training else 0.0
+        return self._found.distracted(record, images, share, draw) if share else self._found.of(record.id)
+
+    def _draws(self, record: TrainingRecord) -> tuple[bool, random.Random]:
+        """Whether the record goes without evidence, and what else is drawn by."""
+        draw = random.Random(f"{self._config.training.seed} {self._epoch} {record.id}")
+        return draw.random() < (self._config.evidence.dropout if self._training else 0.0), draw
+
+
+class Pictures:
+    """Thumbnails of examples, read from the index when a prompt shows them.
+
+    A process that reads lessons beside training opens the index itself: a connection must not be taken along.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._opened: tuple[int, Index] | None = None
+
+    def added(self, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+        """The evidence with the thumbnails of its examples."""
+        ids = [e.id for e in evidence if isinstance(e.record, Example)]
+        held = {example.id: example for example in self._index.examples(ids)} if ids else {}
+        return tuple(replace(e, record=held[e.id]) if isinstance(e.record, Example) else e for e in evidence)
+
+    @property
+    def _index(self) -> Index:
+        if self._opened is None or self._opened[0] != os.getpid():
+            self._opened = os.getpid(), open_index(self._folder)
+        return self._opened[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_folder": self._folder, "_opened": None}
+
+
+def open_lessons(
+    config: FinetuneConfig, records: Sequence[TrainingRecord], folder: Path, *, training: bool, tell: Tell
+) -> Lessons:
+    """The lessons of a split. `folder` is the run's: the evidence of all records is found now and kept there.
+
+    Loads no language model. Of several processes the first does this before the others. Raises RecordsError for what
+    cannot be learned from, and ConfigError, IndexerError, VlmError and RagError where the settings cannot be used.
+    """
+    settings = config.resolved_settings()
+    requests = [record.request(config.data.folder) for record in records]
+    if settings.retrieval.enabled and not settings.retrieval.guard.enabled:
+        raise RecordsError(
+            "settings.retrieval.guard.enabled is off: training prompts would hold their own answers. Leave it on"
+        )
+    pipeline = open_pipeline(settings, requests)
+    file = folder / f"evidence-{'train' if training else 'dev'}.jsonl"
+    found = find_evidence(pipeline, records, requests, file, tell)
+    pictures = None
+    if settings.prompt.example_images and isinstance(pipeline.retriever, Retriever):
+        pictures = Pictures(pipeline.retriever.index.path)
+    # The retriever goes, and the models by which it searched.
+    bare = Pipeline(settings, pipeline.speaker, pipeline.templates, None, pipeline.checking)
+    return Lessons(config, records, bare, found, pictures, training=training)
+
+
+def _answer(record: TrainingRecord) -> str:
+    """The right answer as the model is to write it: of a document, JSON as the decoder's grammar has it."""
+    if record.schema is None:
+        return record.answer.strip()
+    return json.dumps(_in_order(json.loads(record.answer), json.loads(record.schema)), ensure_ascii=False)
+
+
+def _in_order(value: Any, schema: Any) -> Any:
+    """A JSON value with its keys in the order in which the schema names them, which is that of generation."""
+    if not isinstance(schema, dict):
+        return value
+    if isinstance(value, list):
+        return [_in_order(item, schema.get("items")) for item in value]
+    if isinstance(value, dict):
+        named = schema.get("properties", {})
+        keys = [*(key for key in named if key in value), *(key for key in value if key not in named)]
+        return {key: _in_order(value[key], named.get(key)) for key in keys}
+    return value
