@@ -95,12 +95,8 @@ def prune(folder: Path, keep: int, best: int | None) -> None:
 
 
 def trained_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
-    """What training changes, by name: parameters that have gradients, and the running statistics of norms in training."""
-    tensors = {name: parameter.detach() for name, parameter in model.named_parameters() if parameter.requires_grad}
-    for name, module in model.named_modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and any(p.requires_grad for p in module.parameters()):
-            tensors |= {f"{name}.{key}": buffer for key, buffer in module.named_buffers(recurse=False)}
-    return tensors
+    """What training changes, by name."""
+    return {name: parameter.detach() for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 def save_trained(model: nn.Module, folder: Path) -> None:

@@ -28,6 +28,12 @@ def rows(history: Iterable[Mapping[str, Any]]) -> list[dict[str, float]]:
     return [by_step[step] for step in sorted(by_step) if len(by_step[step]) > 1]
 
 
+def looks(history: Iterable[Mapping[str, Any]]) -> dict[int, dict[str, float]]:
+    """The figures of each look at the dev split, by step."""
+    found = {int(row["step"]): {k.removeprefix(DEV): v for k, v in row.items() if k.startswith(DEV)} for row in rows(history)}
+    return {step: figures for step, figures in found.items() if figures}
+
+
 def write_csv(folder: Path, history: Iterable[Mapping[str, Any]]) -> None:
     """Writes the curve in one step, over what is there."""
     table = rows(history)

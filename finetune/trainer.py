@@ -172,9 +172,9 @@ class LessonTrainer(Trainer):
         if not self._all(good and bool(losses.isfinite().all())):
             bad = [id_ for (ids, _), loss in zip(self._seen, losses.tolist(), strict=True) if not math.isfinite(loss)
                    for id_ in ids]  # fmt: skip
-            bad_of_all = [id_ for several in self._of_all(bad) for id_ in several]
-            what = "the loss" if bad_of_all else "a gradient"
-            raise refuse_no_number(self.state.global_step + 1, what, bad_of_all or self._ids(), self._kept())
+            badof_all = [id_ for several in self.of_all(bad) for id_ in several]
+            what = "the loss" if badof_all else "a gradient"
+            raise refuse_no_number(self.state.global_step + 1, what, badof_all or self._ids(), self._kept())
         return norm
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -189,7 +189,6 @@ class LessonTrainer(Trainer):
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Figures on the dev split, named as the Trainer names them."""
-        self.model.eval()
         figures = self._watched.look(self.model, self)
         metrics = {f"eval_{name}": value for name, value in figures.items()}
         self.log(metrics)
@@ -238,7 +237,7 @@ class LessonTrainer(Trainer):
         """Whether it is so in one process at least; all must ask at the same time."""
         return not self._all(not asked)
 
-    def _of_all(self, value: Any) -> list[Any]:
+    def of_all(self, value: Any) -> list[Any]:
         """What each process says."""
         if self.args.world_size == 1:
             return [value]
