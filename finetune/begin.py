@@ -22,8 +22,8 @@ from finetune.errors import FinetuneError
 from finetune.fitting import Fit, FittingLessons, Measured, measure
 from finetune.lessons import open_lessons
 from finetune.loss import LabelHead, answer_loss
-from finetune.memory import Need, reckon, there
-from finetune.plan import Plan, shown, steps_of, task_of
+from finetune.memory import Need, Task, reckon, there
+from finetune.plan import Plan, shown, steps_of
 from finetune.processes import Processes
 from finetune.records import TrainingRecord, fingerprint, read_split
 from finetune.run_folder import default_folder, identity, refuse_another
@@ -101,7 +101,7 @@ def open_run(asked: Asked, processes: Processes, tell: Tell) -> Opened:
     train, of_train = _lessons(asked, "train", fit, processes, tell)
     dev, of_dev = _lessons(asked, "dev", fit, processes, tell)
     steps, an_epoch = steps_of(config, len(train), processes.count)
-    task = task_of(train, of_train, len(head.tokens) if isinstance(head, LabelHead) else None)
+    task = _task(train, of_train, head)
     trained = sum(adapted.trained.values())
     need = Need(reckon(config, asked.base, trained, task, processes.device), there(processes.device))
     plan = Plan(
@@ -166,6 +166,14 @@ def _head(asked: Asked, loaded: Loaded) -> Head:
     if len(labels) == 1 and all(labels):
         return LabelHead(encoder, next(iter(labels)))
     return encoder
+
+
+def _task(lessons: FittingLessons, measured: Measured, head: Head) -> Task:
+    """The longest of what is learned."""
+    longest, side = max(measured.lengths), max(measured.side, 1)
+    if isinstance(head, LabelHead):
+        return Task(longest, 0, side, len(head.tokens))
+    return Task(longest, max(map(len, head.cut([record.answer for record in lessons.records]))) + 1, side)
 
 
 def _lessons(

@@ -12,7 +12,7 @@ import yaml
 from finetune.card import CARD, card
 from finetune.config import FinetuneConfig
 from finetune.records import REPORT, TrainingRecord
-from finetune.run_folder import ADAPTER, CONFIG, DATA, ENVIRONMENT, IDENTITY, RESULT, read_json, write_json
+from finetune.run_folder import ADAPTER, CONFIG, DATA, ENVIRONMENT, RESULT, read_json, write_json
 from indexer.licenses import is_stated
 from rag.recipe import recipe
 from vlm.config import ModelConfig
@@ -42,16 +42,13 @@ def data_of(
     }
 
 
-def write_beginning(
-    home: Path, config: FinetuneConfig, made: Mapping[str, Any], data: Mapping[str, Any]
-) -> None:
-    """What is known before the first step; the identity last, which makes the folder a run's."""
+def write_beginning(home: Path, config: FinetuneConfig, data: Mapping[str, Any]) -> None:
+    """What is known before the first step."""
     settings = config.model_dump(mode="json") | {"settings": config.resolved_settings().model_dump(mode="json")}
     (home / CONFIG).write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), encoding="utf-8")
     write_json(home / DATA, data)
     made_with = recipe()
     write_json(home / ENVIRONMENT, made_with | {"versions": made_with["versions"] | versions(_PACKAGES), **_gpu()})
-    write_json(home / IDENTITY, made)
 
 
 def write_end(home: Path, config: FinetuneConfig, base: ModelConfig, result: Mapping[str, Any]) -> None:

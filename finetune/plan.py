@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finetune.config import FinetuneConfig
-from finetune.fitting import FittingLessons, Measured
+from finetune.fitting import Measured
 from finetune.lesson import Lesson
 from finetune.memory import Need, Task
 from imaging import LoadedImage
@@ -88,13 +88,6 @@ def shown(lesson: Lesson) -> str:
         parts = [_shown_image(part) if isinstance(part, LoadedImage) else part for part in message.parts]
         lines.append(f"[{message.role}] {''.join(parts)}")
     return "\n".join([*lines, f"[answer] {lesson.answer}"])
-
-
-def task_of(lessons: FittingLessons, measured: Measured, labels: int | None) -> Task:
-    """The longest of what is learned; `labels` where only a head of so many rows is worked out."""
-    answers = [lessons.records[position].answer for position in range(len(lessons))]
-    longest = 1 if labels else max(lessons.lessons.count_tokens(answers)) + 1
-    return Task(max(measured.lengths), longest, max(measured.side, 1), labels)
 
 
 def _shown_image(image: LoadedImage) -> str:

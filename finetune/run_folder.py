@@ -29,6 +29,8 @@ RUNS = Path("runs") / "finetune"
 IDENTITY, CONFIG, DATA, ENVIRONMENT = "finetune.json", "config.yaml", "data.json", "environment.json"
 RESULT, ADAPTER, LAST, CHECKPOINTS = "result.json", "adapter", "last", "checkpoints"
 LOCK = "finetune.lock"
+FOUND = ("evidence-*", "lengths-*")
+"""What is found before training, for a plan or a run."""
 _SHAPES_NOTHING = ("name", "path", "data.folder", "checking.keep", "training.workers", "trackers", "notes")
 """Keys that leave what is learned as it is; what lies in the folders counts by its fingerprint."""
 
@@ -48,7 +50,7 @@ def default_folder(config: FinetuneConfig, made: Mapping[str, Any]) -> Path:
 
 
 def refuse_another(folder: Path, made: Mapping[str, Any]) -> None:
-    """Raises FinetuneError where the run in `folder` is another than `made`, naming what changed."""
+    """Raises FinetuneError where something was learned in `folder` by another run than `made`, naming what changed."""
     file = folder / IDENTITY
     if not file.is_file():
         if folder.is_dir() and any(path.name != LOCK for path in folder.iterdir()):
@@ -60,12 +62,23 @@ def refuse_another(folder: Path, made: Mapping[str, Any]) -> None:
         for key in sorted(before.keys() | made.keys())
         if before.get(key) != made.get(key)
     ]
-    if changed:
+    if changed and any((folder / name).exists() for name in (CHECKPOINTS, RESULT)):
         more = f", and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise FinetuneError(
             f"--out {folder} holds another run: {'; '.join(changed[:3])}{more}. Give another folder, or none: each run "
             f"then has its own"
         )
+
+
+def settle(folder: Path, made: Mapping[str, Any]) -> None:
+    """Makes `folder` that of the run; what was found there for a plan of another goes."""
+    file = folder / IDENTITY
+    if file.is_file() and read_json(file) == made:
+        return
+    for pattern in FOUND:
+        for found in folder.glob(pattern):
+            found.unlink()
+    write_json(file, made)
 
 
 @contextmanager

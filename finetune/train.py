@@ -28,7 +28,7 @@ from finetune.looks import DevLook
 from finetune.memory import check_fits
 from finetune.plan import Plan
 from finetune.processes import Processes
-from finetune.run_folder import ADAPTER, CHECKPOINTS, LAST, RESULT, alone, read_json
+from finetune.run_folder import ADAPTER, CHECKPOINTS, LAST, RESULT, alone, read_json, settle
 from finetune.trainer import Collate, Learner, LessonTrainer, Watched, best_step, is_over, read_state
 from rag.starter import Tell
 from vlm.cost.machine import peak_mib
@@ -78,12 +78,10 @@ def train(config: FinetuneConfig, out: Path | None, tell: Tell, stop: Stop) -> T
                 return Trained(home, read_json(home / RESULT))
             opened = open_run(asked, processes, tell)
             check_fits(opened.plan.need, config, reckon_again(opened.plan, processes.device))
-            with _one_line_for_the_disk(home):
-                if processes.first:
-                    data = outputs.data_of(config, asked.splits, asked.fingerprints)
-                    outputs.write_beginning(home, config, asked.made, data)
-                    checkpoints.sweep(home / CHECKPOINTS)
-                return _Run(asked, opened, processes, tell, stop).made()
+            if processes.first:
+                outputs.write_beginning(home, config, outputs.data_of(config, asked.splits, asked.fingerprints))
+                checkpoints.sweep(home / CHECKPOINTS)
+            return _Run(asked, opened, processes, tell, stop).made()
 
 
 class _Run:
@@ -115,7 +113,7 @@ class _Run:
         if self._config.training.gradient_checkpointing:
             model = adapted.loaded.model
             if model.supports_gradient_checkpointing:
-                model.gradient_checkpointing_enable({"use_reentrant": False})
+                model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
             else:
                 self._tell(f"{base.name} knows no gradient checkpointing: it trains without")
         return adapted
@@ -241,7 +239,11 @@ def _arguments(config: FinetuneConfig, home: Path, *, begins: bool) -> TrainingA
 @contextlib.contextmanager
 def _at_home(asked: Asked, processes: Processes) -> Iterator[None]:
     """While this run's processes are the only ones at work in its folder."""
-    with _one_line_for_the_disk(asked.home), alone(asked.home) if processes.first else contextlib.nullcontext():
+    if not processes.first:
+        yield
+        return
+    with _one_line_for_the_disk(asked.home), alone(asked.home):
+        settle(asked.home, asked.made)
         yield
 
 

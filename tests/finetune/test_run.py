@@ -109,6 +109,12 @@ def test_other_data_is_refused_and_what_shapes_nothing_is_not(finished: Path, fi
     assert run(file, finished, "checking.keep=5", "notes=other words").result
 
 
+def test_a_plan_of_another_run_is_in_nobodys_way(file: Path, tmp_path: Path) -> None:
+    training.plan(config_of(file, "training.max_tokens=512"), tmp_path / "out", lambda _: None)
+    told = training.plan(config_of(file, "training.max_tokens=140"), tmp_path / "out", lambda _: None).to_json()
+    assert told["splits"]["train"]["left_out"] == 5, "lengths were found anew"
+
+
 def test_a_folder_of_something_else_is_left_alone(file: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(FinetuneError, match="something in it that is no fine-tuning run"):
@@ -130,7 +136,7 @@ def test_the_plan_is_made_without_weights(file: Path, tmp_path: Path, monkeypatc
     text = plan.text()
     for part in ("10 records", "6 of 4 records", "frozen", "GiB of", f"[answer] {WORDS[0]}"):
         assert part in text, part
-    assert not (tmp_path / "out/finetune.json").exists()
+    assert not {"checkpoints", "adapter", "result.json"} & {path.name for path in (tmp_path / "out").iterdir()}
 
 
 def test_the_plan_counts_what_training_trains(finished: Path, file: Path, tmp_path: Path) -> None:
