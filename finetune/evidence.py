@@ -65,16 +65,16 @@ class FoundEvidence:
         """The evidence of a record, each piece with probability `share` replaced by one that was found for another.
 
         It has its place, kind and rank. It is of another article than the record, is not its image nor says its
-        answer, and stands there once. Where no such piece is drawn, the right one stays.
+        answer or what is shown already. Where no such piece is drawn, the right one stays.
         """
-        shown = self.of(record.id)
+        right = shown = self.of(record.id)
         own = {image.sha256 for image in images}
         for place, piece in enumerate(shown):
             if draw.random() >= share:
                 continue
-            barred = {(one.kind, one.id) for one in (*shown, *self.of(record.id))}
+            there = {one.text for one in (*shown, *right)}
             for other in self._drawn(piece.kind, draw):
-                if (other.kind, other.id) not in barred and not _gives_away(other, record, own):
+                if other.text not in there and not _gives_away(other, record, own):
                     stand_in = replace(other, score=piece.score, rank=piece.rank)
                     shown = (*shown[:place], stand_in, *shown[place + 1 :])
                     break
