@@ -2,7 +2,7 @@
 
 FinetuneError
 ├── RecordsError      a prepared folder, or records that cannot be learned from
-│   └── TooLong       a record whose text alone is over the model's budget for prompts
+│   └── TooLong       a lesson of more tokens than a run takes
 ├── AdaptError        what is to be trained cannot be, in this model
 ├── DoesNotFit        the run needs more memory than there is
 ├── TrainingStopped   the loss is no number or runs away, a disk is full: what was saved goes on
@@ -22,7 +22,18 @@ class RecordsError(FinetuneError):
 
 
 class TooLong(RecordsError):  # noqa: N818 - the name says what is wrong, as in the rest of the house
-    """A record whose prompt does not fit the model's `prompt_tokens` even without evidence: `too_long` decides."""
+    """A lesson of more tokens than `training.max_tokens`, or whose text alone is over the model's `prompt_tokens`.
+
+    Nothing is cut off, image tokens and answers stay whole: `training.too_long` decides.
+    """
+
+    @classmethod
+    def of(cls, record: str, tokens: int, most: int) -> TooLong:
+        """For a lesson of so many tokens."""
+        return cls(
+            f"record {record}: {tokens} tokens, images and answer counted, and training.max_tokens is {most}. "
+            f"Set it higher, or give the record less evidence or a smaller image"
+        )
 
 
 class AdaptError(FinetuneError):

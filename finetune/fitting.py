@@ -93,10 +93,7 @@ class Fit:
             tokens = self.length(lesson)
             if tokens <= self.max_tokens:
                 return lesson, tokens, bool(fewer) or (fewer is None and pieces > 0)
-        raise TooLong(
-            f"record {lesson.id}: {tokens} tokens, images and answer counted, and training.max_tokens is "
-            f"{self.max_tokens}"
-        )
+        raise TooLong.of(lesson.id, tokens, self.max_tokens)
 
 
 def measure(lessons: Lessons, fit: Fit, kept: Path, each: Callable[[], None] = lambda: None) -> Measured:

@@ -13,10 +13,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from vlm.answers import answer_ids, first_tokens, told_apart
 from vlm.config import ModelConfig
 from vlm.errors import AdapterMismatch, OutOfMemory, PromptError
 from vlm.families.control_tokens import ControlTokens
-from vlm.labels import checked_labels, ways_to_write
+from vlm.labels import checked_labels
 from vlm.types import Engine, Generation, GenerationParams, LabelScores, Prompt, StopReason, reads_fewer
 from vlm.weights import find_files, fingerprint
 
@@ -145,8 +146,7 @@ class TransformersEngine:
 
         Loads no model.
         """
-        _, firsts = self._first_tokens(checked_labels(labels))
-        return bool(firsts) and len(set().union(*firsts)) == sum(map(len, firsts))
+        return told_apart(self._first_tokens(checked_labels(labels))[1])
 
     @cached_property
     def _folder(self) -> Path:
@@ -291,25 +291,13 @@ class TransformersEngine:
         return Vocabulary(loaded.tokenizer, loaded.stop_ids, scores.out_features)
 
     def _first_tokens(self, labels: Sequence[str]) -> tuple[list[int], list[set[int]]]:
-        """The tokens that all labels begin with, and those that may follow where the answer is this one, for each.
-
-        Nothing where one label is the beginning of all the others.
-        """
-        written = [ways_to_write(label) for label in labels]
-        ids = self._answer_ids([form for forms in written for form in forms])
-        apart = next((n for n, several in enumerate(zip(*ids, strict=False)) if len(set(several)) > 1), None)
-        if apart is None:
-            return [], []
-        following = iter(ids)
-        return ids[0][:apart], [{next(following)[apart] for _ in forms} for forms in written]
+        return first_tokens(self._config.how, self._tokenizer[1], self._cut, labels)
 
     def _answer_ids(self, answers: Sequence[str]) -> list[list[int]]:
-        """The tokens of each answer as they follow a prompt."""
-        tokenizer, control = self._tokenizer
-        how = self._config.how
-        texts = [how.answer_cue, *(how.answer_cue + how.answer_start + control.broken(answer) for answer in answers)]
-        cue, *ids = (encoding.ids for encoding in tokenizer.encode_batch(texts, add_special_tokens=False))
-        return [several[len(cue) :] for several in ids]
+        return answer_ids(self._config.how, self._tokenizer[1], self._cut, answers)
+
+    def _cut(self, texts: list[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self._tokenizer[0].encode_batch(texts, add_special_tokens=False)]
 
     def _encode(self, batch: Sequence[Prompt], new_tokens: int, loaded: Loaded) -> Any:
         """The model's inputs on its device. Raises PromptError where no `new_tokens` more would fit."""

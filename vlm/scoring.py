@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch.nn.functional import pad
 
 from vlm.families import Family
 
@@ -42,7 +41,8 @@ def first_token_logprobs(
 
     They follow each prompt and an answer `begun` with these tokens.
     """
-    logits = family.logits(model, _answered(family, family.seen(model, inputs), begun), 1)[:, -1]
+    longer = answered(family, family.seen(model, inputs), [begun] * len(inputs["input_ids"]))
+    logits = family.logits(model, longer, 1)[:, -1]
     logprobs = torch.log_softmax(logits.float(), dim=-1).double()  # (n, vocabulary)
     return torch.stack([logprobs[:, sorted(several)].logsumexp(dim=1) for several in tokens], dim=1)
 
@@ -51,7 +51,7 @@ def _answer_logprob(
     family: Family, model: Any, inputs: Mapping[str, Any], answer: Sequence[int], stop_ids: Sequence[int]
 ) -> torch.Tensor:
     """float64 `(n,)`. All rows get the same answer, so that nothing is padded on the right."""
-    longer = _answered(family, inputs, answer)
+    longer = answered(family, inputs, [answer] * len(inputs["input_ids"]))
     tokens = longer["input_ids"][:, inputs["input_ids"].shape[1] :]  # (n, k)
     logits = family.logits(model, longer, len(answer) + 1)
     logprobs = torch.log_softmax(logits.float(), dim=-1).double()  # (n, k + 1, vocabulary)
@@ -60,12 +60,34 @@ def _answer_logprob(
     return said + ended
 
 
-def _answered(family: Family, inputs: Mapping[str, Any], answer: Sequence[int]) -> dict[str, Any]:
-    """`inputs` with the tokens of an answer behind each prompt."""
-    prompt = inputs["input_ids"]
-    tokens = torch.tensor(answer, device=prompt.device, dtype=prompt.dtype).expand(len(prompt), -1)  # (n, k)
-    longer = {**inputs, "input_ids": torch.cat([prompt, tokens], dim=1)}
+def answered(
+    family: Family, inputs: Mapping[str, Any], answers: Sequence[Sequence[int]], padding: int = 0
+) -> dict[str, Any]:
+    """`inputs` with each row's own answer behind its prompt, all ending together: `input_ids` `(n, longer)`.
+
+    What a shorter row lacks stands before it, token `padding` not looked at; where all rows have some, it is cut off.
+    """
+    ids = inputs["input_ids"]
+    tokens = [ids.new_tensor(answer) for answer in answers]
+    longer = {**inputs, "input_ids": _behind(ids, tokens, padding)}
     for name, value in family.answer_inputs.items():
         if name in inputs:
-            longer[name] = pad(inputs[name], (0, len(answer)), value=value)
-    return longer
+            ends = [_end(row, len(answer), value) for row, answer in zip(inputs[name], answers, strict=True)]
+            longer[name] = _behind(inputs[name], ends, 0)
+    if len(set(map(len, answers))) == 1:  # then a row without padding has none now
+        return longer
+    spare = int((longer["attention_mask"] != 0).any(dim=0).int().argmax())
+    return longer | {name: longer[name][:, spare:] for name in ("input_ids", *family.answer_inputs) if name in longer}
+
+
+def _end(row: torch.Tensor, tokens: int, value: int | None) -> torch.Tensor:
+    """What `tokens` more have of an input `(length, ...)`: `value`, or for None what its last one has."""
+    shape = (tokens, *row.shape[1:])
+    return row[-1:].expand(shape) if value is None else row.new_full(shape, value)
+
+
+def _behind(rows: torch.Tensor, ends: Sequence[torch.Tensor], fill: int) -> torch.Tensor:
+    """`(n, length + longest end, ...)`: each of `(n, length, ...)` rows with `fill` before it and its end behind it."""
+    most = max(map(len, ends))
+    pads = [row.new_full((most - len(end), *row.shape[1:]), fill) for row, end in zip(rows, ends, strict=True)]
+    return torch.stack([torch.cat(parts) for parts in zip(pads, rows, ends, strict=True)])

@@ -45,8 +45,9 @@ class Family(ABC):
     """What an answer begins with after the prompt, before its own text."""
     answer_cue: ClassVar[str] = ""
     """The prompt's last characters, where a tokenizer cuts an answer otherwise behind them than alone."""
-    answer_inputs: ClassVar[Mapping[str, int]] = MappingProxyType({"attention_mask": 1, "mm_token_type_ids": 0})
-    """Inputs of `encode` with a value a token, and what an answer's tokens have there."""
+    answer_inputs: ClassVar[Mapping[str, int | None]] = MappingProxyType({"attention_mask": 1, "mm_token_type_ids": 0})
+    """Inputs of `encode` with a value a token, and what an answer's tokens have there; None: what the prompt's last
+    one has."""
 
     @abstractmethod
     def encode(self, processor: Any, prompts: Sequence[Prompt], control: ControlTokens) -> Any:
@@ -54,6 +55,10 @@ class Family(ABC):
 
         `processor` is transformers' for this model. Texts pass `control`, so they cannot forge control tokens.
         """
+
+    def length(self, processor: Any, prompt: Prompt, control: ControlTokens) -> int:
+        """Tokens of a prompt as `encode` makes it, those of its images counted."""
+        return int(self.encode(processor, [prompt], control)["attention_mask"].sum())
 
     @abstractmethod
     def prepare(self, processor: Any, where: str) -> None:
@@ -66,6 +71,10 @@ class Family(ABC):
     def end_ids(self, tokenizer: Any) -> list[int]:
         """Tokens that end an answer, beside those that the checkpoint names."""
         return [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
+
+    def end_id(self, processor: Any, stop_ids: Sequence[int]) -> int:  # noqa: ARG002 - chats say which
+        """The one of `stop_ids` that a model writes behind its answer."""
+        return stop_ids[0]
 
     def generate(self, model: Any, inputs: Mapping[str, Any], **options: Any) -> Any:
         """Token ids `(n, length + new)`: those of `inputs` and the answers, as transformers' `generate` gives them."""
@@ -80,7 +89,11 @@ class Family(ABC):
         return {**inputs, "pixel_values": None, "mm_encoder_outputs": {"image": features}}
 
     def logits(self, model: Any, inputs: Mapping[str, Any], last: int) -> Any:
-        """Scores `(n, last, vocabulary)` of the tokens that follow each of the `last` ones; `inputs` are of `seen`."""
+        """Scores `(n, last, vocabulary)` of the tokens that follow each of the `last` ones.
+
+        `inputs` are of `seen`; or of `encode`, and then pictures and texts are read in one call of the model, which
+        training needs: what wraps a model for several devices hears of no other.
+        """
         return model(**inputs, use_cache=False, logits_to_keep=last).logits
 
 
@@ -97,6 +110,31 @@ class ChatFamily(Family):
             processor_kwargs={"padding": True},
         )
 
+    def length(self, processor: Any, prompt: Prompt, control: ControlTokens) -> int:
+        """Images are counted by their sizes: the tokens of one stand where its mark is, which is a token itself."""
+        text = processor.apply_chat_template(chat(self.arranged(prompt), control), add_generation_prompt=True)
+        begun = processor.tokenizer.bos_token
+        own = begun is not None and text.startswith(begun)  # as the processor sees whether it adds them
+        ids = processor.tokenizer(self.marked(processor, text), add_special_tokens=not own)["input_ids"]
+        return len(ids) + sum(tokens - 1 for tokens in self.image_tokens(processor, prompt))
+
+    def image_tokens(self, processor: Any, prompt: Prompt) -> Sequence[int]:
+        """Tokens in the place of each image's mark, by its size; without images the processor is not asked."""
+        if not prompt.images:
+            return ()
+        sizes = [image.picture.size[::-1] for image in prompt.images]  # height, width
+        seen: Sequence[int] = processor._get_num_multimodal_tokens(image_sizes=sizes).num_image_tokens
+        return seen
+
+    def marked(self, processor: Any, text: str) -> str:  # noqa: ARG002 - for families that write more there
+        """A rendered chat with what `image_tokens` does not count."""
+        return text
+
+    def end_id(self, processor: Any, stop_ids: Sequence[int]) -> int:
+        """What the chat template writes behind an answer, where it writes any of `stop_ids` there."""
+        turns = [{"role": role, "content": [{"type": "text", "text": "-"}]} for role in ("user", "assistant")]
+        return last_of(stop_ids, processor.tokenizer(processor.apply_chat_template(turns))["input_ids"])
+
     def arranged(self, prompt: Prompt) -> Prompt:
         """The prompt in an order that the chat template takes."""
         return prompt
@@ -108,6 +146,16 @@ class ChatFamily(Family):
             raise ModelUnusable(
                 f"{where}: no chat template. Put the model's chat_template.jinja beside its tokenizer.json"
             )
+
+
+def bare(model: Any) -> Any:
+    """The model itself, out of what spreads it over several devices for training."""
+    return getattr(model, "module", model)
+
+
+def last_of(stop_ids: Sequence[int], ids: Sequence[int]) -> int:
+    """The last of `ids` that is one of `stop_ids`; the first of these where none is."""
+    return next((i for i in reversed(ids) if i in stop_ids), stop_ids[0])
 
 
 def chat(prompt: Prompt, control: ControlTokens) -> list[dict[str, Any]]:

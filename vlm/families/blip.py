@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vlm.errors import ModelUnusable, PromptError
-from vlm.families.base import Family
+from vlm.families.base import Family, bare
 from vlm.families.control_tokens import ControlTokens
 from vlm.types import Prompt
 
@@ -41,9 +41,8 @@ class Blip(Family):
             raise PromptError("BLIP reads exactly one image with each prompt. Ask about one image at a time")
         from transformers import BatchFeature
 
-        tokenizer = processor.tokenizer
-        texts = tokenizer(
-            [f"{tokenizer.cls_token} {control.broken(_beginning(prompt))}".strip() for prompt in prompts],
+        texts = processor.tokenizer(
+            [_text(processor, prompt, control) for prompt in prompts],
             add_special_tokens=False,
             padding=True,
             return_token_type_ids=False,
@@ -51,6 +50,10 @@ class Blip(Family):
         )
         images = processor.image_processor([prompt.images[0].picture for prompt in prompts], return_tensors="pt")
         return BatchFeature({**texts, "pixel_values": images["pixel_values"]})
+
+    def length(self, processor: Any, prompt: Prompt, control: ControlTokens) -> int:
+        """Images are looked at by cross-attention and take no token."""
+        return len(processor.tokenizer(_text(processor, prompt, control), add_special_tokens=False)["input_ids"])
 
     def generate(self, model: Any, inputs: Mapping[str, Any], **options: Any) -> Any:
         seen = self.seen(model, inputs)
@@ -61,18 +64,29 @@ class Blip(Family):
 
     def seen(self, model: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """What its text decoder takes: the caption's beginning, and the image it looks at by cross-attention."""
-        begun, mask = inputs["input_ids"].clone(), inputs["attention_mask"]
-        # A caption begins with a token that BLIP's tokenizer does not know; [CLS] stands in its place.
-        begun.scatter_(1, mask.argmax(dim=1, keepdim=True), model.config.text_config.bos_token_id)
         return {
-            "input_ids": begun,
-            "attention_mask": mask,
+            "input_ids": _begun(model, inputs),
+            "attention_mask": inputs["attention_mask"],
             "encoder_hidden_states": model.vision_model(pixel_values=inputs["pixel_values"]).last_hidden_state,
         }
 
     def logits(self, model: Any, inputs: Mapping[str, Any], last: int) -> Any:
         places = (inputs["attention_mask"].cumsum(dim=1) - 1).clamp(min=0)
-        return model.text_decoder(**inputs, position_ids=places, use_cache=False, logits_to_keep=last).logits
+        if "pixel_values" not in inputs:
+            return model.text_decoder(**inputs, position_ids=places, use_cache=False, logits_to_keep=last).logits
+        begun = {**inputs, "input_ids": _begun(model, inputs)}
+        return model(**begun, position_ids=places, use_cache=False, logits_to_keep=last).logits
+
+
+def _begun(model: Any, inputs: Mapping[str, Any]) -> Any:
+    """`input_ids` with the token that captions begin with. BLIP's tokenizer does not know it: [CLS] is in its place."""
+    begun, mask = inputs["input_ids"].clone(), inputs["attention_mask"]
+    first = bare(model).config.text_config.bos_token_id
+    return begun.scatter_(1, mask.argmax(dim=1, keepdim=True), first)
+
+
+def _text(processor: Any, prompt: Prompt, control: ControlTokens) -> str:
+    return f"{processor.tokenizer.cls_token} {control.broken(_beginning(prompt))}".strip()
 
 
 def _beginning(prompt: Prompt) -> str:

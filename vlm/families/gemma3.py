@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import MappingProxyType
+from typing import Any
 
 from vlm.families.base import LANGUAGE_LINEARS, ChatFamily
+from vlm.types import Prompt
 
 
 class Gemma3(ChatFamily):
@@ -17,3 +20,10 @@ class Gemma3(ChatFamily):
     keep_precision = "lm_head"  # its projector is no linear layer, and never quantised
     vision_tower = "model.vision_tower"
     answer_inputs = MappingProxyType({"attention_mask": 1, "token_type_ids": 0})  # 1 is an image's token
+
+    def marked(self, processor: Any, text: str) -> str:
+        """Line breaks around an image's tokens are cut together with the text beside them."""
+        return text.replace(processor.boi_token, processor.full_image_sequence)
+
+    def image_tokens(self, processor: Any, prompt: Prompt) -> Sequence[int]:  # noqa: ARG002 - they stand there
+        return [1] * len(prompt.images)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from imaging import LoadedImage
@@ -20,6 +21,7 @@ class Mllama(ChatFamily):
     lora_targets = r"model\.language_model\.layers\.\d+\.((self|cross)_attn\.(q|k|v|o)_proj|mlp\.(gate|up|down)_proj)"
     keep_precision = r"lm_head|model\.multi_modal_projector"
     vision_tower = "model.vision_model"
+    answer_inputs = MappingProxyType({"attention_mask": 1, "cross_attention_mask": None})
 
     def arranged(self, prompt: Prompt) -> Prompt:
         """Its template refuses a system's message beside images: what that says opens the first turn's text."""
@@ -32,6 +34,9 @@ class Mllama(ChatFamily):
         opened = Message(others[0].role, (*parts[:images], f"{said}\n\n", *parts[images:]))
         return replace(prompt, messages=(opened, *others[1:]))
 
+    def image_tokens(self, processor: Any, prompt: Prompt) -> Sequence[int]:  # noqa: ARG002 - the family's
+        return [1] * len(prompt.images)
+
     def seen(self, model: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         held = {**inputs}
         if "pixel_values" in held:
@@ -41,12 +46,3 @@ class Mllama(ChatFamily):
             states = core.multi_modal_projector(states)
             held["cross_attention_states"] = states.reshape(-1, states.shape[-2], core.hidden_size)
         return held
-
-    def logits(self, model: Any, inputs: Mapping[str, Any], last: int) -> Any:
-        import torch
-
-        mask = inputs.get("cross_attention_mask")
-        if mask is not None:  # an answer's tokens look at what the prompt's last one does
-            more = inputs["input_ids"].shape[1] - mask.shape[1]
-            inputs = {**inputs, "cross_attention_mask": torch.cat([mask, mask[:, -1:].expand(-1, more, -1, -1)], dim=1)}
-        return super().logits(model, inputs, last)

@@ -40,6 +40,12 @@ class PaliGemma(Family):
         inputs.pop("labels")  # the processor always makes training labels; `generate` would refuse them
         return inputs.convert_to_tensors("pt")
 
+    def length(self, processor: Any, prompt: Prompt, control: ControlTokens) -> int:
+        """Every image has as many tokens; behind them the text begins with a token and ends with a line break."""
+        text = f"{processor.tokenizer.bos_token}{control.broken(_prefix(prompt))}\n"
+        ids = processor.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return len(ids) + int(processor.image_seq_length) * len(prompt.images)
+
 
 def _prefix(prompt: Prompt) -> str:
     """All texts in reading order, the system's first as any other, a line break between them."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from vlm.families.base import LANGUAGE_LINEARS, ChatFamily
+from vlm.types import Prompt
 
 
 class SmolVlm(ChatFamily):
@@ -17,3 +21,14 @@ class SmolVlm(ChatFamily):
     vision_tower = "model.vision_model"
     answer_start = " "  # its turns read "Assistant: ..."
     answer_cue = ":"
+
+    def image_tokens(self, processor: Any, prompt: Prompt) -> Sequence[int]:
+        """SmolVLM's processor writes marks of tiles, and does not count them (Idefics 3's does)."""
+        tiles = [
+            processor.image_processor.get_number_of_image_patches(image.picture.height, image.picture.width)[1:]
+            for image in prompt.images
+        ]
+        written = [processor.replace_image_token({"rows": [[rows]], "cols": [[columns]]}, 0) for rows, columns in tiles]
+        return (
+            [len(ids) for ids in processor.tokenizer(written, add_special_tokens=False)["input_ids"]] if tiles else []
+        )

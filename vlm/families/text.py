@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from vlm.errors import ModelUnusable
-from vlm.families.base import LANGUAGE_LINEARS, Family, chat
+from vlm.families.base import LANGUAGE_LINEARS, Family, chat, last_of
 from vlm.families.control_tokens import ControlTokens
 from vlm.types import Prompt
 
@@ -36,6 +36,10 @@ class TextFamily(Family):
             **self.template_options,
         )
         return BatchFeature({name: encoded[name] for name in ("input_ids", "attention_mask")})
+
+    def end_id(self, processor: Any, stop_ids: Sequence[int]) -> int:
+        turns = [{"role": role, "content": "-"} for role in ("user", "assistant")]
+        return last_of(stop_ids, processor(processor.apply_chat_template(turns, tokenize=False))["input_ids"])
 
     def prepare(self, processor: Any, where: str) -> None:
         if not processor.chat_template:
