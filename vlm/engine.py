@@ -302,6 +302,10 @@ class TransformersEngine:
     def _encode(self, batch: Sequence[Prompt], new_tokens: int, loaded: Loaded) -> Any:
         """The model's inputs on its device. Raises PromptError where no `new_tokens` more would fit."""
         inputs = self._config.how.encode(loaded.processor, batch, loaded.control)
+        if loaded.virtual_tokens:
+            from vlm.soft_prompt import make_room
+
+            inputs = type(inputs)(make_room(inputs, loaded.virtual_tokens))
         length = inputs["input_ids"].shape[1]
         if length + new_tokens > loaded.context:
             raise PromptError(

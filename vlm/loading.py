@@ -16,20 +16,22 @@ from safetensors import SafetensorError
 from transformers import AutoProcessor, AutoTokenizer, BitsAndBytesConfig, GenerationConfig
 
 from imaging.memory import keep_freed_memory
-from vlm.adapters import attach_adapter, check_adapter
+from vlm.adapters import adapts, attach_adapter, check_adapter
 from vlm.config import ModelConfig
 from vlm.errors import ModelUnusable, OutOfMemory, UnsupportedQuantisation, one_line
 from vlm.families.control_tokens import ControlTokens
 from vlm.precision import auto_class, compute_dtype, kept_linears, without_weights
 from vlm.quiet import quiet
 from vlm.vision import compute_in_bf16, fold_norms, lay_channels_last
+from vlm.weights import adapter_folder
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model ready to speak. `stop_ids` end an answer; `context` is the longest prompt with its answer, in tokens."""
+    """A model ready to speak. `stop_ids` end an answer; `context` is the longest prompt with its answer, in tokens;
+    `virtual_tokens` are those of a soft prompt (`vlm.soft_prompt`), for which `generate` needs room made."""
 
     model: Any
     processor: Any
@@ -38,10 +40,14 @@ class Loaded:
     device: torch.device
     stop_ids: tuple[int, ...]
     context: int
+    virtual_tokens: int = 0
 
 
-def load(config: ModelConfig, folder: Path, adapter: Path | None) -> Loaded:
-    """The model in `folder`, loaded as `config` says, with the LoRA adapter of that folder where one is given.
+def load(config: ModelConfig, folder: Path, adapter: Path | None, *, training: bool = False) -> Loaded:
+    """The model in `folder`, loaded as `config` says, with the adapter of that folder where one is given.
+
+    `adapter` may be a training run's folder, too. With `training` its weights are those of its files, number by number:
+    no norm is folded, and gradients come through it.
 
     Raises ModelUnusable, UnsupportedQuantisation, OutOfMemory, AdapterNotFound and AdapterMismatch.
     """
@@ -50,7 +56,8 @@ def load(config: ModelConfig, folder: Path, adapter: Path | None) -> Loaded:
         log.warning("%s: running code that came with the model, because its configuration says so", where)
     _check_kind(config, folder, where)
     if adapter is not None:
-        check_adapter(adapter, config)
+        adapter = adapter_folder(adapter)
+        check_adapter(adapter, config, folder)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
         keep_freed_memory()
@@ -63,10 +70,13 @@ def load(config: ModelConfig, folder: Path, adapter: Path | None) -> Loaded:
         model.generation_config = GenerationConfig(eos_token_id=list(stop_ids), pad_token_id=tokenizer.pad_token_id)
         if config.how.vision_tower is not None:
             tower = model.get_submodule(config.how.vision_tower)
-            fold_norms(tower)
+            if not training and (adapter is None or not adapts(adapter, config.how.vision_tower)):
+                fold_norms(tower)  # an adapter of convolutions was trained beside the norms
             lay_channels_last(tower)
             if config.vision_dtype == "bf16":
                 compute_in_bf16(tower, model.dtype, device, config.name)
+        if training:
+            _keep_differentiable(model)
         if adapter is not None:
             model = attach_adapter(model, adapter, config)
     return Loaded(
@@ -77,6 +87,7 @@ def load(config: ModelConfig, folder: Path, adapter: Path | None) -> Loaded:
         device=device,
         stop_ids=stop_ids,
         context=model.config.get_text_config().max_position_embeddings,
+        virtual_tokens=len(model.soft_prompt.weight) if hasattr(model, "soft_prompt") else 0,
     )
 
 
@@ -162,6 +173,14 @@ def _quantisation(config: ModelConfig, folder: Path, dtype: torch.dtype, device:
         bnb_4bit_compute_dtype=dtype,
         llm_int8_skip_modules=kept,
     )
+
+
+def _keep_differentiable(model: Any) -> None:
+    """On a CPU, bitsandbytes packs NF4 weights anew when they are first asked for inference, a look at the dev split
+    is enough, and from then on no gradient comes through them: it must not."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def _stop_ids(model: Any, ends: list[int]) -> tuple[int, ...]:

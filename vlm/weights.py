@@ -13,6 +13,9 @@ from vlm.errors import HubUnreachable, ModelNotFound, one_line
 HUB_TIMEOUT_S = 5.0
 """How long the hub may take to answer before it counts as unreachable."""
 
+ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+"""An adapter's files, as peft names them."""
+
 _PATTERNS = ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"]
 _SAMPLE_BYTES = 1 << 16
 _SAMPLES = 64
@@ -77,9 +80,16 @@ def fingerprint(folder: Path) -> str:
     return _sampled([folder / "config.json", folder / "tokenizer.json", *weight_files(folder)])
 
 
-def adapter_fingerprint(folder: Path) -> str:
-    """12 hex digits that change when the LoRA adapter in a folder does; made as those of a model."""
-    return _sampled([folder / "adapter_config.json", folder / "adapter_model.safetensors"])
+def adapter_folder(given: Path) -> Path:
+    """The folder with an adapter's files: `given`, or `adapter` in it where it is the folder of a training run."""
+    within = given / "adapter"
+    return within if not (given / ADAPTER_CONFIG).is_file() and (within / ADAPTER_CONFIG).is_file() else given
+
+
+def adapter_fingerprint(given: Path) -> str:
+    """12 hex digits that change when the adapter in a folder does, or in that of a run; made as those of a model."""
+    folder = adapter_folder(given)
+    return _sampled([folder / ADAPTER_CONFIG, folder / ADAPTER_WEIGHTS])
 
 
 def _sampled(files: Iterable[Path]) -> str:

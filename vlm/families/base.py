@@ -20,7 +20,7 @@ LANGUAGE_LINEARS = r"(self_attn\.(q|k|v|o)_proj|mlp\.(gate|up|down)_proj)"
 class Family(ABC):
     """How models of one kind take prompts, what LoRA may adapt in them and what must keep its precision.
 
-    `lora_targets` and `keep_precision` are regular expressions over full module names.
+    `lora_targets`, `keep_precision` and `projector` are regular expressions over full module names.
     """
 
     name: ClassVar[str]
@@ -38,6 +38,11 @@ class Family(ABC):
     """Modules that are never quantised."""
     vision_tower: ClassVar[str | None]
     """Full name of the module that reads pixels; None where there is none."""
+    projector: ClassVar[str | None]
+    """What brings features of images to the width of the language model, as a regular expression over full module
+    names; None where there is no such module."""
+    soft_prompts: ClassVar[bool] = True
+    """Whether vectors can stand before its prompts as tokens do (`vlm.soft_prompt`)."""
     shares_head: ClassVar[bool] = False
     """Whether the tokens that prompts begin with alike can be read once for a batch: each looks at the ones before it
     alone, and its place is its number among them."""

@@ -28,6 +28,8 @@ class Blip(Family):
     )
     keep_precision = r"text_decoder\.cls\..*"
     vision_tower = "vision_model"
+    projector = None
+    soft_prompts = False  # its first token is put in place of another, and none stands before it
 
     def prepare(self, processor: Any, where: str) -> None:
         if processor.tokenizer.sep_token_id is None or processor.tokenizer.cls_token_id is None:

@@ -15,3 +15,4 @@ class FastVlm(ChatFamily):
     lora_targets = rf"model\.language_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = r"lm_head|model\.vision_tower\..*|model\.multi_modal_projector\..*"
     vision_tower = "model.vision_tower"
+    projector = r"model\.multi_modal_projector"

@@ -19,6 +19,7 @@ class Gemma3(ChatFamily):
     lora_targets = rf"model\.language_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = "lm_head"  # its projector is no linear layer, and never quantised
     vision_tower = "model.vision_tower"
+    projector = r"model\.multi_modal_projector"
     answer_inputs = MappingProxyType({"attention_mask": 1, "token_type_ids": 0})  # 1 is an image's token
 
     def marked(self, processor: Any, text: str) -> str:

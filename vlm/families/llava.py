@@ -15,5 +15,6 @@ class Llava(ChatFamily):
     lora_targets = rf"model\.language_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = r"lm_head|model\.multi_modal_projector\..*"
     vision_tower = "model.vision_tower"
+    projector = r"model\.multi_modal_projector"
     answer_start = " "  # its turns read "ASSISTANT: ..."
     answer_cue = ":"

@@ -21,6 +21,7 @@ class Mllama(ChatFamily):
     lora_targets = r"model\.language_model\.layers\.\d+\.((self|cross)_attn\.(q|k|v|o)_proj|mlp\.(gate|up|down)_proj)"
     keep_precision = r"lm_head|model\.multi_modal_projector"
     vision_tower = "model.vision_model"
+    projector = r"model\.multi_modal_projector"
     answer_inputs = MappingProxyType({"attention_mask": 1, "cross_attention_mask": None})
 
     def arranged(self, prompt: Prompt) -> Prompt:

@@ -21,6 +21,7 @@ class PaliGemma(Family):
     lora_targets = rf"model\.language_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = r"lm_head|model\.multi_modal_projector\..*"
     vision_tower = "model.vision_tower"
+    projector = r"model\.multi_modal_projector"
     answer_inputs = MappingProxyType({"attention_mask": 1, "token_type_ids": 1})  # 1 is read causally
 
     def prepare(self, processor: Any, where: str) -> None:

@@ -14,6 +14,7 @@ class Qwen2Vl(ChatFamily):
     lora_targets = rf"model\.language_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = r"lm_head|model\.visual\.merger\..*"
     vision_tower = "model.visual"
+    projector = r"model\.visual\.merger"
 
 
 class Qwen25Vl(Qwen2Vl):
@@ -29,3 +30,4 @@ class Qwen3Vl(Qwen2Vl):
     name = "qwen3_vl"
     model_types = ("qwen3_vl",)
     keep_precision = r"lm_head|model\.visual\.(merger|deepstack_merger_list\.\d+)\..*"
+    projector = r"model\.visual\.(merger|deepstack_merger_list\.\d+)"

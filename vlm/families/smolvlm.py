@@ -19,6 +19,7 @@ class SmolVlm(ChatFamily):
     lora_targets = rf"model\.text_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = r"lm_head|model\.connector\..*"
     vision_tower = "model.vision_model"
+    projector = r"model\.connector"
     answer_start = " "  # its turns read "Assistant: ..."
     answer_cue = ":"
 

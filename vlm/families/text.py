@@ -20,6 +20,7 @@ class TextFamily(Family):
     lora_targets = rf"model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = "lm_head"
     vision_tower = None
+    projector = None
     template_options: ClassVar[Mapping[str, Any]] = {}
     """What the chat template is told beside the messages."""
 
