@@ -32,7 +32,7 @@ class DevLook:
         figures = {"loss": self._loss(learner, trainer)}
         if self.texts:
             first = trainer.args.process_index == 0
-            answered = look(self.engine, self.lessons.lessons, self.texts, self.lessons.lessons.params) if first else {}
+            answered = look(self.engine, self.lessons, self.texts, self.lessons.lessons.params) if first else {}
             figures |= trainer.of_all(answered)[0]
         return figures
 
