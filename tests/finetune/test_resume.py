@@ -159,6 +159,7 @@ def test_two_processes_learn_what_one_does_with_twice_the_batches(file: Path, tm
     ]  # fmt: skip
     assert [ended(child) for child in children] == [0, 0]
     run(file, tmp_path / "one", *exact, "training.accumulation=2")
+    assert json.loads((tmp_path / "two/result.json").read_text())["processes"] == 2
     curves = []
     for name in ("one", "two"):
         with (tmp_path / name / "curve.csv").open() as rows:

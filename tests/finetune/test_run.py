@@ -183,11 +183,11 @@ def test_a_loss_that_is_no_number_names_step_and_records(
         loss = real(family, model, batch, items)
         if not torch.is_grad_enabled():
             return loss
-        calls += 1  # two batches a step: the second of step 3
-        return loss * float("nan") if calls == 6 else loss
+        calls += 1  # an epoch is five batches in three steps: the second batch of step 4
+        return loss * float("nan") if calls == 7 else loss
 
     monkeypatch.setattr(begin, "answer_loss", broken)
-    with pytest.raises(TrainingStopped, match=r"step 3: the loss is no finite number with record(s?) r\d+") as raised:
+    with pytest.raises(TrainingStopped, match=r"step 4: the loss is no finite number with records r\d+") as raised:
         run(file, tmp_path / "out")
     message = str(raised.value)
     assert "\n" not in message
