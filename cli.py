@@ -22,6 +22,7 @@ from commands.doctor import doctor
 from commands.evaluate import evaluate
 from commands.experiment import experiment
 from commands.export import export
+from commands.finetune import finetune
 from commands.index import index
 from commands.models import models
 from commands.prompts import prompts
@@ -34,12 +35,13 @@ def known_errors() -> tuple[type[Exception], ...]:
     from batch.errors import BatchError
     from configs import ConfigError
     from evaluation.errors import EvaluationError
+    from finetune.errors import FinetuneError
     from imaging import ImageError
     from indexer.errors import IndexerError
     from rag.errors import RagError
     from vlm.errors import VlmError
 
-    return (BatchError, ConfigError, EvaluationError, ImageError, IndexerError, RagError, VlmError)
+    return (BatchError, ConfigError, EvaluationError, FinetuneError, ImageError, IndexerError, RagError, VlmError)
 
 
 class Program(click.Group):
@@ -87,6 +89,7 @@ for command in (
     experiment,
     rate,
     ratings,
+    finetune,
     report,
     doctor,
 ):

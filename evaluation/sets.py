@@ -142,7 +142,7 @@ def read_set(
     The rest is laid over it: `where` are FIELD=VALUE (several of a field: any of them), `fields`, `truth` and `splits`
     are OURS=THEIRS, as `--field article=case --truth modality=kind`. Raises ConfigError, SourceError and SetError.
     """
-    data = _config_data(name)
+    data = set_data(name)
     named = pairs("--field", fields)
     data |= {key: named.pop(key) for key in ("question", "answer_type") if key in named}
     _lay_over(data, "where", allowed(where))
@@ -251,7 +251,11 @@ def _schema(config: SetConfig) -> str | None:
         raise SetError(f"set {config.name}: extract.schema_file {path} is no JSON Schema: {error}") from error
 
 
-def _config_data(name: str) -> dict[str, Any]:
+def set_data(name: str) -> dict[str, Any]:
+    """What a SetConfig is made of, of a folder, a record file, a YAML file or a name of `configs/sets/`.
+
+    Raises ConfigError and SetError.
+    """
     path = Path(name)
     if path.is_dir():
         return {"path": name}

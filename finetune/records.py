@@ -2,7 +2,8 @@
 
     DIR/train.jsonl, dev.jsonl, test.jsonl    a record a line
     DIR/images/                               the pictures, by the names that records give
-    DIR/report.json                           where they come from, counts, lengths, what was left out and why
+    DIR/left_out.jsonl                        what is in no split, and why
+    DIR/report.json                           where they come from, counts, lengths, leaks
 
 A record of a caption, a question, a choice among labels and a document:
 
@@ -33,7 +34,7 @@ from finetune.errors import RecordsError
 from rag.prompts import Task
 from rag.types import Request
 
-IMAGES, REPORT = "images", "report.json"
+IMAGES, LEFT_OUT, REPORT = "images", "left_out.jsonl", "report.json"
 
 
 class _Line(StrictModel):

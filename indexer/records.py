@@ -37,13 +37,17 @@ class Shown:
 
 @dataclass(frozen=True)
 class ImagePlace:
-    """Of an example, where its image was when it was indexed, as `indexer.images.image_ref` reads it."""
+    """Of an example, where its image was when it was indexed, as `indexer.images.image_ref` reads it, and what is said
+    of it."""
 
     id: str
     image: str
     article: str | None
     source: str
     modality: str | None
+    caption: str
+    license: str | None
+    attribution: str | None
 
 
 class RecordReader:
@@ -132,7 +136,7 @@ class RecordReader:
     def image_places(self) -> list[ImagePlace]:
         """See `Index.image_places`."""
         sql = (
-            "SELECT id, image_path, article, source, modality FROM records "  # noqa: S608
+            "SELECT id, image_path, article, source, modality, text, license, attribution FROM records "  # noqa: S608
             f"WHERE kind = 'example' AND {VISIBLE} ORDER BY row"
         )
         return [ImagePlace(*row) for row in self.select(sql, {})]

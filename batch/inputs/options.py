@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -53,7 +53,7 @@ class InputOptions:
             raise InputError(f"a question was given, but the task is {self.task}; it goes with ask and classify")
         if (self.labels or "labels" in named) and self.task != "classify":
             raise InputError(f"labels were given, but the task is {self.task}; they go with classify")
-        if self.labels and not _are_choice(self.labels):
+        if self.labels and not are_choice(self.labels):
             raise InputError("labels: give two or more answers to choose from, each once, none empty")
         _ = self.allowed
 
@@ -85,11 +85,7 @@ class InputOptions:
             named = options.pairs("--field", self.fields)
         except ConfigError as error:
             raise InputError(str(error)) from error
-        for ours in named:
-            if ours not in OURS:
-                near = difflib.get_close_matches(ours, OURS, n=1)
-                hint = f"did you mean {near[0]!r}? " if near else ""
-                raise InputError(f"--field {ours}={named[ours]}: {hint}NAME is one of {', '.join(OURS)}")
+        check_names(named, OURS)
         return named
 
     @property
@@ -119,20 +115,13 @@ class Fields:
 
 def fields_of(listing: Listing, asked: InputOptions) -> Fields:
     """The fields that are named, else the usual ones that are there. Raises InputError where a needed one is not."""
-    named, columns = asked.named, listing.columns
-    for ours, theirs in named.items():
-        if listing.declared and theirs not in columns:
-            near = difflib.get_close_matches(theirs, columns, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
-            raise InputError(f"{listing.path}: --field {ours}: no field {theirs!r}{hint} Fields: {', '.join(columns)}")
-    image = named.get("image") or _usual("image", columns) or _only(listing.images)
+    found = chosen_fields(listing, asked.named, _USUAL)
+    image = found.pop("image")
     if image is None:
         raise InputError(
             f"{listing.path}: no field {_USUAL['image'][0]!r}. Say which holds the images: --field image=NAME. "
-            f"Fields: {', '.join(columns)}"
+            f"Fields: {', '.join(listing.columns)}"
         )
-    others = tuple(name for name in columns if name != image)
-    found = {ours: named.get(ours) or _usual(ours, others) for ours in OURS if ours != "image"}
     needed = {
         "question": asked.task in ("ask", "classify") and not asked.question.strip(),
         "labels": asked.task == "classify" and not asked.labels,
@@ -146,6 +135,34 @@ def fields_of(listing: Listing, asked: InputOptions) -> Fields:
                 f"which field of the records holds it: --field {ours}=NAME"
             )
     return Fields(image, **found)
+
+
+def check_names(named: Mapping[str, str], ours_known: Sequence[str]) -> None:
+    """Raises InputError where a name of `--field NAME=FIELD` is none of those known."""
+    for ours, theirs in named.items():
+        if ours not in ours_known:
+            near = difflib.get_close_matches(ours, ours_known, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise InputError(f"--field {ours}={theirs}: {hint}NAME is one of {', '.join(ours_known)}")
+
+
+def chosen_fields(
+    listing: Listing, named: Mapping[str, str], usual: Mapping[str, Sequence[str]]
+) -> dict[str, str | None]:
+    """Of each of `usual` the field that is named, else the first usual one that is there; None where none is.
+
+    The field of images serves nothing else unless it is named. Raises InputError where a named one is not there.
+    """
+    columns = listing.columns
+    for ours, theirs in named.items():
+        if listing.declared and theirs not in columns:
+            near = difflib.get_close_matches(theirs, columns, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else "."
+            raise InputError(f"{listing.path}: --field {ours}: no field {theirs!r}{hint} Fields: {', '.join(columns)}")
+    image = named.get("image") or _first(usual["image"], columns) or _only(listing.images)
+    others = tuple(name for name in columns if name != image)
+    found = {ours: named.get(ours) or _first(names, others) for ours, names in usual.items()}
+    return {**found, "image": image}
 
 
 def request_of(
@@ -164,26 +181,27 @@ def request_of(
     question = asked.question.strip() or text_of(values, fields.question)
     if question is None:
         raise ValueError(f"{fields.question} is missing")
-    labels = asked.labels or (_labels(values.get(fields.labels)) if fields.labels is not None else ())
-    if asked.task == "classify" and not _are_choice(labels):
+    labels = asked.labels or (labels_of(values.get(fields.labels)) if fields.labels is not None else ())
+    if asked.task == "classify" and not are_choice(labels):
         raise ValueError(f"{fields.labels} has no two or more answers to choose from, each once")
     return Request(id_, images, asked.task, question, article, tuple(label.strip() for label in labels))
 
 
-def _usual(ours: str, columns: tuple[str, ...]) -> str | None:
-    return next((name for name in _USUAL[ours] if name in columns), None)
+def _first(names: Sequence[str], columns: tuple[str, ...]) -> str | None:
+    return next((name for name in names if name in columns), None)
 
 
 def _only(images: tuple[str, ...]) -> str | None:
     return images[0] if len(images) == 1 else None
 
 
-def _labels(value: Any) -> tuple[str, ...]:
+def labels_of(value: Any) -> tuple[str, ...]:
     """Labels as a list in the record, or as text with `;` between them."""
     parts = value if isinstance(value, list | tuple) else str(value or "").split(";")
     return tuple(text for part in parts if (text := str(part).strip()))
 
 
-def _are_choice(labels: tuple[str, ...]) -> bool:
+def are_choice(labels: tuple[str, ...]) -> bool:
+    """Whether there are two or more, each once, none empty."""
     texts = [label.strip() for label in labels]
     return len(texts) > 1 and all(texts) and len(set(texts)) == len(texts)

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from batch.errors import InputError
+from batch.inputs.cells import cells, image_refs, is_text
 from batch.inputs.kinds import listing_of
 from batch.inputs.listing import Listing, Reading
 from batch.inputs.options import Fields, InputOptions, fields_of, request_of
 from batch.inputs.stamps import ABSENT, Stamps
 from batch.types import Item, Unusable
-from imaging import ImageError
 from imaging.names import without_ending
 from indexer.errors import SourceError
-from indexer.images import FileImage, ImageRef, image_ref
 from indexer.sources.rows import BadRow, Row
 from indexer.sources.table import Table, text_of
-from rag.secrets import without_secrets
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _DEFAULTS = InputOptions()
 
 
@@ -127,15 +122,15 @@ class _Records:
         article = text_of(values, fields.article)
         images: tuple[str, ...] = ()
         try:
-            refs = [self._ref(cell) for cell in _cells(values, fields.image)]
+            refs = image_refs(values, fields.image, self.listing.root)
             images = tuple(str(ref) for ref in refs)
             if fields.id is None:
-                id_ = row.place if self.listing.placed else without_ending(str(_cells(values, fields.image)[0]))
+                id_ = row.place if self.listing.placed else without_ending(str(cells(values, fields.image)[0]))
             if id_ is None:
                 raise ValueError(f"{fields.id} is missing")
             article = article or self.articles.get(id_)
             request = request_of(self.options, fields, values, id_, images, article)
-            if not _is_text("".join((id_, article or "", request.question, *request.labels, *images))):
+            if not is_text("".join((id_, article or "", request.question, *request.labels, *images))):
                 id_ = article = None
                 images = ()
                 raise ValueError("holds half a character (a lone surrogate), which no file of results can")
@@ -145,20 +140,6 @@ class _Records:
         self.there += any(stamp != ABSENT for stamp in stamps)
         self.absent = self.absent or next((i for i, s in zip(images, stamps, strict=True) if s == ABSENT), "")
         return Item(request, "+".join(stamps))
-
-    def _ref(self, cell: ImageRef | str) -> ImageRef:
-        """The image of a cell. Raises ValueError where it names none."""
-        if not isinstance(cell, str):
-            return cell
-        if _ADDRESS.match(cell):
-            raise ValueError(f"{without_secrets(cell)} is an address; fetch the image and name the file")
-        if "\0" in cell:
-            raise ValueError(f"{cell!r} is no path")
-        text = str(self.listing.root / cell)
-        try:
-            return image_ref(text)
-        except ImageError:
-            return FileImage(text)
 
     def check(self) -> None:
         """Raises InputError where nothing of the input can be described, or its ids are none."""
@@ -176,24 +157,3 @@ class _Records:
                 f"{path}: none of its {self.usable:,} images is there; the first: {self.absent}. Relative paths start "
                 f"in {self.listing.root}"
             )
-
-
-def _cells(values: Mapping[str, Any], name: str) -> list[ImageRef | str]:
-    """The images of a record: references, or paths as they are written. Raises ValueError where it has none."""
-    value = values.get(name)
-    cells = value if isinstance(value, list | tuple) else [value]
-    found = [cell.strip() if isinstance(cell, str) else cell for cell in cells if cell is not None and cell != ""]
-    if not found or "" in found:
-        raise ValueError(f"{name} is missing")
-    for cell in found:
-        if not isinstance(cell, str) and not hasattr(cell, "load"):
-            raise ValueError(f"{name} is {type(cell).__name__} where a path should be")
-    return found
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -13,6 +13,7 @@ from indexer.sources.rocov2_tables import read_articles
 from indexer.sources.rows import BadRow, Row
 
 _ROCOV2_SPLITS = ("train", "valid", "test")
+_INDEX_COLUMNS = ("id", "image", "article", "source", "modality", "caption", "license", "attribution")
 
 
 def index_images(path: Path) -> Listing:
@@ -28,9 +29,10 @@ def index_images(path: Path) -> Listing:
             raise InputError(f"index {path} has no images; it holds texts alone")
         for place in places:
             values = {"id": place.id, "image": place.image, "article": place.article}
-            yield Row(place.id, {**values, "source": place.source, "modality": place.modality})
+            values |= {"source": place.source, "modality": place.modality, "caption": place.caption}
+            yield Row(place.id, {**values, "license": place.license, "attribution": place.attribution})
 
-    return Listing(path, ("id", "image", "article", "source", "modality"), rows, Path.cwd())
+    return Listing(path, _INDEX_COLUMNS, rows, Path.cwd())
 
 
 def rocov2_splits(root: Path) -> tuple[str, ...]:
