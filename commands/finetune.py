@@ -1,4 +1,4 @@
-"""Adapt a model: its data."""
+"""Adapt a model: its data, its training."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from commands.finetune_run import run_command
 
 if TYPE_CHECKING:
     from finetune.prepare.options import Leaks
@@ -76,3 +78,6 @@ def prepare_command(
     if done.already:
         click.echo(f"{out} is whole already", err=True)
     click.echo(done.report.model_dump_json(indent=2) if as_json else report_text(done.report, out))
+
+
+finetune.add_command(run_command)

@@ -42,8 +42,10 @@ _CHOOSES = {"rouge1": {"caption"}, "accuracy": {"ask", "classify"}}
 
 @dataclass(frozen=True)
 class Asked:
-    """A run that nothing is wrong with as far as can be told: `made` is what shapes it, `home` its folder, `files` those
-    of the model."""
+    """A run that nothing is wrong with as far as can be told.
+
+    `made` is what shapes it, `home` its folder, `files` the folder of the model.
+    """
 
     config: FinetuneConfig
     base: ModelConfig
@@ -176,16 +178,16 @@ def _task(lessons: FittingLessons, measured: Measured, head: Head) -> Task:
     return Task(longest, max(map(len, head.cut([record.answer for record in lessons.records]))) + 1, side)
 
 
-def _lessons(
-    asked: Asked, name: str, fit: Fit, processes: Processes, tell: Tell
-) -> tuple[FittingLessons, Measured]:
+def _lessons(asked: Asked, name: str, fit: Fit, processes: Processes, tell: Tell) -> tuple[FittingLessons, Measured]:
     """A split's lessons that fit; evidence and lengths are kept in the run's folder."""
     records, training = asked.splits[name], name == "train"
 
     def opened() -> tuple[FittingLessons, Measured]:
         lessons = open_lessons(asked.config, records, asked.home, training=training, tell=tell)
-        with tqdm(total=len(records), desc=f"reading {name}", unit="record", leave=False, delay=2) as bar:
-            measured = measure(lessons, fit, asked.home / f"lengths-{name}.json", bar.update)
+        with tqdm(
+            total=len(records), desc=f"reading {name}", unit="record", leave=False, delay=2, mininterval=1
+        ) as bar:
+            measured = measure(lessons, fit, asked.home / f"lengths-{name}.json", lambda: bar.update())
         return FittingLessons(lessons, measured.kept, fit), measured
 
     return processes.in_turn(opened)

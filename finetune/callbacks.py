@@ -17,7 +17,7 @@ from finetune.errors import FinetuneError
 from finetune.trainer import LessonTrainer
 
 
-class Bar(TrainerCallback):  # type: ignore[misc]
+class Bar(TrainerCallback):
     """Steps, loss and time left on stderr, and a line a look at the dev split. Of the first process alone."""
 
     def __init__(self) -> None:
@@ -32,14 +32,8 @@ class Bar(TrainerCallback):  # type: ignore[misc]
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: Any, **_: Any) -> None:  # noqa: ARG002
         self._bar.update(state.global_step - self._bar.n)
 
-    def on_log(
-        self,
-        args: TrainingArguments,  # noqa: ARG002
-        state: TrainerState,
-        control: Any,  # noqa: ARG002
-        logs: dict[str, float],
-        **_: Any,
-    ) -> None:
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: Any, **more: Any) -> None:  # noqa: ARG002
+        logs: dict[str, float] = more["logs"]
         if "loss" in logs:
             self._bar.set_postfix_str(f"loss {logs['loss']:.3f}")
         looked = {key.removeprefix("eval_"): value for key, value in logs.items() if key.startswith("eval_")}
@@ -56,7 +50,7 @@ class Bar(TrainerCallback):  # type: ignore[misc]
             self._bar.close()
 
 
-class StopAsked(TrainerCallback):  # type: ignore[misc]
+class StopAsked(TrainerCallback):
     """Ctrl-C or SIGTERM in one process: all of them save a checkpoint and end."""
 
     def __init__(self, stop: Stop) -> None:
@@ -93,6 +87,6 @@ def tracking(trackers: Iterable[str], home: Path, step: int) -> list[TrainerCall
     if "tensorboard" not in trackers:
         return []
     from torch.utils.tensorboard import SummaryWriter
-    from transformers.integrations import TensorBoardCallback
+    from transformers.integrations.integration_utils import TensorBoardCallback
 
     return [TensorBoardCallback(SummaryWriter(str(home / "tensorboard"), purge_step=step + 1))]

@@ -39,9 +39,9 @@ def card(config: FinetuneConfig, base: ModelConfig, data: Mapping[str, Any], res
         f"## Method\n\n{_method(config, result)}",
         f"## Data\n\n{_data(data)}",
         f"## Figures on dev\n\n{_figures(config, result)}",
-        "## Limits\n\nIt may describe what is not there and miss what is, with confidence. The figures say how it does on "
-        "data like that above and nothing about other hospitals, scanners or questions. Nothing that it writes may lead "
-        "to a decision about a person.",
+        "## Limits\n\nIt may describe what is not there and miss what is, with confidence. The figures say how it does "
+        "on data like that above and nothing about other hospitals, scanners or questions. Nothing that it writes may "
+        "lead to a decision about a person.",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -62,8 +62,8 @@ def _method(config: FinetuneConfig, result: Mapping[str, Any]) -> str:
     rag = "with retrieved evidence in the prompt" if result["evidence"] else "without evidence in the prompt"
     return (
         f"{'; '.join(said)}: {result['trained']:,} of {result['trained'] + result['frozen']:,} numbers trained. "
-        f"{steps}; {rag}. Only answers were learned, no token of a prompt. Kept is step {result['best_step']}, the best "
-        f"on dev by {config.checking.best}."
+        f"{steps}; {rag}. Only answers were learned, no token of a prompt. Kept is step {result['best_step']}, the "
+        f"best on dev by {config.checking.best}."
     )
 
 
@@ -74,7 +74,7 @@ def _data(data: Mapping[str, Any]) -> str:
     lines = [f"From {sources}: {splits}. Licences, by records: {licenses}."]
     if data["unstated"]:
         lines.append(
-            f"**{data['unstated']:,} records have no stated licence: these weights are not to be shipped or published.**"
+            f"**{data['unstated']:,} records have no stated licence: weights made from them are not to be shipped.**"
         )
     return "\n\n".join(lines)
 

@@ -80,8 +80,8 @@ def written(final: Path, first: bool = True, together: Callable[[], None] = lamb
     except _WRITING as error:
         shutil.rmtree(part, ignore_errors=True)
         raise TrainingStopped(
-            f"the checkpoint at step {step_of(final)} cannot be written to {final.parent}: {_why(final.parent, error)}. "
-            f"Run the same command again once it can: it goes on from the checkpoint before"
+            f"the checkpoint at step {step_of(final)} cannot be written to {final.parent}: {_why(final.parent, error)}."
+            f" Run the same command again once it can: it goes on from the checkpoint before"
         ) from error
 
 

@@ -30,8 +30,8 @@ def rows(history: Iterable[Mapping[str, Any]]) -> list[dict[str, float]]:
 
 def looks(history: Iterable[Mapping[str, Any]]) -> dict[int, dict[str, float]]:
     """The figures of each look at the dev split, by step."""
-    found = {int(row["step"]): {k.removeprefix(DEV): v for k, v in row.items() if k.startswith(DEV)} for row in rows(history)}
-    return {step: figures for step, figures in found.items() if figures}
+    looked = [row for row in rows(history) if f"{DEV}loss" in row]
+    return {int(row["step"]): {k.removeprefix(DEV): v for k, v in row.items() if k.startswith(DEV)} for row in looked}
 
 
 def write_csv(folder: Path, history: Iterable[Mapping[str, Any]]) -> None:

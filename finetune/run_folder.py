@@ -1,13 +1,13 @@
 """The folder of a run: what made the run what it is, and whether the same command goes on with it.
 
-    FOLDER/finetune.json      what shapes the result: settings, fingerprints of data and model
-    FOLDER/config.yaml        the configuration, resolved
-    FOLDER/data.json          where the data is, counts, licences
-    FOLDER/environment.json   command, versions, machine
-    FOLDER/checkpoints/       while it runs
-    FOLDER/curve.csv, .png    losses and figures by step
-    FOLDER/adapter/           what was learned, of the best look; FOLDER/last/ that of the last step, where it is another
-    FOLDER/result.json        figures; written last
+FOLDER/finetune.json      what shapes the result: settings, fingerprints of data and model
+FOLDER/config.yaml        the configuration, resolved
+FOLDER/data.json          where the data is, counts, licences
+FOLDER/environment.json   command, versions, machine
+FOLDER/checkpoints/       while it runs
+FOLDER/curve.csv, .png    losses and figures by step
+FOLDER/adapter/           what was learned by the best look; FOLDER/last/ by the last step, where it is another
+FOLDER/result.json        figures; written last
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ class Order(Sampler[int]):
 
 @dataclass(frozen=True)
 class Watched:
-    """What a run is watched by beside the Trainer: `look` gives figures on the dev split, told alike to all processes."""
+    """What a run is watched by beside the Trainer: `look` gives figures on the dev split, alike in all processes."""
 
     checking: CheckingConfig
     home: Path
@@ -125,6 +125,7 @@ class LessonTrainer(Trainer):
     def __init__(
         self, learner: Learner, args: TrainingArguments, collate: Collate, train: Lessons, watched: Watched, **more: Any
     ) -> None:
+        self._learner, self._lessons = learner, train
         self._order = Order(len(train), args.seed)
         self._watched = watched
         self._seen: list[tuple[list[str], torch.Tensor]] = []
@@ -136,10 +137,10 @@ class LessonTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:  # noqa: ARG002 - the Trainer's signature
         return self._order
 
-    def _run_epoch(self, *, epoch: int, **more: Any) -> None:
+    def _run_epoch(self, *args: Any, epoch: int, **more: Any) -> None:  # type: ignore[override] # as it is called
         self._order.set_epoch(epoch)
-        self.train_dataset.set_epoch(epoch)
-        super()._run_epoch(epoch=epoch, **more)
+        self._lessons.set_epoch(epoch)
+        super()._run_epoch(*args, epoch=epoch, **more)  # type: ignore[no-untyped-call]
 
     def _get_num_items_in_batch(self, batch_samples: list[Batch], device: torch.device) -> torch.Tensor:
         """The answer tokens of a step, of all its batches and processes."""
@@ -164,7 +165,7 @@ class LessonTrainer(Trainer):
 
     def _clip_grad_norm(self, model: nn.Module) -> Any:
         """Before the optimiser moves anything: a step with a loss or gradient that is no number is not taken."""
-        norm = super()._clip_grad_norm(model)
+        norm = super()._clip_grad_norm(model)  # type: ignore[no-untyped-call]
         losses = torch.stack([loss for _, loss in self._seen])
         scaler = getattr(self.accelerator, "scaler", None)
         # In fp16 the scaler finds its scale by gradients that overflow, and leaves such a step out.
@@ -189,7 +190,7 @@ class LessonTrainer(Trainer):
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Figures on the dev split, named as the Trainer names them."""
-        figures = self._watched.look(self.model, self)
+        figures = self._watched.look(self._learner, self)
         metrics = {f"eval_{name}": value for name, value in figures.items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
@@ -211,7 +212,7 @@ class LessonTrainer(Trainer):
         first = self.args.should_save
         with checkpoints.written(checkpoints.checkpoint(folder, step), first, self.accelerator.wait_for_everyone) as at:
             if first:
-                checkpoints.save_trained(self.model, at)
+                checkpoints.save_trained(self._learner, at)
                 self.state.save_to_json(str(at / STATE))
             self._save_optimizer_and_scheduler(str(at))
             self._save_scaler(str(at))
@@ -220,8 +221,8 @@ class LessonTrainer(Trainer):
             checkpoints.prune(folder, self._watched.checking.keep, self.state.best_global_step)
             curve.write_csv(self._watched.home, self.state.log_history)
 
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        checkpoints.load_trained(model or self.model, Path(resume_from_checkpoint))
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:  # noqa: ARG002
+        checkpoints.load_trained(self._learner, Path(resume_from_checkpoint))
 
     # ---- several processes
 
@@ -260,12 +261,14 @@ class LessonTrainer(Trainer):
 
 def count_items(batch: Batch) -> torch.Tensor:
     """How many tokens of answers a batch teaches, int64 scalar. A choice among labels is one."""
-    return (batch["labels"] != IGNORED).sum()
+    items: torch.Tensor = (batch["labels"] != IGNORED).sum()
+    return items
 
 
 def read_state(checkpoint: Path) -> TrainerState:
     """Steps, log and best look of a checkpoint."""
-    return TrainerState.load_from_json(str(checkpoint / STATE))
+    state: TrainerState = TrainerState.load_from_json(str(checkpoint / STATE))
+    return state
 
 
 def best_step(state: TrainerState) -> int | None:

@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from finetune.config import FinetuneConfig
-from finetune.config import FinetuneConfig
 from finetune.encode import Encoder
 from finetune.lesson import Lesson
 from tests.vlm import tiny

@@ -26,9 +26,13 @@ def test_what_is_half_written_is_no_checkpoint(tmp_path: Path) -> None:
     class Killed(BaseException):
         pass
 
-    with pytest.raises(Killed), checkpoints.written(checkpoints.checkpoint(tmp_path, 10)) as part:
-        (part / "state").write_bytes(b"x")
-        raise Killed
+    def killed() -> None:
+        with checkpoints.written(checkpoints.checkpoint(tmp_path, 10)) as part:
+            (part / "state").write_bytes(b"x")
+            raise Killed
+
+    with pytest.raises(Killed):
+        killed()
     assert checkpoints.whole(tmp_path) == [good]
     assert [path for path in tmp_path.iterdir() if path != good], "the half of it is there, as after a kill"
     checkpoints.sweep(tmp_path)

@@ -14,7 +14,10 @@ from finetune import curve
 
 HISTORY = [
     {"step": 0, "eval_loss": 3.0, "eval_rouge1": 0.1},
-    *({"step": step, "epoch": step / 4, "loss": 3 / step, "learning_rate": 1e-4, "grad_norm": 1.0} for step in range(1, 9)),
+    *(
+        {"step": step, "epoch": step / 4, "loss": 3 / step, "learning_rate": 1e-4, "grad_norm": 1.0}
+        for step in range(1, 9)
+    ),
     {"step": 4, "epoch": 1.0, "eval_loss": 2.0, "eval_rouge1": 0.2},
     {"step": 8, "epoch": 2.0, "eval_loss": 2.5, "eval_rouge1": 0.15},
     {"step": 8, "train_runtime": 3.0},

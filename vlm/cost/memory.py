@@ -150,8 +150,8 @@ def tuning(config: ModelConfig, device: torch.device, work: Work = TUNING, rank:
     return tuned(config, device, work, Tuned(adapter_parameters(config, shape_of(config), rank)))
 
 
-def tuned(config: ModelConfig, device: torch.device, work: Work, what: Tuned, arithmetic: torch.dtype | None = None) -> Memory:
-    """What `finetune run` takes at its peak on `device` for a batch of `work`, in the precision `arithmetic`.
+def tuned(config: ModelConfig, device: torch.device, work: Work, what: Tuned) -> Memory:
+    """What `finetune run` takes at its peak on `device` for a batch of `work`.
 
     The model as for describing; what is trained in fp32, its gradients and Adam's two moments, in fp32 or 8 bits with a
     scale a block; the input of every layer that gradients pass through (Chen et al., 2016) and one layer worked out
@@ -170,7 +170,7 @@ def tuned(config: ModelConfig, device: torch.device, work: Work, what: Tuned, ar
             "adapter": 0 if what.in_place else what.numbers * _LORA_BYTES,
             "gradients": what.numbers * _LORA_BYTES,
             "optimiser": int(_ADAM_STATES * moments),
-            "activations": _held_for_gradients(config, model, work, what, arithmetic or dtype),
+            "activations": _held_for_gradients(config, model, work, what, dtype),
             "reserve": RESERVE if device.type == "cuda" else 0,
         }
     )
@@ -182,9 +182,10 @@ def _held_for_gradients(config: ModelConfig, model: Any, work: Work, what: Tuned
     inside = _HIDDEN * text.hidden_size + _WIDEST * text.intermediate_size
     held = tokens * text.num_hidden_layers * (text.hidden_size if what.checkpointed else inside)
     if what.vision:  # a checkpoint holds one hidden state of those in hand
-        held += work.batch * _seen_blocks(config, model) * _seen(config, model, work) // (_HIDDEN if what.checkpointed else 1)
+        seen = work.batch * _seen_blocks(model) * _seen(config, model, work)
+        held += seen // _HIDDEN if what.checkpointed else seen
     scores = work.batch * (work.new_tokens + 1) * (what.scored or _vocabulary(model)) * (2 * dtype.itemsize + 4)
-    return held * dtype.itemsize + 2 * _passing(config, model, work, dtype) + scores
+    return int(held * dtype.itemsize + 2 * _passing(config, model, work, dtype) + scores)
 
 
 def adapter_parameters(config: ModelConfig, model: nn.Module, rank: int) -> int:
@@ -227,7 +228,7 @@ def _seen(config: ModelConfig, model: Any, work: Work) -> int:
     return patches(config, model.config, work.image_side) * (_HIDDEN * hidden + _WIDEST * widest)
 
 
-def _seen_blocks(config: ModelConfig, model: Any) -> int:
+def _seen_blocks(model: Any) -> int:
     """Blocks of the vision tower, by its configuration; 1 of a trunk that says nothing of them."""
     vision = getattr(model.config, "vision_config", None)
     return next((n for name in _DEPTHS if (n := getattr(vision, name, None)) is not None), 1)
