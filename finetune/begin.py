@@ -87,7 +87,8 @@ def ask(config: FinetuneConfig, out: Path | None, processes: Processes) -> Asked
     fingerprints["model.files"] = model_fingerprint(files)
     made = identity(config, fingerprints, processes.count)
     home = out or default_folder(config, made)
-    refuse_another(home, made)
+    if processes.first:  # the others would see it at work there
+        refuse_another(home, made)
     return Asked(config, base, files, splits, fingerprints, made, home)
 
 
@@ -105,7 +106,7 @@ def open_run(asked: Asked, processes: Processes, tell: Tell) -> Opened:
     steps, an_epoch = steps_of(config, len(train), processes.count)
     task = _task(train, of_train, head)
     trained = sum(adapted.trained.values())
-    need = Need(reckon(config, asked.base, trained, task, processes.device), there(processes.device))
+    need = Need(reckon(config, asked.base, trained, task, processes.device), there(processes.device, processes.count))
     plan = Plan(
         config=config,
         splits={"train": of_train, "dev": of_dev},

@@ -51,11 +51,11 @@ class Need:
         return f"{self.memory.gib:.2f} GiB of {self.there / GIB:.2f} GiB" + (f" ({parts})" if parts else "")
 
 
-def there(device: torch.device) -> int:
-    """Bytes free on the device: of the GPU, or of the RAM that processes may still take."""
+def there(device: torch.device, processes: int) -> int:
+    """Bytes free on the device for one of so many processes: of its GPU, or its share of the RAM that may be taken."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+    return int(psutil.virtual_memory().available // processes)
 
 
 def reckon(config: FinetuneConfig, base: ModelConfig, trained: int, task: Task, device: torch.device) -> Memory:

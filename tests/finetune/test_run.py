@@ -152,14 +152,14 @@ def test_what_does_not_fit_is_refused_with_what_would(
 ) -> None:
     plan = training.plan(config_of(file), tmp_path / "out", lambda _: None)
     needed = sum(plan.need.memory.terms.values())
-    monkeypatch.setattr(begin, "there", lambda _: needed - 1)
+    monkeypatch.setattr(begin, "there", lambda *_: needed - 1)
     with pytest.raises(DoesNotFit, match=r"It would with (--set .*)") as raised:
         run(file, tmp_path / "out")
     advice = re.findall(r"--set (\S+)", str(raised.value))
     assert advice
     again = begin.reckon_again(plan, torch.device("cpu"))(config_of(file, *advice))
     assert sum(again.terms.values()) < needed
-    monkeypatch.setattr(begin, "there", lambda _: 1)
+    monkeypatch.setattr(begin, "there", lambda *_: 1)
     with pytest.raises(DoesNotFit, match="smaller model"):
         run(file, tmp_path / "out")
 
