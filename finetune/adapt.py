@@ -10,7 +10,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class Adapted:
     trained: dict[str, int]
     frozen: int
     loaded: Loaded = field(repr=False)
+    """As it was loaded, around `model`."""
     base: AdapterBase | None
     """What an adapter is for; None where the model's own weights are trained."""
     folder: Path
@@ -108,12 +109,13 @@ def adapt(loaded: Loaded, model: ModelConfig, config: FinetuneConfig) -> Adapted
     own = loaded.model.requires_grad_(False)
     _hold_still(own, model, trained=config.vision == "trained")
     in_full = projector_modules(own, model.how) if config.projector else []
+    soft = config.method == "soft_prompt"
     with torch.random.fork_rng():
         torch.manual_seed(config.training.seed)
         if config.method == "full":
             tuned = own
             _train_all(own, model, config)
-        elif config.method == "soft_prompt":
+        elif soft:
             tuned = own
             _put_soft_prompt(own, loaded, config.soft_prompt.tokens)
         else:
@@ -124,7 +126,7 @@ def adapt(loaded: Loaded, model: ModelConfig, config: FinetuneConfig) -> Adapted
         model=tuned,
         trained=trained,
         frozen=sum(_weights(tensor) for tensor in tuned.parameters() if not tensor.requires_grad),
-        loaded=loaded,
+        loaded=replace(loaded, model=tuned, virtual_tokens=len(own.soft_prompt.weight) if soft else 0),
         base=None if config.method == "full" else _base(model, config, folder),
         folder=folder,
         method=config.method,
@@ -218,7 +220,10 @@ def _is_float(value: object) -> bool:
 def _put_soft_prompt(model: Any, loaded: Loaded, tokens: int) -> None:
     """Starts from embeddings of tokens drawn at random, as Lester et al. (2021) found good."""
     embedding = model.get_input_embeddings()
-    ids = torch.randint(0, len(loaded.tokenizer), (tokens,), device=loaded.device)
+    known = min(
+        len(loaded.tokenizer), embedding.num_embeddings
+    )  # some tokens have no embedding, as PaliGemma's <image>
+    ids = torch.randint(0, known, (tokens,), device=loaded.device)
     attach_soft_prompt(model, embedding(ids))
 
 

@@ -56,6 +56,9 @@ def web_server(answer: Callable[[Asked], Answer]) -> Iterator[WebServer]:
         def do_POST(self) -> None:
             self._respond()
 
+        def do_PUT(self) -> None:
+            self._respond()
+
         def do_HEAD(self) -> None:
             self._respond()
 
