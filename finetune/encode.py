@@ -35,11 +35,11 @@ class Encoder:
         max_tokens: int,
     ) -> None:
         self.family = family
+        self.processor = processor
         self.tokenizer = tokenizer
         self.control = control
         self.end_id = family.end_id(processor, stop_ids)
         self.max_tokens = max_tokens
-        self._processor = processor
 
     def __call__(self, lessons: Sequence[Lesson]) -> dict[str, Any]:
         """The model's inputs and `labels` `(n, length)` int64: the answer's tokens and its end, else IGNORED.
@@ -61,12 +61,12 @@ class Encoder:
 
     def prompt_length(self, lesson: Lesson) -> int:
         """Tokens of the lesson's prompt, images counted."""
-        return self.family.length(self._processor, lesson.prompt, self.control)
+        return self.family.length(self.processor, lesson.prompt, self.control)
 
     def prompts(self, lessons: Sequence[Lesson]) -> Mapping[str, Any]:
         """The model's inputs for the prompts alone, left-padded."""
         inputs: Mapping[str, Any] = self.family.encode(
-            self._processor, [lesson.prompt for lesson in lessons], self.control
+            self.processor, [lesson.prompt for lesson in lessons], self.control
         )
         return inputs
 

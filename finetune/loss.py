@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy, linear
+from torch.nn.functional import cross_entropy
+from torch.utils.checkpoint import checkpoint
 
 from finetune.encode import IGNORED, Encoder
 from finetune.errors import AdaptError, RecordsError
@@ -15,28 +15,35 @@ from finetune.lesson import Lesson
 from vlm.answers import first_tokens, told_apart
 from vlm.errors import PromptError
 from vlm.families import Family
-from vlm.families.base import bare
 from vlm.labels import checked_labels
 from vlm.scoring import answered
 
 Items = int | torch.Tensor | None
 """What a sum of losses is divided by; None: as many as the batch has."""
 
+_TOGETHER = 128
+"""Tokens whose scores are held at once."""
+
 
 def answer_loss(family: Family, model: Any, batch: Mapping[str, Any], items: Items = None) -> torch.Tensor:
     """fp32 scalar, nats: -log p of the answers' tokens and ends, summed, through `items`; None: through their number.
 
-    `batch` is of an `Encoder`. Scores are worked out from where the longest answer begins, so none of image tokens;
-    in one call of `model`, which may be wrapped.
+    `batch` is of an `Encoder`. Only what is learned gets scores, a part at a time, and these are worked out anew for
+    its gradients: over a vocabulary of 150,000 they would else outweigh all that is trained.
     """
     labels = batch["labels"]  # (n, length)
     learned = labels != IGNORED
     last = labels.shape[1] - int(learned.any(dim=0).int().argmax())
-    scores = family.logits(model, _inputs(model, batch), last + 1)[:, :-1]  # (n, last, vocabulary)
-    total = cross_entropy(
-        scores.flatten(0, 1).float(), labels[:, -last:].flatten(), ignore_index=IGNORED, reduction="sum"
-    )
-    return total / (learned.sum() if items is None else items)
+    states = family.states(model, _inputs(model, batch), last + 1)[:, :-1]  # (n, last, width)
+    told, right = states[learned[:, -last:]], labels[learned]  # (tokens, width), (tokens,)
+    parts = zip(told.split(_TOGETHER), right.split(_TOGETHER), strict=True)
+    total = torch.stack([checkpoint(_unlikely, family, model, *part, use_reentrant=False) for part in parts]).sum()
+    return total / (len(right) if items is None else items)
+
+
+def _unlikely(family: Family, model: Any, states: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """fp32 scalar: -log p of the tokens `right` `(tokens,)`, summed."""
+    return cross_entropy(family.scores(model, states).float(), right, reduction="sum")
 
 
 class LabelHead:
@@ -90,8 +97,9 @@ class LabelHead:
 
     def scores(self, model: Any, batch: Mapping[str, Any]) -> torch.Tensor:
         """fp32 `(n, labels)`: logarithms of what the labels' tokens weigh together, up to a constant a row."""
-        with _trimmed(model, torch.tensor(self.tokens)):
-            rows = self._encoder.family.logits(model, _inputs(model, batch), 1)[:, -1].float()  # (n, tokens)
+        family = self._encoder.family
+        states = family.states(model, _inputs(model, batch), 1)[:, -1]  # (n, width)
+        rows = family.scores(model, states, torch.tensor(self.tokens, device=states.device)).float()  # (n, tokens)
         places = [[self.tokens.index(token) for token in sorted(several)] for several in self._firsts]
         return torch.stack([rows[:, several].logsumexp(dim=1) for several in places], dim=1)
 
@@ -104,30 +112,9 @@ class LabelHead:
 
 def _inputs(model: Any, batch: Mapping[str, Any]) -> dict[str, Any]:
     """What of a batch the model takes, pictures in its precision."""
-    dtype = bare(model).dtype
+    dtype = model.dtype
     return {
         name: value.to(dtype) if torch.is_tensor(value) and value.is_floating_point() else value
         for name, value in batch.items()
         if name != "labels"
     }
-
-
-@contextmanager
-def _trimmed(model: Any, tokens: torch.Tensor) -> Iterator[None]:
-    """While it is entered, the model's head gives the scores of these tokens alone, in their order."""
-    head = bare(model).get_output_embeddings()
-    whole, own = head.forward, vars(head).get("forward")
-    rows = tokens.to(head.weight.device)
-
-    def forward(states: torch.Tensor) -> torch.Tensor:
-        if type(head) is not torch.nn.Linear:  # one with an adapter on it
-            return whole(states)[..., rows]  # type: ignore[no-any-return]
-        return linear(states, head.weight[rows], None if head.bias is None else head.bias[rows])
-
-    head.forward = forward
-    try:
-        yield
-    finally:
-        del head.forward
-        if own is not None:
-            head.forward = own

@@ -52,6 +52,7 @@ class Learner:
 
 
 Learners = Callable[..., Learner]
+Configs = Callable[..., ModelConfig]
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +61,7 @@ def learner_of(config_of: Callable[..., ModelConfig], folder_of: Callable[[str],
 
     def make(kind: str, max_tokens: int = 2048) -> Learner:
         config = config_of(kind)
-        loaded = load(config, folder_of(kind), None)
+        loaded = load(config, folder_of(kind), None, training=True)
         parts = (loaded.processor, loaded.tokenizer, loaded.control, loaded.stop_ids)
         encoder = Encoder(config.how, *parts, max_tokens)
         return Learner(kind, config.how, loaded.model, encoder, loaded.tokenizer, loaded.stop_ids)

@@ -83,9 +83,8 @@ def test_nothing_of_a_long_lesson_is_cut_off(learner_of: Learners) -> None:
     learner = learner_of("smolvlm")
     lesson = learner.lessons()[0]
     length = learner.encoder.length(lesson)
-    with pytest.raises(TooLong, match=f"record r0: {length} tokens") as caught:
+    with pytest.raises(TooLong, match=f"record r0: {length} tokens"):
         learner_of("smolvlm", max_tokens=length - 1).encoder(learner.lessons())
-    assert caught.value.tokens == length
     assert learner_of("smolvlm", max_tokens=length).encoder([lesson])["input_ids"].shape == (1, length)
 
 

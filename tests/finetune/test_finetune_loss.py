@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 
 from finetune.loss import answer_loss
 from tests.finetune.conftest import Learners
@@ -35,3 +38,30 @@ def test_the_loss_is_how_unlikely_the_answers_are(kind: str, learner_of: Learner
     assert by_token.item() == pytest.approx(sum(alone) / tokens, rel=1e-4)
     if kind not in ("fastvlm", "blip"):  # batch norms and dropout are otherwise in training
         assert training.item() == pytest.approx(by_token.item(), rel=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")  # peft asks by that name
+@pytest.mark.parametrize("kind", tiny.ALL_KINDS)
+def test_gradients_reach_what_is_trained_and_nothing_else(kind: str, learner_of: Learners) -> None:
+    """Low-rank matrices on the language model, the projector and the vision tower, where there are these."""
+    learner = learner_of(kind)
+    family = learner.family
+    model = get_peft_model(learner.model, LoraConfig(r=2, target_modules=family.lora_targets, lora_dropout=0.0))
+    beside = [name for name in (family.projector, family.vision_tower) if name is not None]
+    parts = re.compile(rf"base_model\.model\.({'|'.join(beside)})(\.|$)") if beside else None
+    for name, parameter in model.named_parameters():
+        if parts and parts.match(name):
+            parameter.requires_grad_(True)
+    answer_loss(family, model, learner.encoder(learner.lessons())).backward()
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    moved = {name for name, p in model.named_parameters() if p.grad is not None and bool(p.grad.any())}
+    assert {name for name, p in model.named_parameters() if p.grad is not None} <= trained
+    adapted = {name for name in trained if "lora_B" in name}
+    assert len(adapted) == tiny.ADAPTED.get(kind, 14)
+    assert adapted <= moved
+    for part in beside:
+        found = re.compile(rf"base_model\.model\.{part}\.")
+        assert any(found.match(name) for name in moved), part
+    if parts:
+        first = next(n for n, p in model.named_parameters() if p.ndim > 2 and parts.match(n))  # of the pixels
+        assert first in moved

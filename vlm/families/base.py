@@ -96,10 +96,28 @@ class Family(ABC):
     def logits(self, model: Any, inputs: Mapping[str, Any], last: int) -> Any:
         """Scores `(n, last, vocabulary)` of the tokens that follow each of the `last` ones.
 
-        `inputs` are of `seen`; or of `encode`, and then pictures and texts are read in one call of the model, which
-        training needs: what wraps a model for several devices hears of no other.
+        `inputs` are of `seen`; or of `encode`, as in training: then pictures and texts are read in one call.
         """
-        return model(**inputs, use_cache=False, logits_to_keep=last).logits
+        return self.scores(model, self.states(model, inputs, last))
+
+    def states(self, model: Any, inputs: Mapping[str, Any], last: int) -> Any:
+        """What `scores` are of, `(n, last, width)`; `inputs` as `logits` takes them."""
+        return bare(model).base_model(**inputs, use_cache=False).last_hidden_state[:, -last:]
+
+    def scores(self, model: Any, states: Any, tokens: Any = None) -> Any:
+        """Scores `(..., vocabulary)` of the tokens that follow where `states` `(..., width)` are.
+
+        With `tokens`, ids `(k,)`, the scores of these alone, `(..., k)`: no others are worked out.
+        """
+        from torch import nn
+
+        head = model.get_output_embeddings()
+        if tokens is None:
+            return head(states)
+        if type(head) is not nn.Linear:  # one with an adapter on it
+            return head(states)[..., tokens]
+        bias = None if head.bias is None else head.bias[tokens]
+        return nn.functional.linear(states, head.weight[tokens], bias)
 
 
 class ChatFamily(Family):
@@ -154,8 +172,8 @@ class ChatFamily(Family):
 
 
 def bare(model: Any) -> Any:
-    """The model itself, out of what spreads it over several devices for training."""
-    return getattr(model, "module", model)
+    """The model itself, out of what adapts it."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def last_of(stop_ids: Sequence[int], ids: Sequence[int]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vlm.errors import ModelUnusable, PromptError
-from vlm.families.base import Family, bare
+from vlm.families.base import Family
 from vlm.families.control_tokens import ControlTokens
 from vlm.types import Prompt
 
@@ -72,19 +72,22 @@ class Blip(Family):
             "encoder_hidden_states": model.vision_model(pixel_values=inputs["pixel_values"]).last_hidden_state,
         }
 
-    def logits(self, model: Any, inputs: Mapping[str, Any], last: int) -> Any:
+    def states(self, model: Any, inputs: Mapping[str, Any], last: int) -> Any:
         places = (inputs["attention_mask"].cumsum(dim=1) - 1).clamp(min=0)
-        if "pixel_values" not in inputs:
-            return model.text_decoder(**inputs, position_ids=places, use_cache=False, logits_to_keep=last).logits
-        begun = {**inputs, "input_ids": _begun(model, inputs)}
-        return model(**begun, position_ids=places, use_cache=False, logits_to_keep=last).logits
+        read = self.seen(model, inputs) if "pixel_values" in inputs else inputs
+        decoder = model.text_decoder.bert
+        out = decoder(**read, position_ids=places, use_cache=False, is_decoder=True)
+        return out.last_hidden_state[:, -last:]
+
+    def scores(self, model: Any, states: Any, tokens: Any = None) -> Any:
+        scores = model.text_decoder.cls(states)
+        return scores if tokens is None else scores[..., tokens]
 
 
 def _begun(model: Any, inputs: Mapping[str, Any]) -> Any:
     """`input_ids` with the token that captions begin with. BLIP's tokenizer does not know it: [CLS] is in its place."""
     begun, mask = inputs["input_ids"].clone(), inputs["attention_mask"]
-    first = bare(model).config.text_config.bos_token_id
-    return begun.scatter_(1, mask.argmax(dim=1, keepdim=True), first)
+    return begun.scatter_(1, mask.argmax(dim=1, keepdim=True), model.config.text_config.bos_token_id)
 
 
 def _text(processor: Any, prompt: Prompt, control: ControlTokens) -> str:

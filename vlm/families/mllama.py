@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from imaging import LoadedImage
-from vlm.families.base import ChatFamily
+from vlm.families.base import ChatFamily, bare
 from vlm.types import Message, Prompt
 
 
@@ -42,8 +42,35 @@ class Mllama(ChatFamily):
         held = {**inputs}
         if "pixel_values" in held:
             names = ("pixel_values", "aspect_ratio_ids", "aspect_ratio_mask")
-            core = model.get_base_model().model if hasattr(model, "get_base_model") else model.model
+            core = bare(model).model
             states = core.vision_model(**{name: held.pop(name) for name in names}).last_hidden_state
             states = core.multi_modal_projector(states)
             held["cross_attention_states"] = states.reshape(-1, states.shape[-2], core.hidden_size)
         return held
+
+    def states(self, model: Any, inputs: Mapping[str, Any], last: int) -> Any:
+        """Rows with as many images are read together, so that none depends on what it is beside.
+
+        In transformers a token that may look at no image looks at all that its batch has, and those that fill up rows
+        with fewer images are among them.
+        """
+        if "pixel_values" not in inputs:
+            return super().states(model, inputs, last)
+        import torch
+
+        numbers = (inputs["aspect_ratio_ids"] > 0).sum(dim=1)  # (n,): 0 is the id of what fills up
+        order = numbers.argsort(stable=True)
+        states = [
+            super(Mllama, self).states(model, _of_rows(inputs, (numbers == number).nonzero()[:, 0], number), last)
+            for number in numbers.unique().tolist()  # ascending, as `order`
+        ]
+        return torch.cat(states)[order.argsort()]
+
+
+def _of_rows(inputs: Mapping[str, Any], rows: Any, images: int) -> dict[str, Any]:
+    """The inputs of some rows, with so many images each."""
+    some = {name: value[rows] for name, value in inputs.items()}
+    for name in ("pixel_values", "aspect_ratio_ids", "aspect_ratio_mask"):
+        some[name] = some[name][:, :images]  # (n, images, ...)
+    some["cross_attention_mask"] = some["cross_attention_mask"][:, :, :images]  # (n, length, images, tiles)
+    return some if images else {name: some[name] for name in ("input_ids", "attention_mask")}

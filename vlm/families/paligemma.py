@@ -47,6 +47,11 @@ class PaliGemma(Family):
         ids = processor.tokenizer(text, add_special_tokens=False)["input_ids"]
         return len(ids) + int(processor.image_seq_length) * len(prompt.images)
 
+    def scores(self, model: Any, states: Any, tokens: Any = None) -> Any:
+        scores = super().scores(model, states, tokens)
+        cap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)  # PaliGemma 2 has one
+        return scores if cap is None else (scores / cap).tanh() * cap
+
 
 def _prefix(prompt: Prompt) -> str:
     """All texts in reading order, the system's first as any other, a line break between them."""

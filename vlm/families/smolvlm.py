@@ -24,12 +24,8 @@ class SmolVlm(ChatFamily):
     answer_cue = ":"
 
     def image_tokens(self, processor: Any, prompt: Prompt) -> Sequence[int]:
-        """SmolVLM's processor writes marks of tiles, and does not count them (Idefics 3's does)."""
-        tiles = [
-            processor.image_processor.get_number_of_image_patches(image.picture.height, image.picture.width)[1:]
-            for image in prompt.images
-        ]
-        written = [processor.replace_image_token({"rows": [[rows]], "cols": [[columns]]}, 0) for rows, columns in tiles]
-        return (
-            [len(ids) for ids in processor.tokenizer(written, add_special_tokens=False)["input_ids"]] if tiles else []
-        )
+        """SmolVLM's processor writes marks around tiles but, unlike Idefics 3's, does not count them."""
+        count = processor.image_processor.get_number_of_image_patches
+        tiles = [count(*image.picture.size[::-1])[1:] for image in prompt.images]  # rows, columns
+        written = [processor.replace_image_token({"rows": [[r]], "cols": [[c]]}, 0) for r, c in tiles]
+        return [len(processor.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in written]
