@@ -21,7 +21,7 @@ __all__ = ["config_of", "folder_of"]
 PARAMS = GenerationParams(max_new_tokens=4)
 
 
-@pytest.mark.filterwarnings("ignore:MatMul:UserWarning")
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 @pytest.mark.parametrize("quantisation", ["none", "nf4"])
 @pytest.mark.parametrize("kind", ["smolvlm", "qwen2_vl", "llama"])
 def test_training_goes_on_as_if_nobody_had_looked(
