@@ -59,7 +59,7 @@ def _near(phashes: Sequence[str]) -> Iterator[list[int]]:
     """For each hash the later ones within the radius, the nearest first, at most NEAREST; a pair is named once."""
     if len(phashes) < 2:
         return
-    import faiss  # type: ignore[import-untyped]
+    import faiss
 
     bits = np.frombuffer(bytes.fromhex("".join(phashes)), np.uint8).reshape(-1, 8)
     index: Any = faiss.IndexBinaryFlat(64)

@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS images (
     failed TEXT NOT NULL                    -- why it cannot be had
 );
 CREATE TABLE IF NOT EXISTS request (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
     json TEXT NOT NULL                      -- what the folder is being prepared from, and how
 );
 CREATE TABLE IF NOT EXISTS thumbnails (
@@ -62,7 +63,7 @@ class Journal:
 
     def begin(self, request: str) -> None:
         """Writes down what the folder is prepared from."""
-        self._db.execute("INSERT INTO request VALUES (?)", (request,))
+        self._db.execute("INSERT OR REPLACE INTO request VALUES (1, ?)", (request,))
 
     def known(self) -> dict[str, Stored]:
         """By reference, what is stored already."""

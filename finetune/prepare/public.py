@@ -155,7 +155,7 @@ def _reports(found: DataSet, folder: Path, options: Options) -> Iterator[Found |
             schema=REPORT_SCHEMA, article=f"text {same}", kind=item.specialty, source=found.name,
             license=said.license or "", attribution=said.attribution or "",
         )  # fmt: skip
-        yield answered(record, Asked(None, _fields(item)), options)
+        yield answered(record, Asked(None, _fields(item), item.specialty), options)
 
 
 def _fields(item: Transcription) -> dict[str, object]:

@@ -29,10 +29,10 @@ from finetune.prepare.splits import (
     DEV,
     TRAIN,
     assign,
+    beside,
     grouped,
     in_order,
     keys_of,
-    leaking,
     sample,
     shares,
     split_name,
@@ -161,14 +161,16 @@ def _placed(
     leaks = leaks_of(placed, pairs)
     leaked: list[LeftOut] = []
     if options.leaks == "leave_out":
-        bad = leaking(splits, groups)
-        leaked = [_leaked(one) for one, is_bad in zip(placed, bad, strict=True) if is_bad]
-        placed = [one for one, is_bad in zip(placed, bad, strict=True) if not is_bad]
+        others = beside(splits, groups)
+        leaked = [_leaked(one, placed[o]) for one, o in zip(placed, others, strict=True) if o is not None]
+        placed = [one for one, other in zip(placed, others, strict=True) if other is None]
     return placed, leaked, leaks, _notes(placed, leaked, drawing.dev, options)
 
 
-def _leaked(one: Placed) -> LeftOut:
-    return LeftOut(one.record.id, "leak", f"is in train, and others of its group ({one.group}) are not")
+def _leaked(one: Placed, other: Placed) -> LeftOut:
+    return LeftOut(
+        one.record.id, "leak", f"is in train, and of one group ({one.group}) with {other.record.id} of {other.split}"
+    )
 
 
 def _notes(placed: Sequence[Placed], leaked: Sequence[LeftOut], dev: float, options: Options) -> list[str]:
@@ -234,7 +236,8 @@ def _whole(out: Path, request: Request) -> Report | None:
     report = read_report(out)
     if report is None:
         return None
-    _check_same(out, request, report.request)
+    if differs := request.differs(report.request):
+        raise RecordsError(f"{out} was prepared otherwise: {differs}. Give another --out, or delete the folder")
     try:
         for split in report.splits:
             read_split(out, split)
@@ -245,21 +248,20 @@ def _whole(out: Path, request: Request) -> Report | None:
 
 
 def _opened(out: Path, request: Request) -> Journal:
-    """The journal of a folder that is begun here or goes on. Raises RecordsError where it is another's."""
+    """The journal of a folder that is begun here or goes on, be it with other options: its images are the same.
+
+    Raises RecordsError where it is another source's, or holds what is not of here.
+    """
     begun = (out / JOURNAL).is_file()
     others = sorted(file.name for file in out.iterdir() if file.name not in (LOCK, *_ours(out)))
     if others:
         raise RecordsError(f"{out} holds something else already ({others[0]}); give another --out, or an empty folder")
     journal = Journal(out / JOURNAL)
     known = journal.request() if begun else None
-    if known is None:
-        journal.begin(request.model_dump_json())
-    else:
-        try:
-            _check_same(out, request, Request.model_validate_json(known))
-        except RecordsError:
-            journal.close()
-            raise
+    if known is not None and (before := Request.model_validate_json(known)).source != request.source:
+        journal.close()
+        raise RecordsError(f"{out} was begun from {before.source}, and is not whole. Give another --out, or delete it")
+    journal.begin(request.model_dump_json())
     return journal
 
 
@@ -272,11 +274,6 @@ def _ours(out: Path) -> Iterable[str]:
         for file in out.iterdir()
         if file.name in (IMAGES, LEFT_OUT) or file.name.startswith(JOURNAL) or file.suffix in (".jsonl", ".part")
     ]
-
-
-def _check_same(out: Path, request: Request, known: Request) -> None:
-    if differs := request.differs(known):
-        raise RecordsError(f"{out} was prepared otherwise: {differs}. Give another --out, or delete the folder")
 
 
 @contextmanager

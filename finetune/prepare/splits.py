@@ -113,10 +113,13 @@ def assign(splits: Sequence[str | None], groups: Sequence[str], drawing: Shares,
     return [_one(split, there[group], group, drawing, seed) for split, group in zip(splits, groups, strict=True)]
 
 
-def leaking(splits: Sequence[str], groups: Sequence[str]) -> list[bool]:
-    """Whether a record is in train while others of its group are not."""
-    elsewhere = {group for split, group in zip(splits, groups, strict=True) if split != TRAIN}
-    return [split == TRAIN and group in elsewhere for split, group in zip(splits, groups, strict=True)]
+def beside(splits: Sequence[str], groups: Sequence[str]) -> list[int | None]:
+    """Of each train record the number of the first record of its group that is in another split, if any is."""
+    first: dict[str, int] = {}
+    for number, (split, group) in enumerate(zip(splits, groups, strict=True)):
+        if split != TRAIN:
+            first.setdefault(group, number)
+    return [first.get(group) if split == TRAIN else None for split, group in zip(splits, groups, strict=True)]
 
 
 def sample(records: Sequence[Found], most: int, seed: int) -> list[Found]:
