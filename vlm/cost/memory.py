@@ -34,6 +34,8 @@ _NF4_TABLES = 4 * (16 + 256 + 1)
 """The fp32 values of NF4, those of the 8-bit scales, and their mean: bitsandbytes keeps them with every layer."""
 _LORA_BYTES = 4
 """peft holds adapters in fp32, whatever the model is in."""
+SCORED_TOGETHER = 128
+"""Tokens whose scores `finetune run` holds at once."""
 _DEPTHS = ("num_hidden_layers", "depth")
 """How configurations of vision towers call their number of blocks."""
 _ADAM_BLOCK = 256
@@ -155,9 +157,9 @@ def tuned(config: ModelConfig, device: torch.device, work: Work, what: Tuned) ->
 
     The model as for describing; what is trained in fp32, its gradients and Adam's two moments, in fp32 or 8 bits with a
     scale a block; the input of every layer that gradients pass through (Chen et al., 2016) and one layer worked out
-    anew, twice for its gradients, or, without checkpoints, what is in hand in all of them; scores at the answer's
-    positions alone, in the compute precision, in fp32 and their gradients. Raises ModelNotFound and
-    UnsupportedQuantisation.
+    anew, twice for its gradients, or, without checkpoints, what is in hand in all of them; scores of the answers'
+    tokens, so many at a time (SCORED_TOGETHER), in the compute precision, in fp32 and their gradients. Raises
+    ModelNotFound and UnsupportedQuantisation.
     """
     model = shape_of(config)
     dtype = compute_dtype(config, device)
@@ -184,7 +186,8 @@ def _held_for_gradients(config: ModelConfig, model: Any, work: Work, what: Tuned
     if what.vision:  # a checkpoint holds one hidden state of those in hand
         seen = work.batch * _seen_blocks(model) * _seen(config, model, work)
         held += seen // _HIDDEN if what.checkpointed else seen
-    scores = work.batch * (work.new_tokens + 1) * (what.scored or _vocabulary(model)) * (2 * dtype.itemsize + 4)
+    positions = min(work.batch * (work.new_tokens + 1), SCORED_TOGETHER)
+    scores = positions * (what.scored or _vocabulary(model)) * (2 * dtype.itemsize + 4)
     return int(held * dtype.itemsize + 2 * _passing(config, model, work, dtype) + scores)
 
 
