@@ -6,6 +6,7 @@ killed process leaves, or a disk that was full, is never taken for one.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -29,6 +30,9 @@ _NAME = re.compile(r"checkpoint-(\d+)")
 _UNFINISHED, _LEAVING = ".writing-", ".leaving-"
 _WRITING = (OSError, RuntimeError, SafetensorError)
 """What a full disk raises, by who writes: Python, torch.save, safetensors."""
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+_LITTLE = 2**20
+"""Bytes free below which a disk counts as full, where the error does not say so."""
 
 
 def checkpoint(folder: Path, step: int) -> Path:
@@ -80,7 +84,7 @@ def written(final: Path, first: bool = True, together: Callable[[], None] = lamb
     except _WRITING as error:
         shutil.rmtree(part, ignore_errors=True)
         raise TrainingStopped(
-            f"the checkpoint at step {step_of(final)} cannot be written to {final.parent}: {_why(final.parent, error)}."
+            f"the checkpoint at step {step_of(final)} cannot be written to {final.parent}: {why(final.parent, error)}."
             f" Run the same command again once it can: it goes on from the checkpoint before"
         ) from error
 
@@ -125,22 +129,11 @@ def load_trained(model: nn.Module, checkpoint: Path) -> None:
             tensor.copy_(stored[name])
 
 
-def disk_is_full(folder: Path, error: BaseException) -> bool:
-    """Whether a write failed for want of room, as far as can be told."""
-    return getattr(error, "errno", None) in _NO_ROOM or shutil.disk_usage(_there(folder)).free < _LITTLE
-
-
-_NO_ROOM = (28, 27, 122)  # ENOSPC, EFBIG, EDQUOT
-_LITTLE = 2**20
-
-
-def _there(folder: Path) -> Path:
-    return next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-
-
-def _why(folder: Path, error: BaseException) -> str:
-    said = one_line(error)
-    return f"the disk is full ({said})" if disk_is_full(folder, error) else said
+def why(folder: Path, error: BaseException) -> str:
+    """Why a folder could not be written, in a few words."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    full = getattr(error, "errno", None) in NO_ROOM or shutil.disk_usage(there).free < _LITTLE
+    return f"the disk is full ({one_line(error)})" if full else one_line(error)
 
 
 def _seal(part: Path) -> None:

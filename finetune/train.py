@@ -6,6 +6,8 @@ Imports torch and transformers.
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -23,9 +25,9 @@ from finetune.adapt import Adapted, adapt, precision, save
 from finetune.begin import Asked, Opened, ask, open_run, reckon_again
 from finetune.callbacks import Bar, StopAsked, tracking
 from finetune.config import FinetuneConfig
-from finetune.errors import TrainingStopped
+from finetune.errors import DoesNotFit, TrainingStopped
 from finetune.looks import DevLook
-from finetune.memory import check_fits
+from finetune.memory import check_fits, less
 from finetune.plan import Plan
 from finetune.processes import Processes
 from finetune.run_folder import ADAPTER, CHECKPOINTS, LAST, RESULT, alone, read_json, settle
@@ -33,7 +35,6 @@ from finetune.trainer import Collate, Learner, LessonTrainer, Watched, best_step
 from rag.starter import Tell
 from vlm.cost.machine import peak_mib
 from vlm.engine import TransformersEngine
-from vlm.errors import one_line
 from vlm.loading import load
 from vlm.quiet import quiet
 
@@ -78,6 +79,8 @@ def train(config: FinetuneConfig, out: Path | None, tell: Tell, stop: Stop) -> T
                 return Trained(home, read_json(home / RESULT))
             opened = open_run(asked, processes, tell)
             check_fits(opened.plan.need, config, reckon_again(opened.plan, processes.device))
+            if stop.asked and processes.count == 1:
+                return Trained(home, None, stopped_at=_step(home))
             if processes.first:
                 outputs.write_beginning(home, config, outputs.data_of(config, asked.splits, asked.fingerprints))
                 checkpoints.sweep(home / CHECKPOINTS)
@@ -123,6 +126,8 @@ class _Run:
         step = 0 if last is None else checkpoints.step_of(last)
         if step:
             self._tell(f"going on from step {step} of {self._opened.plan.steps}")
+        if self._config.training.workers:  # else tokenizers warn of each process that is made
+            os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         bar, asked_to_stop = Bar(), StopAsked(self._stop)
         trackers = tracking(self._config.trackers, self._home, step) if self._processes.first else []
         trainer = LessonTrainer(
@@ -130,13 +135,18 @@ class _Run:
             _arguments(self._config, self._home, begins=last is None),
             Collate(self._opened.head),
             self._opened.train,
-            Watched(self._config.checking, self._home, self._look(adapted), self._stop),
+            Watched(self._config.checking, self._home, self._look(adapted)),
             callbacks=[bar, asked_to_stop, *trackers],
         )
         asked_to_stop.trainer = trainer
         trainer.remove_callback(PrinterCallback)
         try:
             trainer.train(resume_from_checkpoint=None if last is None else str(last))
+        except torch.OutOfMemoryError as error:
+            raise DoesNotFit(
+                f"{self._config.name}: the GPU's memory was full after step {trainer.state.global_step}, though "
+                f"{self._opened.plan.need.text()} were reckoned. Take {next(less(self._config))[0]}"
+            ) from error
         finally:
             bar.close()
         return trainer.state, asked_to_stop.heard
@@ -236,6 +246,12 @@ def _arguments(config: FinetuneConfig, home: Path, *, begins: bool) -> TrainingA
     )
 
 
+def _step(home: Path) -> int:
+    """The step that the run goes on from."""
+    found = checkpoints.whole(home / CHECKPOINTS)
+    return checkpoints.step_of(found[-1]) if found else 0
+
+
 @contextlib.contextmanager
 def _at_home(asked: Asked, processes: Processes) -> Iterator[None]:
     """While this run's processes are the only ones at work in its folder."""
@@ -253,9 +269,9 @@ def _one_line_for_the_disk(home: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is None:
+        if error.errno not in (*checkpoints.NO_ROOM, errno.EACCES, errno.EROFS):
             raise
-        full = "the disk is full" if checkpoints.disk_is_full(home, error) else one_line(error)
         raise TrainingStopped(
-            f"{home} cannot be written: {full}. Run the same command again once it can: it goes on where it was"
+            f"{home} cannot be written: {checkpoints.why(home, error)}. Run the same command again once it can: it "
+            f"goes on where it was"
         ) from error

@@ -16,7 +16,6 @@ from torch import nn
 from torch.utils.data import Sampler
 from transformers import Trainer, TrainerState, TrainingArguments
 
-from batch.stopping import Stop
 from finetune import checkpoints, curve
 from finetune.config import CheckingConfig
 from finetune.guards import check_running, refuse_no_number
@@ -110,7 +109,6 @@ class Watched:
     checking: CheckingConfig
     home: Path
     look: Callable[[Learner, LessonTrainer], dict[str, float]]
-    stop: Stop
 
     @property
     def checkpoints(self) -> Path:

@@ -209,18 +209,35 @@ def test_it_ends_early_and_keeps_the_best(file: Path, tmp_path: Path, monkeypatc
     assert any(not torch.equal(best[name], last[name]) for name in best)
 
 
-def test_it_does_its_work_in_every_precision_and_with_each_optimiser(file: Path, tmp_path: Path) -> None:
-    small = ("training.max_steps=2", "checking.texts=0")
-    for number, changes in enumerate(
-        [
-            ("training.optimiser=adamw_8bit",),
-            ("training.precision=bf16", "training.gradient_checkpointing=true"),
-            ("method=qlora", "training.schedule=linear"),
-        ]
-    ):
-        result = run(file, tmp_path / str(number), *small, *changes).result
-        assert result is not None, changes
-        assert result["steps"] == 2, changes
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("training.optimiser=adamw_8bit", "training.workers=1"),
+        ("training.precision=bf16", "training.gradient_checkpointing=true", "method=dora"),
+        ("method=qlora", "training.schedule=linear"),
+        ("method=soft_prompt", "soft_prompt.tokens=3"),
+        ("method=full", "training.schedule=constant"),
+    ],
+)
+def test_every_method_precision_and_optimiser_does_its_work(
+    file: Path, tmp_path: Path, changes: tuple[str, ...]
+) -> None:
+    result = run(file, tmp_path / "out", "training.max_steps=2", "checking.texts=1", *changes).result
+    assert result is not None
+    assert result["steps"] == 2
+    assert result["after"]["loss"] != result["before"]["loss"]
+    weights = "model.safetensors" if "method=full" in changes else "adapter_model.safetensors"
+    assert (tmp_path / "out/adapter" / weights).is_file()
+
+
+def test_a_choice_among_labels_is_learned_by_its_own_head(file: Path, tmp_path: Path) -> None:
+    choice = {"task": "classify", "question": "Is it a scan?", "labels": ["yes", "no"], "answer": "yes"}
+    data = make_data(tmp_path / "data", **choice)
+    out = tmp_path / "out"
+    result = run(file, out, f"data.folder={data}", "checking.best=accuracy", "training.max_steps=4").result
+    assert result is not None
+    assert result["after"]["loss"] < result["before"]["loss"] < 3, "the loss of two labels, not of a vocabulary"
+    assert result["after"]["accuracy"] == 1.0
 
 
 def test_checkpointed_layers_give_the_same_curve(finished: Path, file: Path, tmp_path: Path) -> None:
