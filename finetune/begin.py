@@ -188,7 +188,7 @@ def _lessons(asked: Asked, name: str, fit: Fit, processes: Processes, tell: Tell
         with tqdm(
             total=len(records), desc=f"reading {name}", unit="record", leave=False, delay=2, mininterval=1
         ) as bar:
-            measured = measure(lessons, fit, asked.home / f"lengths-{name}.json", lambda: bar.update())
+            measured = measure(lessons, fit, asked.home / f"lengths-{name}.json", bar.update)
         return FittingLessons(lessons, measured.kept, fit), measured
 
     return processes.in_turn(opened)

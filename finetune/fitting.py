@@ -96,7 +96,7 @@ class Fit:
         raise TooLong.of(lesson.id, tokens, self.max_tokens)
 
 
-def measure(lessons: Lessons, fit: Fit, kept: Path, each: Callable[[], None] = lambda: None) -> Measured:
+def measure(lessons: Lessons, fit: Fit, kept: Path, each: Callable[[], object] = lambda: None) -> Measured:
     """Makes every lesson once, so that an image that cannot be read is told now and not in the middle of a run.
 
     What was found is kept in a file and read again from it. Raises RecordsError for an image that cannot be read, and

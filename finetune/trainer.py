@@ -138,7 +138,7 @@ class LessonTrainer(Trainer):
     def _run_epoch(self, *args: Any, epoch: int, **more: Any) -> None:  # type: ignore[override] # as it is called
         self._order.set_epoch(epoch)
         self._lessons.set_epoch(epoch)
-        super()._run_epoch(*args, epoch=epoch, **more)  # type: ignore[no-untyped-call]
+        super()._run_epoch(*args, epoch=epoch, **more)  # type: ignore[no-untyped-call, misc]
 
     def _get_num_items_in_batch(self, batch_samples: list[Batch], device: torch.device) -> torch.Tensor:
         """The answer tokens of a step, of all its batches and processes."""
