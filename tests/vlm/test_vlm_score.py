@@ -206,7 +206,7 @@ def test_a_label_cannot_forge_control_tokens(config_of: Configs) -> None:
 def test_out_of_memory_halves_the_batch(config_of: Configs, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = open_engine(config_of("smolvlm"), batch_size=4)
     expected = scored(engine, PROMPTS, LABELS[:2])
-    model, limit = engine.load().model, 2
+    model, limit = engine.load().model.base_model, 2
     forward = model.forward
 
     def full(*args: Any, **inputs: Any) -> Any:
