@@ -40,7 +40,9 @@ def run_options(command: Command) -> Command:
     return with_options(
         click.option("--index", help="Folder of an index, or `starter` (the default), built at first use."),
         click.option("--model", help="A model of configs/models, by name."),
-        click.option("--adapter", type=click.Path(path_type=Path), help="Folder of a LoRA adapter."),
+        click.option(
+            "--adapter", type=click.Path(path_type=Path), help="Folder of an adapter, or of its training run."
+        ),
         click.option("--prompt", help="A template of configs/prompts, by name, or a YAML file."),
         click.option("--k", type=click.IntRange(1, 50), help="How many examples, and how many passages."),
         click.option("--no-rag", is_flag=True, help="Describe from the image alone, without evidence."),

@@ -1,4 +1,4 @@
-"""Adapt a model: its data, its training."""
+"""Adapt a model: its data, its training, and what becomes of an adapter."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.finetune_run import run_command
+from commands.finetune_ship import merge_command, push_command
 
 if TYPE_CHECKING:
     from finetune.prepare.options import Leaks
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 @click.group()
 def finetune() -> None:
     """Adapt a model to captions, questions, labels or documents."""
+
+
+finetune.add_command(run_command)
+finetune.add_command(merge_command)
+finetune.add_command(push_command)
 
 
 @finetune.command("prepare")
@@ -78,6 +84,3 @@ def prepare_command(
     if done.already:
         click.echo(f"{out} is whole already", err=True)
     click.echo(done.report.model_dump_json(indent=2) if as_json else report_text(done.report, out))
-
-
-finetune.add_command(run_command)

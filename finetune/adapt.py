@@ -283,7 +283,7 @@ def _base(model: ModelConfig, config: FinetuneConfig, folder: Path) -> AdapterBa
     if config.method == "full":
         raise AdaptError("a model trained in full has no base")
     return AdapterBase(
-        model=config.model,
+        model=str(Path(config.model).absolute()) if config.model.endswith((".yaml", ".yml")) else config.model,
         path=config.path and config.path.absolute(),
         name=model.name,
         hub_id=model.hub_id,

@@ -30,6 +30,8 @@ def lora_targets(model: Any, family: Family, asked: str | None, *, vision: bool,
     chosen = _matching(pattern, modules, asked is not None)
     for name in chosen:
         _check_module(name, modules, model)
+        if not vision and _within(name, [family.vision_tower or ""]):
+            raise AdaptError(f"lora.targets match {name}, in the vision tower, which is frozen. Set vision: trained")
     if projector and (twice := [name for name in chosen if _within(name, projector_modules(model, family))]):
         raise AdaptError(
             f"lora.targets match {twice[0]}, which projector: true trains in full. Leave one of the two out"

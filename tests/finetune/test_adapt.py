@@ -198,8 +198,26 @@ def test_targets_that_match_nothing_or_what_cannot_be_adapted(targets: str, mess
     assert "\n" not in str(caught.value)
 
 
+def test_a_frozen_tower_is_not_adapted(run_of: Runs) -> None:
+    config = run_of("smolvlm", "lora", lora={"targets": r".*\.q_proj"})
+    model, loaded = opened(config)
+    with pytest.raises(AdaptError, match=r"in the vision tower, which is frozen. Set vision: trained"):
+        adapt(loaded, model, config)
+
+
+@pytest.mark.parametrize("kind", ["smolvlm", "qwen3_vl", "gemma3", "mllama"])
+def test_what_is_trained_of_a_16_bit_model_is_kept_in_32(kind: str, run_of: Runs) -> None:
+    """A step of 1e-4 of a weight near one is less than bf16 can tell."""
+    config = run_of(kind, "lora", projector=True, training={"precision": "bf16"})
+    _, adapted, before = trained(kind, config, steps=2)
+    after = everything(adapted.model)
+    assert adapted.loaded.model.dtype is torch.bfloat16
+    assert {after[name].dtype for name in adapted.trained} == {torch.float32}
+    assert {name for name in after if not torch.equal(after[name], before[name])} == adapted.trained.keys()
+
+
 def test_a_projector_is_not_adapted_twice(run_of: Runs) -> None:
-    config = run_of("smolvlm", "lora", projector=True, lora={"targets": r".*proj"})
+    config = run_of("smolvlm", "lora", projector=True, lora={"targets": r"model\.connector\..*proj"})
     model, loaded = opened(config)
     with pytest.raises(AdaptError, match="which projector: true trains in full"):
         adapt(loaded, model, config)
