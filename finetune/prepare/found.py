@@ -47,7 +47,8 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Origin:
-    """What is prepared. `records` come in the source's order; `notes` are lines for people, of reading them."""
+    """What is prepared. `records` come in the source's order and are read once; `notes` are lines for
+    people, of reading them."""
 
     name: str
     records: Iterable[Found | LeftOut]

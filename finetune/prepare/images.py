@@ -88,10 +88,11 @@ def _each(todo: Iterable[ImageRef], do: Callable[[ImageRef], tuple[Stored, bytes
 def _store(ref: ImageRef, stamp: str, folder: Path) -> tuple[Stored, bytes]:
     """The image as it is stored, and its thumbnail. A page is not compared with others: its words are."""
     try:
-        image = ref.load()
         frame = isinstance(ref, FileImage) and ref.file != ref.path
-        data = _png(image) if frame else b"" if isinstance(ref, FileImage) else ref.read()
+        data = b"" if isinstance(ref, FileImage) else ref.read()
+        image = imaging.decode(data, str(ref)) if data else ref.load()
         ending = ".png" if frame else _ending(ref, data)
+        data = _png(image) if frame else data
     except imaging.ImageError as error:
         return Stored(str(ref), stamp, failed=str(error)), b""
     except OSError as error:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from batch.inputs.sets import rocov2_splits
 from finetune.errors import RecordsError
 from finetune.prepare.asking import Asked, NoUseError, answered
-from finetune.prepare.found import Found, LeftOut, Origin
+from finetune.prepare.found import Found, LeftOut, Origin, Why
 from finetune.prepare.options import Options
 from finetune.prepare.pages import pages_of
 from indexer.config.sets import MtsamplesConfig, Rocov2Config
 from indexer.datasets.registry import SETS, DataSet
 from indexer.errors import SourceError
+from indexer.licenses import is_stated
 from indexer.sources.hub_files import shards
 from indexer.sources.mtsamples import COLUMNS, Transcription, read_transcriptions
 from indexer.sources.questions import LAYOUTS, Question, read_questions
@@ -76,18 +76,17 @@ def public_origin(name: str, folder: Path, options: Options) -> Origin:
     for field in options.allowed:
         if field not in FIELDS:
             raise RecordsError(f"{name}: --where {field}: what can be told apart is {', '.join(FIELDS)}")
+    return Origin(name, _wanted(read(found, folder, replace(options, task=task)), options))
 
-    class Records:
-        """Read anew at each iteration."""
 
-        def __iter__(self) -> Iterator[Found | LeftOut]:
-            for item in read(found, folder, replace(options, task=task)):
-                if isinstance(item, LeftOut) or all(
-                    matches(getattr(item, field), allowed) for field, allowed in options.allowed.items()
-                ):
-                    yield item if isinstance(item, LeftOut) or not options.license else _under(item, options.license)
-
-    return Origin(name, Records())
+def _wanted(items: Iterable[Found | LeftOut], options: Options) -> Iterator[Found | LeftOut]:
+    """Of the records those that pass `where`, under the licence that was named where they state none."""
+    where = options.allowed
+    for item in items:
+        if isinstance(item, LeftOut):
+            yield item
+        elif all(matches(getattr(item, field), allowed) for field, allowed in where.items()):
+            yield item if is_stated(item.license) or not options.license else replace(item, license=options.license)
 
 
 _Read = Callable[[DataSet, Path, Options], Iterator[Found | LeftOut]]
@@ -99,20 +98,17 @@ def _reader(found: DataSet) -> tuple[Task, _Read]:
     return ("extract", _reports) if found.name == "mtsamples" else ("caption", _captions)
 
 
-def _under(item: Found, license_: str) -> Found:
-    return replace(item, license=license_)
-
-
 def _captions(found: DataSet, folder: Path, _: Options) -> Iterator[Found | LeftOut]:
     """ROCOv2, in either of its releases; the splits that are there."""
     there = rocov2_splits(folder) or tuple(split for split, name in SPLITS.items() if shards(folder, name))
     if not there:
         raise SourceError(f"{folder}: neither release of ROCOv2 is there. Fetch it: python cli.py data pull rocov2")
     for split in there:
-        config = Rocov2Config(kind="rocov2", path=str(folder), splits=[_rocov2_split(split)])
+        config = Rocov2Config.model_validate({"kind": "rocov2", "path": str(folder), "splits": [split]})
         for item in Rocov2Source(config):
             if isinstance(item, SourceFailure):
-                yield LeftOut(item.id, "image" if "image" in item.reason else "row", item.reason)
+                lacks: Why = "image" if "no image" in item.reason else "answer" if "caption" in item.reason else "row"
+                yield LeftOut(item.id, lacks, item.reason)
                 continue
             said = item.example
             yield Found(
@@ -165,7 +161,3 @@ def _fields(item: Transcription) -> dict[str, object]:
         "description": item.description,
         "keywords": list(item.keywords),
     }
-
-
-def _rocov2_split(split: str) -> Literal["train", "valid", "test"]:
-    return "train" if split == "train" else "valid" if split == "valid" else "test"

@@ -39,7 +39,9 @@ class Request(StrictModel):
                 return f"{key} was {theirs if theirs is not None else 'not given'}"
         if self.format != other.format:
             return f"its format is {other.format}"
-        return "" if self.records == other.records else f"its source, {other.source}, had other records"
+        if self.records == other.records:
+            return ""
+        return "its source had other records" if self.source == other.source else f"its source was {other.source}"
 
 
 class Words(StrictModel):

@@ -8,11 +8,13 @@ that records added later move none that is there, unless they join two groups.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from finetune.prepare.found import Found
 from finetune.prepare.options import Options
+from finetune.records import LEFT_OUT
 
 TRAIN, DEV, TEST = "train", "dev", "test"
 USUAL_SHARE = 0.1
@@ -22,8 +24,10 @@ _ORDER = {TRAIN: 0, DEV: 1, TEST: 2}
 
 
 def split_name(given: str | None) -> str | None:
-    """What a source's split is called here: `valid`, `val` and `validation` are dev, any other keeps its name."""
-    name = (given or "").strip()
+    """What a source's split is called here: `valid`, `val` and `validation` are dev, any other keeps its name, as far
+    as it can name a file."""
+    name = re.sub(r"[^\w-]+", "-", (given or "").strip())
+    name = f"{name}_" if f"{name}.jsonl" == LEFT_OUT else name
     known = name.casefold()
     return _OURS.get(known, known if known in _ORDER else name) or None
 

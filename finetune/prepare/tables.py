@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,16 +60,10 @@ def set_origin(name: str, options: Options) -> Origin:
         named |= {"question": config.question, "kind": config.answer_type or ""}
     if config.extract is not None:
         named["answer"] = config.extract.fields
-        options = _with_schema(options, read_schema(Path(config.extract.schema_file)))
+        options = replace(options, schema=options.schema or read_schema(Path(config.extract.schema_file)))
     listing = listing_of(str(Path(config.path) / config.records))
     license_ = options.license or config.license or ""
     return _origin(listing, config.name, options, {**named, **options.named}, license_, config.attribution or "")
-
-
-def _with_schema(options: Options, schema: str) -> Options:
-    from dataclasses import replace
-
-    return replace(options, schema=options.schema or schema)
 
 
 def _origin(
@@ -77,8 +72,7 @@ def _origin(
     fields = chosen_fields(listing, named, _USUAL)
     task = _task(listing, fields, options, named)
     notes: list[str] = []
-    made = _Records(listing, options, fields, task, name, license_, attribution)
-    return Origin(name, _Iterated(made, notes), notes)
+    return Origin(name, _Records(listing, options, fields, task, name, license_, attribution, notes), notes)
 
 
 def _task(listing: Listing, fields: dict[str, str | None], options: Options, named: Mapping[str, str]) -> Task:
@@ -114,23 +108,12 @@ def _task(listing: Listing, fields: dict[str, str | None], options: Options, nam
     return task
 
 
-class _Iterated:
-    """The records, read anew at each iteration."""
-
-    def __init__(self, records: _Records, notes: list[str]) -> None:
-        self._records = records
-        self._notes = notes
-
-    def __iter__(self) -> Iterator[Found | LeftOut]:
-        return self._records.read(self._notes)
-
-
 class _Records:
-    """Makes records of a listing's rows."""
+    """The records of a listing's rows."""
 
     def __init__(
         self, listing: Listing, options: Options, fields: dict[str, str | None], task: Task, name: str,
-        license_: str, attribution: str,
+        license_: str, attribution: str, notes: list[str],
     ) -> None:  # fmt: skip
         self._listing = listing
         self._options = options
@@ -139,16 +122,17 @@ class _Records:
         self._name = name
         self._license = license_
         self._attribution = attribution
+        self._notes = notes
         self._times: dict[str, int] = {}
 
-    def read(self, notes: list[str]) -> Iterator[Found | LeftOut]:
+    def __iter__(self) -> Iterator[Found | LeftOut]:
         listing, where = self._listing, self._options.allowed
         wanted = {f"--field {ours}": name for ours in OURS if (name := self._fields[ours]) is not None}
         table = Table(
             listing.path,
             wanted,
             where,
-            rows=lambda needed: listing.rows(Reading(needed, notes.append, where)),
+            rows=lambda needed: listing.rows(Reading(needed, self._notes.append, where)),
             columns=listing.columns if listing.declared else (),
         )
         articles = listing.articles()

@@ -178,7 +178,7 @@ def test_an_index_gives_back_the_images_it_was_built_from(tmp_path: Path) -> Non
     found = items(tmp_path / "ix")
     assert shades(found) == {"r1": 1, "r2": 2, "r3": 3, "r4": 4}
     assert [item.request.article for item in found] == ["c0", "c0", "c1", "c1"]
-    assert len(items(tmp_path / "ix", where=("source=set",))) == 4
+    assert len(items(tmp_path / "ix", where=("source=set", "caption=A picture."))) == 4
     root.rename(tmp_path / "moved")
     with pytest.raises(InputError, match=rf"none of its 4 images is there; the first: {root}/images/1.png"):
         read(tmp_path / "ix")

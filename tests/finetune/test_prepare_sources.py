@@ -155,6 +155,13 @@ def test_a_set_of_configs_is_read_whole_with_its_splits(tmp_path: Path) -> None:
     assert report.licenses == {"MIT": 4}
 
 
+def test_a_folder_of_the_hub_needs_no_name(tmp_path: Path) -> None:
+    report = made(hub_questions(tmp_path / "mine"), tmp_path / "out", dev=0)
+    assert splits_of(tmp_path / "out", report) == {"train/0": "train", "train/1": "train", "train/2": "train",
+                                                   "test/0": "test"}  # fmt: skip
+    assert report.splits["train"].kinds == {"closed": 2, "open": 1}
+
+
 def test_a_csv_with_fields_of_its_own_and_a_bad_row(tmp_path: Path) -> None:
     write_files(tmp_path, {f"{n}.png": png(n) for n in range(3)})
     rows = [("0.png", "A mass.", "p1", "tr"), ("1.png", "Clear.", "p2", "ev"), ("2.png", "x", "p3", "tr", "too many")]
