@@ -10,9 +10,9 @@ It trains by `finetune run` and describes by `evaluate run --adapter`, as a user
 it again and it goes on. `--quick` tries every part on a handful of records and writes no result.
 
 `medpix`: LoRA and QLoRA with evidence in training, LoRA with another seed, LoRA without evidence in training; each
-described with evidence and without. Dev loss is of the right captions. Beside them the nearest image's caption and one
-sentence for all images, the best there is on train. Margins were set before anything was measured: 0.02 of ROUGE-1, and
-0.03 nats a token.
+described with evidence and without. Dev loss is of the right captions; which look's adapter is kept is chosen by it, on
+the same dev split, as a user's run does. Beside them the nearest image's caption and one sentence for all images, the
+best there is on train. Margins were set before anything was measured: 0.02 of ROUGE-1, and 0.03 nats a token.
 
 `vqa_rad`: closed and open accuracy and BLEU before and after, beside what the words of a question say of its answer.
 """
@@ -162,7 +162,7 @@ def vqa_rad(work: Work) -> dict[str, Any]:
     }
     before = work.run("before")
     asked = asked_of(before)
-    train = read_split(work.prepared("vqa_rad"), "train")
+    train = read_split(work.data / "vqa_rad", "train")
     rivals = {
         name: parts.of_texts(name, texts, asked, ANSWER_METRICS.split(","))
         for name, texts in by_words(train, before.cases).items()

@@ -78,6 +78,13 @@ def test_length_language_and_question_reach_the_prompt() -> None:
     assert "one short sentence, in German" in text
 
 
+def test_a_question_is_never_cut() -> None:
+    """A text that is asked about is part of its question; too long a one is refused by its tokens, not shortened."""
+    question = f"Note: {'seen today. ' * 400}Is it a referral?"
+    prompt, _ = PromptTemplate.load("choice_text").render(PromptInputs((), question=question, labels=("yes", "no")))
+    assert question in str(prompt.messages[-1].parts[-1])
+
+
 def test_example_images_stand_before_their_lines() -> None:
     inputs = PromptInputs((IMAGE,), (example(1, "A."), example(2, "B.")), example_images=True)
     prompt, _ = PromptTemplate.load("few_shot").render(inputs)
