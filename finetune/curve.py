@@ -74,6 +74,7 @@ def draw(folder: Path, history: Iterable[Mapping[str, Any]], title: str, best: i
         axes.legend(frameon=False)
     (*_, last) = (above, *below)
     last.set_xlabel("step")
+    last.xaxis.get_major_locator().set_params(integer=True)
     above.set_title(title)
     figure.savefig(folder / PICTURE, dpi=120)
 

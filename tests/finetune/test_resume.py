@@ -98,7 +98,7 @@ class StopsAfter(Stop):
 
 def test_stopped_it_saves_where_it_is_and_goes_on_from_there(whole: Path, file: Path, tmp_path: Path) -> None:
     out = tmp_path / "stopped"
-    stopped = train(config_of(file), out, lambda _: None, StopsAfter(2))
+    stopped = train(config_of(file), out, lambda _: None, StopsAfter(3))  # before training, and after steps 1 and 2
     assert (stopped.stopped_at, stopped.result) == (3, None)
     assert [checkpoints.step_of(path) for path in checkpoints.whole(out / "checkpoints")] == [2, 3]
     run(file, out)
