@@ -1,4 +1,4 @@
-"""Adapt a model: its data, and what becomes of an adapter."""
+"""Adapt a model: its data, its training, and what becomes of an adapter."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from commands.finetune_run import run_command
 from commands.finetune_ship import merge_command, push_command
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def finetune() -> None:
     """Adapt a model to captions, questions, labels or documents."""
 
 
+finetune.add_command(run_command)
 finetune.add_command(merge_command)
 finetune.add_command(push_command)
 

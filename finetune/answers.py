@@ -11,18 +11,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from evaluation.metrics.answers import CLOSED, OPEN, FieldF1, is_right
 from evaluation.metrics.config import MetricsConfig
 from evaluation.metrics.measures import Asked
 from evaluation.rouge import rouge1, words
 from finetune.lesson import Lesson
-from finetune.lessons import Lessons
 from finetune.records import TrainingRecord
 from vlm.types import Engine, GenerationParams
 
 
-def look(engine: Engine, lessons: Lessons, n: int, params: GenerationParams) -> dict[str, float]:
+class Looked(Protocol):
+    """Lessons with their records, in the same order."""
+
+    @property
+    def records(self) -> Sequence[TrainingRecord]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, position: int, /) -> Lesson: ...
+
+
+def look(engine: Engine, lessons: Looked, n: int, params: GenerationParams) -> dict[str, float]:
     """The figures above of at most `n` lessons, spread evenly over the split; those that no lesson has are left out.
 
     Raises RecordsError where an image cannot be read, and what `engine` raises.

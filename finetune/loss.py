@@ -13,6 +13,7 @@ from finetune.encode import IGNORED, Encoder
 from finetune.errors import AdaptError, RecordsError
 from finetune.lesson import Lesson
 from vlm.answers import first_tokens, told_apart
+from vlm.cost.memory import SCORED_TOGETHER
 from vlm.errors import PromptError
 from vlm.families import Family
 from vlm.labels import checked_labels
@@ -20,9 +21,6 @@ from vlm.scoring import answered
 
 Items = int | torch.Tensor | None
 """What a sum of losses is divided by; None: as many as the batch has."""
-
-_TOGETHER = 128
-"""Tokens whose scores are held at once."""
 
 
 def answer_loss(family: Family, model: Any, batch: Mapping[str, Any], items: Items = None) -> torch.Tensor:
@@ -36,7 +34,7 @@ def answer_loss(family: Family, model: Any, batch: Mapping[str, Any], items: Ite
     last = labels.shape[1] - int(learned.any(dim=0).int().argmax())
     states = family.states(model, _inputs(model, batch), last + 1)[:, :-1]  # (n, last, width)
     told, right = states[learned[:, -last:]], labels[learned]  # (tokens, width), (tokens,)
-    parts = zip(told.split(_TOGETHER), right.split(_TOGETHER), strict=True)
+    parts = zip(told.split(SCORED_TOGETHER), right.split(SCORED_TOGETHER), strict=True)
     total = torch.stack([checkpoint(_unlikely, family, model, *part, use_reentrant=False) for part in parts]).sum()
     return total / (len(right) if items is None else items)
 

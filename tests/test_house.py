@@ -67,7 +67,7 @@ def test_the_ground_imports_no_room() -> None:
         ["rate"], ["ratings"], ["ratings", "make"], ["ratings", "export"], ["ratings", "import"], ["ratings", "show"],
         ["ratings", "to-dataset"],
         ["experiment"], ["experiment", "run"], ["experiment", "search"], ["prompts", "diff"],
-        ["finetune"], ["finetune", "prepare"],
+        ["finetune"], ["finetune", "prepare"], ["finetune", "run"],
     ],
 )  # fmt: skip
 def test_help_loads_nothing_heavy(command: list[str]) -> None:

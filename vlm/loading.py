@@ -79,6 +79,30 @@ def load(config: ModelConfig, folder: Path, adapter: Path | None, *, training: b
             _keep_differentiable(model)
         if adapter is not None:
             model = attach_adapter(model, adapter, config)
+    return _loaded(model, processor, tokenizer, device, stop_ids)
+
+
+def sketch(config: ModelConfig, folder: Path) -> Loaded:
+    """As `load`, but the model is on torch's meta device: its shape without its weights, which are not read.
+
+    Raises ModelUnusable.
+    """
+    where = f"model {config.name}: {folder}"
+    _check_kind(config, folder, where)
+    with quiet():
+        processor = _load_processor(config, folder, where)
+        try:
+            model = without_weights(config, folder)
+            if (folder / "generation_config.json").is_file():
+                model.generation_config = GenerationConfig.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelUnusable(f"{where} is no model of its family: {one_line(error)}") from error
+        tokenizer = config.how.tokenizer(processor)
+        stop_ids = _stop_ids(model, config.how.end_ids(tokenizer))
+    return _loaded(model, processor, tokenizer, torch.device("meta"), stop_ids)
+
+
+def _loaded(model: Any, processor: Any, tokenizer: Any, device: torch.device, stop_ids: tuple[int, ...]) -> Loaded:
     return Loaded(
         model=model.eval(),
         processor=processor,

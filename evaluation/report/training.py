@@ -19,7 +19,7 @@ from evaluation.report.words import counted, listed, number
 from evaluation.statistics.intervals import Numbers
 
 STEP = "step"
-BESIDE = ("samples", "epoch", "learning_rate", "lr", "seconds", "time_s", "tokens")
+BESIDE = ("samples", "epoch", "learning_rate", "lr", "grad_norm", "seconds", "time_s", "tokens")
 """Columns that are no losses: they are not drawn."""
 
 POINTS = 300

@@ -11,7 +11,7 @@ from tests.vlm.test_vlm_engine import Configs
 from vlm import GenerationParams, load_model_config, open_engine
 from vlm.config import Quantisation
 from vlm.cost.held import held_bytes
-from vlm.cost.memory import adapter_parameters, describing, shape_of, tuning
+from vlm.cost.memory import SCORED_TOGETHER, Tuned, adapter_parameters, describing, shape_of, tuned, tuning
 from vlm.cost.work import Work
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -72,6 +72,30 @@ def test_more_work_takes_more() -> None:
     assert many.terms["activations"] == 16 * one.terms["activations"]
     assert many.gib > one.gib
     assert tuning(config, CUDA).gib > describing(config, CUDA).gib
+
+
+def test_each_way_to_train_with_less_is_reckoned_with_less() -> None:
+    config = load_model_config("qwen2-vl-2b")
+    work, numbers = Work(4, 512, 128), 10**7
+    plain = tuned(config, CUDA, work, Tuned(numbers, checkpointed=False)).terms
+    checkpointed = tuned(config, CUDA, work, Tuned(numbers)).terms
+    assert checkpointed["activations"] < plain["activations"] / 4
+    assert tuned(config, CUDA, work, Tuned(numbers, vision=True)).terms["activations"] > checkpointed["activations"]
+    assert tuned(config, CUDA, work, Tuned(numbers, scored=2)).terms["activations"] < checkpointed["activations"]
+    assert tuned(config, CUDA, work, Tuned(numbers, eight_bit=True)).terms["optimiser"] < plain["optimiser"] / 3.9
+    assert tuned(config, CUDA, work, Tuned(numbers, in_place=True)).terms["adapter"] == 0 < plain["adapter"]
+
+
+def test_scores_are_of_answers_alone_and_of_so_many_at_a_time() -> None:
+    config = load_model_config("qwen2-vl-2b")
+    vocabulary = shape_of(config).config.get_text_config().vocab_size
+
+    def activations(text: int, new: int, scored: int | None = None) -> int:
+        return tuned(config, CUDA, Work(1, text, new), Tuned(1, scored=scored)).terms["activations"]
+
+    of_scores = activations(500, 12) - activations(500, 12, scored=1)
+    assert of_scores == 13 * (vocabulary - 1) * 8
+    assert activations(100, 900) - activations(100, 900, scored=1) == SCORED_TOGETHER * (vocabulary - 1) * 8
 
 
 def test_the_reserve_is_a_gpus_alone() -> None:

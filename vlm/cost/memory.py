@@ -34,6 +34,12 @@ _NF4_TABLES = 4 * (16 + 256 + 1)
 """The fp32 values of NF4, those of the 8-bit scales, and their mean: bitsandbytes keeps them with every layer."""
 _LORA_BYTES = 4
 """peft holds adapters in fp32, whatever the model is in."""
+SCORED_TOGETHER = 128
+"""Tokens whose scores `finetune run` holds at once."""
+_DEPTHS = ("num_hidden_layers", "depth")
+"""How configurations of vision towers call their number of blocks."""
+_ADAM_BLOCK = 256
+"""Values of an 8-bit optimiser's moment that share an fp32 scale (bitsandbytes)."""
 _ADAM_STATES = 2
 """First and second moment, fp32 (Kingma and Ba, 2015)."""
 
@@ -120,32 +126,69 @@ def describing(config: ModelConfig, device: torch.device, work: Work = DESCRIBIN
     )
 
 
-def tuning(config: ModelConfig, device: torch.device, work: Work = TUNING, rank: int = ADAPTER_RANK) -> Memory:
-    """What tuning a LoRA adapter of `rank` takes at its peak on `device`, layers checkpointed.
+@dataclass(frozen=True)
+class Tuned:
+    """What is trained of a model and how, as far as memory is concerned."""
 
-    The frozen model as for describing; the adapter, its gradients and Adam's two moments in fp32; the input of every
-    decoder layer (Chen et al., 2016) and one layer worked out anew, twice for its gradients; scores of every token in
-    the compute precision, in fp32 and their gradients. Raises ModelNotFound and UnsupportedQuantisation.
+    numbers: int
+    """How many are trained."""
+    in_place: bool = False
+    """Whether they are weights of the model itself, which need no room of their own."""
+    eight_bit: bool = False
+    """Whether the optimiser's moments are held in 8 bits."""
+    checkpointed: bool = True
+    """Whether a layer's inner values are worked out anew for its gradients, in place of being held."""
+    vision: bool = False
+    """Whether gradients pass through the vision tower."""
+    scored: int | None = None
+    """Tokens that have a score at a position that is learned; none: the vocabulary."""
+
+
+def tuning(config: ModelConfig, device: torch.device, work: Work = TUNING, rank: int = ADAPTER_RANK) -> Memory:
+    """What `finetune run` takes for a LoRA adapter of `rank` at its peak on `device`, layers checkpointed.
+
+    Raises ModelNotFound and UnsupportedQuantisation.
+    """
+    return tuned(config, device, work, Tuned(adapter_parameters(config, shape_of(config), rank)))
+
+
+def tuned(config: ModelConfig, device: torch.device, work: Work, what: Tuned) -> Memory:
+    """What `finetune run` takes at its peak on `device` for a batch of `work`.
+
+    The model as for describing; what is trained in fp32, its gradients and Adam's two moments, in fp32 or 8 bits with a
+    scale a block; the input of every layer that gradients pass through (Chen et al., 2016) and one layer worked out
+    anew, twice for its gradients, or, without checkpoints, what is in hand in all of them; scores of the answers'
+    tokens, so many at a time (SCORED_TOGETHER), in the compute precision, in fp32 and their gradients. Raises
+    ModelNotFound and UnsupportedQuantisation.
     """
     model = shape_of(config)
     dtype = compute_dtype(config, device)
     weights, workspace = _weights(config, model, device, dtype)
-    text = model.config.get_text_config()
-    tokens = work.batch * (work.text_tokens + work.new_tokens + image_tokens(config, model.config, work.image_side))
-    checkpoints = tokens * text.num_hidden_layers * text.hidden_size * dtype.itemsize
-    scores = tokens * _vocabulary(model) * (2 * dtype.itemsize + 4)
-    adapter = adapter_parameters(config, model, rank) * _LORA_BYTES
+    moments = what.numbers * (1 + 4 / _ADAM_BLOCK if what.eight_bit else 4)
     return Memory(
         {
             "weights": weights,
             "workspace": workspace,
-            "adapter": adapter,
-            "gradients": adapter,
-            "optimiser": _ADAM_STATES * adapter,
-            "activations": checkpoints + 2 * _passing(config, model, work, dtype) + scores,
+            "adapter": 0 if what.in_place else what.numbers * _LORA_BYTES,
+            "gradients": what.numbers * _LORA_BYTES,
+            "optimiser": int(_ADAM_STATES * moments),
+            "activations": _held_for_gradients(config, model, work, what, dtype),
             "reserve": RESERVE if device.type == "cuda" else 0,
         }
     )
+
+
+def _held_for_gradients(config: ModelConfig, model: Any, work: Work, what: Tuned, dtype: torch.dtype) -> int:
+    text = model.config.get_text_config()
+    tokens = work.batch * (work.text_tokens + work.new_tokens + image_tokens(config, model.config, work.image_side))
+    inside = _HIDDEN * text.hidden_size + _WIDEST * text.intermediate_size
+    held = tokens * text.num_hidden_layers * (text.hidden_size if what.checkpointed else inside)
+    if what.vision:  # a checkpoint holds one hidden state of those in hand
+        seen = work.batch * _seen_blocks(model) * _seen(config, model, work)
+        held += seen // _HIDDEN if what.checkpointed else seen
+    positions = min(work.batch * (work.new_tokens + 1), SCORED_TOGETHER)
+    scores = positions * (what.scored or _vocabulary(model)) * (2 * dtype.itemsize + 4)
+    return int(held * dtype.itemsize + 2 * _passing(config, model, work, dtype) + scores)
 
 
 def adapter_parameters(config: ModelConfig, model: nn.Module, rank: int) -> int:
@@ -186,6 +229,12 @@ def _seen(config: ModelConfig, model: Any, work: Work) -> int:
     hidden = min(layer.in_features for layer in layers)
     widest = max(layer.out_features for layer in layers)
     return patches(config, model.config, work.image_side) * (_HIDDEN * hidden + _WIDEST * widest)
+
+
+def _seen_blocks(model: Any) -> int:
+    """Blocks of the vision tower, by its configuration; 1 of a trunk that says nothing of them."""
+    vision = getattr(model.config, "vision_config", None)
+    return next((n for name in _DEPTHS if (n := getattr(vision, name, None)) is not None), 1)
 
 
 def _linears(model: nn.Module, kept: Collection[str]) -> list[tuple[str, nn.Linear]]:
