@@ -81,13 +81,12 @@ def base_config(config: FinetuneConfig) -> ModelConfig:
     quantisation = "nf4" if config.method == "qlora" else model.quantisation
     if config.method == "full" and quantisation != "none":
         raise AdaptError(f"weights in {quantisation} cannot be trained: set method qlora, or quantisation none")
-    sees_gradients = config.vision == "trained" or config.projector
     return model.model_copy(
         update={
             "quantisation": quantisation,
             # Weights that are trained themselves move by less than 16 bits can tell.
             "dtype": "fp32" if config.method == "full" else precision(config),
-            "vision_dtype": "model" if sees_gradients else model.vision_dtype,
+            "vision_dtype": "model" if config.vision == "trained" else model.vision_dtype,
         }
     )
 
