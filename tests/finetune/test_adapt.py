@@ -63,7 +63,7 @@ def test_what_is_to_move_moves_and_nothing_else(kind: str, method: str, run_of: 
         assert moved == {"soft_prompt.weight"}
     elif method == "full":
         assert not [name for name in moved if name.startswith(f"{how.vision_tower}.") or _is_projector(how, name)]
-        assert len(moved) > 20
+        assert len(moved) >= 2 * 9 + 2  # two layers, the embedding and the last norm
     else:
         matched = {re.match(rf"base_model\.model\.(.+)\.({LOW_RANK[method].replace(' ', '|')})\.", n) for n in moved}
         layers = {match[1] for match in matched if match}
