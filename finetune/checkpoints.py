@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from finetune.errors import TrainingStopped
+from indexer.manifest import sync_folder
 from vlm.errors import one_line
 
 SIZES = "files.json"
@@ -79,7 +79,7 @@ def written(final: Path, first: bool = True, together: Callable[[], None] = lamb
             _seal(part)
             shutil.rmtree(final, ignore_errors=True)
             part.rename(final)
-            _on_disk(final.parent)
+            sync_folder(final.parent)
         together()
     except _WRITING as error:
         shutil.rmtree(part, ignore_errors=True)
@@ -140,19 +140,11 @@ def _seal(part: Path) -> None:
     """Everything onto the disk, and the sizes last."""
     files = sorted(path for path in part.rglob("*") if path.is_file())
     for file in files:
-        _on_disk(file)
+        sync_folder(file)
     sizes = part / SIZES
     sizes.write_text(json.dumps({str(file.relative_to(part)): file.stat().st_size for file in files}, indent=1))
-    _on_disk(sizes)
-    _on_disk(part)
-
-
-def _on_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(sizes)
+    sync_folder(part)
 
 
 def _is_whole(checkpoint: Path) -> bool:

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from batch.inputs.options import are_choice, check_names
-from configs import ConfigError
 from finetune.errors import RecordsError
 from indexer.config.files import Where
 from indexer.sources import options
@@ -29,7 +28,7 @@ class Options:
     is one of them. `dev` and `test` are shares of the records; None: 0.1 of what the source has no split for (test only
     where it has no splits at all). `resplit` draws all splits anew. `leaks` says what becomes of train records that are
     of one group with dev or test. `look_alikes` is whether pictures are compared. `most` is how many records are taken.
-    Raises RecordsError where these do not go together.
+    Raises RecordsError where these do not go together, ConfigError and InputError for fields written wrongly.
     """
 
     read_as: str | None = None
@@ -64,21 +63,15 @@ class Options:
 
     @property
     def named(self) -> dict[str, str]:
-        """Ours -> theirs, as `fields` name them."""
-        try:
-            named = options.pairs("--field", self.fields)
-        except ConfigError as error:
-            raise RecordsError(str(error)) from error
+        """Ours -> theirs, as `fields` name them. Raises ConfigError."""
+        named = options.pairs("--field", self.fields)
         check_names(named, OURS)
         return named
 
     @property
     def allowed(self) -> Where:
-        """Field -> the values that a record may have there."""
-        try:
-            return options.allowed(self.where)
-        except ConfigError as error:
-            raise RecordsError(str(error)) from error
+        """Field -> the values that a record may have there. Raises ConfigError."""
+        return options.allowed(self.where)
 
     def to_json(self) -> dict[str, Any]:
         """What was asked for, by name, without what was left as it is."""
