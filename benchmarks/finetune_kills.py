@@ -59,7 +59,7 @@ def main() -> None:
     while len(kills) < args.kills:
         command, err = start(words, killed, work / f"killed-{len(kills)}.err")
         wait_for_training(command, err)
-        wait_s = draw.uniform(0, training_s / 2)
+        wait_s = draw.uniform(0, 1.2 * training_s / (args.kills + 1))  # so that all fall before its end
         time.sleep(wait_s)
         command.tell(signal.SIGKILL, all_of_it=True)
         if command.end().code != -signal.SIGKILL:
