@@ -32,8 +32,11 @@ _LOADED: dict[str, Any] = {**dict.fromkeys(("dtype", "vision_dtype", "quantisati
 """Of a model's configuration, what shapes its texts and is told nowhere else."""
 
 
-def shaped_by(pipeline: Pipeline) -> dict[str, Any]:
-    """What shapes the texts of a run, as plain JSON values. Loads no model; reads the files' fingerprints."""
+def shaped_by(pipeline: Pipeline, generator: str | None = None) -> dict[str, Any]:
+    """What shapes the texts of a run, as plain JSON values. Loads no model; reads the files' fingerprints.
+
+    `generator` names what generates in place of the pipeline's own engine: it rounds and batches in its own way.
+    """
     speaker, settings = pipeline.speaker, pipeline.settings.model_dump(mode="json")
     for room, key in _PLACES:
         settings[room].pop(key)
@@ -42,6 +45,7 @@ def shaped_by(pipeline: Pipeline) -> dict[str, Any]:
     return {
         "model": f"{speaker.engine.model}@{speaker.engine.fingerprint}",
         "loaded": loaded,
+        **({} if generator is None else {"generator": generator}),
         "adapter": None if adapter is None else adapter_fingerprint(adapter),
         "prompts": {task: template.version for task, template in sorted(pipeline.templates.items())},
         "index": None if pipeline.retriever is None else pipeline.retriever.version,

@@ -50,6 +50,7 @@ class Job:
     """What is to be done: describe the records of `given` by `settings`, and keep it in the folder `out`.
 
     `block` records are worked on and committed together. With `retry_failed` what failed before is tried again.
+    `generator` names what the workers generate by where that is not the pipeline's own engine.
     """
 
     given: Input
@@ -57,6 +58,7 @@ class Job:
     out: Path
     block: int = BLOCK
     retry_failed: bool = False
+    generator: str | None = None
 
 
 def run_batch(
@@ -79,7 +81,7 @@ def run_batch(
     for note in job.given.notes:
         tell(note)
     pipeline = open_pipeline(job.settings, _examples(job.given, rows), tell)
-    shaped = shaped_by(pipeline)
+    shaped = shaped_by(pipeline, job.generator)
     plan = plan_of(run_name(shaped), rows)
     folder = job.out / plan.run
     with _told_in_one_line(folder), _locked(job.out):

@@ -86,7 +86,7 @@ def describe(
     from rag.fields import read_schema
 
     asked = InputOptions.of(fields, where, question, labels, None if schema is None else read_schema(schema))
-    job = Job(open_input(given, asked), settings(options), out, block or BLOCK, retry_failed)
+    job = Job(open_input(given, asked), settings(options), out, block or BLOCK, retry_failed, server)
     stop = Stop()
 
     def page(folder: Path) -> None:

@@ -36,6 +36,11 @@ def test_what_shapes_a_text_names_the_run_and_where_it_lies_does_not(tmp_path: P
     assert len({plain, a, b, *map(name, shaping)}) == 3 + len(shaping)
 
 
+def test_what_another_engine_writes_is_another_run() -> None:
+    pipeline = open_pipeline(fakes.SETTINGS, [Request("a", ("a",))])
+    assert len({run_name(shaped_by(pipeline)), run_name(shaped_by(pipeline, "vllm"))}) == 2
+
+
 @pytest.mark.parametrize(
     "other",
     [
