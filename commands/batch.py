@@ -85,6 +85,7 @@ def describe(
     from imaging import ImageError
     from rag.fields import read_schema
 
+    crew = Crew(engine, workers, ray_address, worker_gpus, server)
     asked = InputOptions.of(fields, where, question, labels, None if schema is None else read_schema(schema))
     job = Job(open_input(given, asked), settings(options), out, block or BLOCK, retry_failed, server)
     stop = Stop()
@@ -97,7 +98,6 @@ def describe(
             to_stderr(f"the page of the run cannot be written: {error}. Later: python cli.py report {folder}")
 
     with stop.by_signals(to_stderr):
-        crew = Crew(engine, workers, ray_address, worker_gpus, server)
         summary = run_batch(job, crew.open, to_stderr, FORMS[progress](), stop, page)
     click.echo(json.dumps(summary.to_json(), ensure_ascii=False) if as_json else summary_text(summary))
     if summary.tally.failed or summary.tally.left:

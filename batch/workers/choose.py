@@ -33,7 +33,7 @@ class Crew:
 
     Of a Ray cluster `address` is the head's, HOST:PORT, or "auto", None this machine alone; `gpus` is how many an actor
     has, None one where there are any. With `server` vllm Ray's own batch processor generates, `workers` being its
-    engines.
+    engines. Raises BatchError for what does not go together.
     """
 
     engine: EngineKind = "local"
@@ -42,12 +42,16 @@ class Crew:
     gpus: float | None = None
     server: ServerKind | None = None
 
+    def __post_init__(self) -> None:
+        if self.engine != "ray" and (self.address, self.gpus, self.server) != (None, None, None):
+            raise BatchError("--ray-address, --worker-gpus and --server go with --engine ray")
+        if self.server is not None and self.gpus is not None:
+            raise BatchError("--worker-gpus is for workers that generate; with --server vllm its engines have one each")
+
     def open(self, pipeline: Pipeline, examples: Sequence[Request]) -> Workers:
         """Whoever is to describe by this pipeline. Raises BatchError for what does not go together."""
         if self.engine == "ray":
             return self._on_ray(pipeline, examples)
-        if (self.address, self.gpus, self.server) != (None, None, None):
-            raise BatchError("--ray-address, --worker-gpus and --server go with --engine ray")
         model = pipeline.speaker.config
         if model is not None and model.server is not None:
             if self.workers is not None and self.workers > 1:
@@ -65,8 +69,6 @@ class Crew:
         from batch.workers.ray_llm import RayLlmWorkers, vllm_processor
 
         settings = pipeline.settings
-        if self.server is not None and self.gpus is not None:
-            raise BatchError("--worker-gpus is for workers that generate; with --server vllm its engines have one each")
         if self.server is None:
             return RayWorkers(settings, examples, self.workers, gpus_per_actor=self.gpus, address=self.address)
         model = pipeline.speaker.config

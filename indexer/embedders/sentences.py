@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,11 +102,14 @@ class SentenceTransformersEmbedder(CountsTokens):
     def _create(self, folder: Path) -> SentenceTransformer:
         import torch
         from safetensors import SafetensorError
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
 
-        shown = logging.is_progress_bar_enabled()
-        logging.disable_progress_bar()
+        # It imports peft and that bitsandbytes, which warns that the hub has faster kernels; also in worker processes.
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging as noise
+
+        shown = noise.is_progress_bar_enabled()
+        noise.disable_progress_bar()
         device = "cuda" if torch.cuda.is_available() else "cpu"
         if device == "cpu":
             keep_freed_memory()
@@ -120,7 +124,7 @@ class SentenceTransformersEmbedder(CountsTokens):
             ) from error
         finally:
             if shown:
-                logging.enable_progress_bar()
+                noise.enable_progress_bar()
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

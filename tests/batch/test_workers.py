@@ -152,8 +152,8 @@ def test_a_small_model_is_loaded_once_a_core_and_a_server_asked_by_threads(monke
     assert isinstance(Crew(workers=1).open(pocket, EXAMPLE), Here)
     assert isinstance(Crew().open(pipeline(), EXAMPLE), Here)
     with pytest.raises(BatchError, match="with --server vllm its engines have one each"):
-        Crew("ray", gpus=0.5, server="vllm").open(pocket, EXAMPLE)
+        Crew("ray", gpus=0.5, server="vllm")
     with pytest.raises(BatchError, match="go with --engine ray"):
-        Crew(server="vllm").open(pocket, EXAMPLE)
+        Crew(server="vllm")
     with pytest.raises(BatchError, match=r"server\.concurrency says how much at once"):
         Crew(workers=2).open(pipeline(), EXAMPLE)
