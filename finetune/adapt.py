@@ -39,6 +39,7 @@ class Adapted:
     it; `frozen` counts all other weights."""
 
     model: Any = field(repr=False)
+    """Its `train()` keeps a frozen vision tower and all batch norms in the mode that they run in."""
     trained: dict[str, int]
     frozen: int
     loaded: Loaded = field(repr=False)
@@ -50,10 +51,6 @@ class Adapted:
     method: Method
     in_full: tuple[str, ...]
     """Full names of the modules that are trained in full beside low-rank matrices: the projector's."""
-
-    def train_mode(self) -> None:
-        """As `model.train()`, which keeps a frozen vision tower and all batch norms in the mode that they run in."""
-        self.model.train()
 
     @property
     def summary(self) -> str:
@@ -132,11 +129,6 @@ def adapt(loaded: Loaded, model: ModelConfig, config: FinetuneConfig) -> Adapted
         method=config.method,
         in_full=tuple(in_full) if config.method != "full" else (),
     )
-
-
-def tensors(adapted: Adapted) -> dict[str, torch.Tensor]:
-    """The trained tensors themselves by name, as `Adapted.trained` has them: what a checkpoint keeps and puts back."""
-    return {name: tensor for name, tensor in adapted.model.named_parameters() if name in adapted.trained}
 
 
 def save(adapted: Adapted, folder: Path) -> None:

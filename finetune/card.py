@@ -29,12 +29,14 @@ def card(config: FinetuneConfig, base: ModelConfig, data: Mapping[str, Any], res
         "tags": ["lumenscribe", "biomedical", "image-to-text", config.method],
     }
     use = "--set model.path=FOLDER" if full else "--adapter FOLDER"
+    # A file is named by its place on this machine, and the card goes out with the adapter.
+    model = base.name if config.model.endswith((".yaml", ".yml")) else config.model
     sections = [
         f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---",
         f"# {config.name}",
         "For research only; not for diagnosis.",
         f"{config.notes}".strip(),
-        f"```\npython cli.py caption --image IMAGE --model {config.model} {use}\n```",
+        f"```\npython cli.py caption --image IMAGE --model {model} {use}\n```",
         f"## Base\n\n{base.name}, {base.source if base.hub_id else 'of this program'}, licence {base.license}.",
         f"## Method\n\n{_method(config, result)}",
         f"## Data\n\n{_data(data)}",
@@ -82,10 +84,10 @@ def _data(data: Mapping[str, Any]) -> str:
 def _figures(config: FinetuneConfig, result: Mapping[str, Any]) -> str:
     before, after = result["before"], result["after"]
     rows = [f"| {name} | {_number(before.get(name))} | {_number(after[name])} |" for name in after]
+    others = f"; the others are of answers to {min(config.checking.texts, result['dev_records'])} of them"
     about = (
-        f"`loss` is in nats a token of the answer over {result['dev_records']:,} records; the others are of answers to "
-        f"{min(config.checking.texts, result['dev_records'])} of them. They chose the step that was kept, so they "
-        f"flatter it a little."
+        f"`loss` is in nats a token of the answer over {result['dev_records']:,} records"
+        f"{others if len(after) > 1 else ''}. They chose the step that was kept, so they flatter it a little."
     )
     return "\n".join(["| | before | after |", "|---|---|---|", *rows]) + f"\n\n{about}"
 

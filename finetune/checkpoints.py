@@ -54,6 +54,11 @@ def whole(folder: Path) -> list[Path]:
     return sorted(found, key=step_of)
 
 
+def last(folder: Path) -> Path | None:
+    """The one to go on from; None where there is none."""
+    return max(whole(folder), key=step_of, default=None)
+
+
 def sweep(folder: Path) -> None:
     """Removes what a process that was killed left of checkpoints it was writing or removing."""
     for path in (*folder.glob(f"{_UNFINISHED}*"), *folder.glob(f"{_LEAVING}*")):

@@ -86,7 +86,7 @@ class CheckingConfig(StrictModel):
     keep: Annotated[int, Field(ge=1)] = 2
     """Checkpoints kept beside the best one."""
     diverged: Annotated[float, Field(gt=1)] = 4.0
-    """A running loss so many times its least so far stops the run."""
+    """A running loss so many times its least so far stops the run, where it is also above what it began with."""
 
 
 class DataConfig(StrictModel):

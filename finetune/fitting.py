@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,8 @@ class FittingLessons:
 
 @dataclass(frozen=True)
 class Fit:
-    """The longest lesson with at most `max_tokens` that `too_long` allows; one in which answers stay whole."""
+    """The longest lesson with at most `max_tokens`; one in which answers stay whole. `shorten`: what `too_long` says of
+    the lessons of the first epoch."""
 
     length: Length
     max_tokens: int
@@ -82,17 +84,23 @@ class Fit:
         return cls(length, config.max_tokens, config.too_long == "shorten")
 
     def __call__(self, lessons: Lessons, place: int) -> Lesson:
-        """A record's lesson, with all its evidence, less, or none. Raises TooLong where nothing fits."""
-        return self.tried(lessons, place)[0]
+        """A record's lesson, with all its evidence, less, or none. Raises TooLong where nothing fits.
 
-    def tried(self, lessons: Lessons, place: int) -> tuple[Lesson, int, bool]:
-        """The same with its tokens, and whether it was shortened."""
-        pieces = lessons.pieces(place) if self.shorten else 0
-        for fewer in (*range(pieces), None) if self.shorten else (0,):
-            lesson = lessons.shortened(place, fewer)
+        Less also where `too_long` leaves out: a record that is learned from may draw more evidence in a later epoch.
+        """
+        return self._tried(lessons, place)[0]
+
+    def measured(self, lessons: Lessons, place: int) -> tuple[Lesson, int, bool]:
+        """The same with its tokens, and whether it was shortened. Raises TooLong for what is to be left out."""
+        lesson, tokens, fewer = self._tried(lessons, place, None if self.shorten else 1)
+        return lesson, tokens, fewer > 0
+
+    def _tried(self, lessons: Lessons, place: int, tries: int | None = None) -> tuple[Lesson, int, int]:
+        """The first lesson that fits of so many, its tokens, and the pieces of evidence that it has fewer."""
+        for fewer, lesson in enumerate(islice(lessons.ever_shorter(place), tries)):
             tokens = self.length(lesson)
             if tokens <= self.max_tokens:
-                return lesson, tokens, bool(fewer) or (fewer is None and pieces > 0)
+                return lesson, tokens, fewer
         raise TooLong.of(lesson.id, tokens, self.max_tokens)
 
 
@@ -111,7 +119,7 @@ def measure(lessons: Lessons, fit: Fit, kept: Path, each: Callable[[], object] =
     lessons.set_epoch(0)
     for place in range(len(lessons)):
         try:
-            lesson, tokens, was_shortened = fit.tried(lessons, place)
+            lesson, tokens, was_shortened = fit.measured(lessons, place)
         except TooLong:
             tokens = 0
         else:

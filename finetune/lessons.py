@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from finetune.errors import RecordsError, TooLong
 from finetune.evidence import FoundEvidence, Tell, find_evidence, load_images
 from finetune.lesson import Lesson
 from finetune.records import TrainingRecord
+from imaging import LoadedImage
 from indexer import Index, open_index
 from indexer.types import Evidence, Example
 from rag.errors import TemplateError
@@ -70,45 +71,48 @@ class Lessons:
 
     def without_evidence(self, place: int) -> Lesson:
         """The lesson with no evidence in its prompt."""
-        return self.shortened(place, None)
+        return self._made(place, self._images(place), ())
 
-    def shortened(self, place: int, fewer: int | None) -> Lesson:
-        """The lesson with so many pieces of evidence fewer, the last ones first; None: with none at all.
+    def shortened(self, place: int, fewer: int) -> Lesson:
+        """The lesson with so many pieces of evidence fewer, the last ones first.
 
         The last are the least similar of their kind, as those that a budget of tokens leaves out.
         """
+        images = self._images(place)
+        evidence = self._evidence(place, images)
+        return self._made(place, images, evidence[: max(len(evidence) - fewer, 0)])
+
+    def ever_shorter(self, place: int) -> Iterator[Lesson]:
+        """The lesson with all its evidence, then with a piece fewer each time, down to none. Its images are read
+        once."""
+        images = self._images(place)
+        evidence = self._evidence(place, images)
+        for kept in range(len(evidence), -1, -1):
+            yield self._made(place, images, evidence[:kept])
+
+    def _images(self, place: int) -> tuple[LoadedImage, ...]:
+        return load_images(self._pipeline, self.records[place].request(self._config.data.folder))
+
+    def _made(self, place: int, images: tuple[LoadedImage, ...], evidence: tuple[Evidence, ...]) -> Lesson:
         record = self.records[place]
-        request = record.request(self._config.data.folder)
-        images = load_images(self._pipeline, request)
-        evidence: tuple[Evidence, ...] = ()
-        if fewer is not None:
-            evidence = self._evidence(record, images)
-            evidence = evidence[: max(len(evidence) - fewer, 0)]
         if self._pictures is not None:
             evidence = self._pictures.added(evidence)
         try:
+            request = record.request(self._config.data.folder)
             prompt = self._pipeline.prompt(request, images, Found(evidence)).prompt.prompt
         except TemplateError as error:
             raise TooLong(f"record {record.id}: {error}") from error
         return Lesson(record.id, prompt, _answer(record), record.labels)
 
-    def pieces(self, place: int) -> int:
-        """How much evidence the lesson has in this epoch, before the prompt's budget of tokens."""
-        record = self.records[place]
-        dropped, _ = self._draws(record)
-        return 0 if dropped else len(self._found.of(record.id))
-
-    def _evidence(self, record: TrainingRecord, images: Sequence[Any]) -> tuple[Evidence, ...]:
-        dropped, draw = self._draws(record)
-        if dropped:
-            return ()
-        share = self._config.evidence.distract if self._training else 0.0
-        return self._found.distracted(record, images, share, draw) if share else self._found.of(record.id)
-
-    def _draws(self, record: TrainingRecord) -> tuple[bool, random.Random]:
-        """Whether the record goes without evidence, and what else is drawn by."""
+    def _evidence(self, place: int, images: Sequence[LoadedImage]) -> tuple[Evidence, ...]:
+        """What the record is shown in this epoch."""
+        record, asked = self.records[place], self._config.evidence
+        if not self._training:
+            return self._found.of(record.id)
         draw = random.Random(f"{self._config.training.seed} {self._epoch} {record.id}")
-        return draw.random() < (self._config.evidence.dropout if self._training else 0.0), draw
+        if draw.random() < asked.dropout:
+            return ()
+        return self._found.distracted(record, images, asked.distract, draw)
 
 
 class Pictures:

@@ -15,11 +15,8 @@ import torch
 from finetune.config import FinetuneConfig
 from finetune.errors import DoesNotFit
 from vlm.config import ModelConfig
-from vlm.cost.memory import GIB, Memory, Tuned, tuned
+from vlm.cost.memory import GIB, Memory, Tuned, shape_of, tuned
 from vlm.cost.work import Work, image_tokens
-
-BaseOf = Callable[[FinetuneConfig], ModelConfig]
-TrainedOf = Callable[[FinetuneConfig], int]
 
 
 @dataclass(frozen=True)
@@ -60,8 +57,6 @@ def there(device: torch.device, processes: int) -> int:
 
 def reckon(config: FinetuneConfig, base: ModelConfig, trained: int, task: Task, device: torch.device) -> Memory:
     """What the run takes at its peak: see `vlm.cost.memory.tuned`. Raises VlmError."""
-    from vlm.cost.memory import shape_of
-
     training = config.training
     tokens = min(task.tokens, training.max_tokens)
     seen = image_tokens(base, shape_of(base).config, task.side)

@@ -104,13 +104,14 @@ def merge(
 
 def _base_of(folder: Path) -> AdapterBase | None:
     """Raises MergeError for what is no adapter, or one that changes no weights."""
-    if (folder / "config.json").is_file() and not (folder / ADAPTER_CONFIG).is_file():
-        raise MergeError(f"{folder} is a whole model already: use it with --set model.path={folder}")
-    base = read_base(folder)
     said = folder / ADAPTER_CONFIG
-    if said.is_file() and '"PROMPT_TUNING"' in said.read_text(encoding="utf-8", errors="replace"):
+    if not said.is_file() and (folder / "config.json").is_file():
+        raise MergeError(f"{folder} is a whole model already: use it with --set model.path={folder}")
+    if not said.is_file():
+        raise MergeError(f"{folder} has no {ADAPTER_CONFIG}: give the folder of an adapter or of a run")
+    if '"PROMPT_TUNING"' in said.read_text(encoding="utf-8", errors="replace"):
         raise MergeError(f"adapter {folder} is a soft prompt, which changes no weights: use it with --adapter")
-    return base
+    return read_base(folder)
 
 
 def _own_config(folder: Path, base: AdapterBase | None, model: str | None, path: Path | None) -> ModelConfig:

@@ -97,9 +97,8 @@ class _Run:
 
     def made(self) -> Trained:
         adapted = self._adapted()
-        learner = Learner(adapted, self._opened.loss)
-        found = checkpoints.whole(self._home / CHECKPOINTS)
-        last = found[-1] if found else None
+        learner = Learner(adapted.model, self._opened.loss)
+        last = checkpoints.last(self._home / CHECKPOINTS)
         state = None if last is None else read_state(last)
         if state is None or not is_over(state, self._config.checking.patience):
             state, stopped = self._trained(adapted, learner, last)
@@ -248,8 +247,8 @@ def _arguments(config: FinetuneConfig, home: Path, *, begins: bool) -> TrainingA
 
 def _step(home: Path) -> int:
     """The step that the run goes on from."""
-    found = checkpoints.whole(home / CHECKPOINTS)
-    return checkpoints.step_of(found[-1]) if found else 0
+    last = checkpoints.last(home / CHECKPOINTS)
+    return checkpoints.step_of(last) if last else 0
 
 
 @contextlib.contextmanager

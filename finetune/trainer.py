@@ -18,11 +18,11 @@ from transformers import Trainer, TrainerState, TrainingArguments
 
 from finetune import checkpoints, curve
 from finetune.config import CheckingConfig
+from finetune.encode import IGNORED
 from finetune.guards import check_running, refuse_no_number
 from finetune.lesson import Lesson
+from finetune.run_folder import CHECKPOINTS
 
-IGNORED = -100
-"""The label of a token that is not learned."""
 STATE = "trainer_state.json"
 
 Batch = dict[str, Any]
@@ -41,37 +41,18 @@ class Lessons(Protocol):
     def set_epoch(self, epoch: int) -> None: ...
 
 
-class Trainable(Protocol):
-    """A model with what of it is trained."""
-
-    @property
-    def model(self) -> Any: ...
-
-    def train_mode(self) -> None: ...
-
-
 class Learner(nn.Module):
     """A model whose forward pass is its loss, so that what wraps modules (several processes, mixed precision) wraps
     all of it."""
 
-    def __init__(self, adapted: Trainable, loss: Loss) -> None:
+    def __init__(self, model: nn.Module, loss: Loss) -> None:
         super().__init__()
-        self.model = adapted.model
-        self._adapted = adapted
+        self.model = model
         self._loss = loss
 
     def forward(self, items: int | torch.Tensor | None = None, **batch: torch.Tensor) -> torch.Tensor:
         """The summed loss of a batch's answers divided by `items`, a scalar."""
         return self._loss(self.model, batch, items)
-
-    def train(self, mode: bool = True) -> Learner:
-        """What is frozen stays as it answers: norms of a vision tower must not drift."""
-        self.training = mode
-        if mode:
-            self._adapted.train_mode()
-        else:
-            self.model.eval()
-        return self
 
 
 @dataclass(frozen=True)
@@ -112,7 +93,7 @@ class Watched:
 
     @property
     def checkpoints(self) -> Path:
-        return self.home / "checkpoints"
+        return self.home / CHECKPOINTS
 
 
 class LessonTrainer(Trainer):
@@ -171,9 +152,9 @@ class LessonTrainer(Trainer):
         if not self._all(good and bool(losses.isfinite().all())):
             bad = [id_ for (ids, _), loss in zip(self._seen, losses.tolist(), strict=True) if not math.isfinite(loss)
                    for id_ in ids]  # fmt: skip
-            badof_all = [id_ for several in self.of_all(bad) for id_ in several]
-            what = "the loss" if badof_all else "a gradient"
-            raise refuse_no_number(self.state.global_step + 1, what, badof_all or self._ids(), self._kept())
+            bad_anywhere = [id_ for several in self.of_all(bad) for id_ in several]
+            what = "the loss" if bad_anywhere else "a gradient"
+            raise refuse_no_number(self.state.global_step + 1, what, bad_anywhere or self._ids(), self._kept())
         return norm
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -251,10 +232,10 @@ class LessonTrainer(Trainer):
 
     def _kept(self) -> str:
         """What of the run is safe, as a sentence."""
-        found = checkpoints.whole(self._watched.checkpoints)
-        if not found:
+        last = checkpoints.last(self._watched.checkpoints)
+        if last is None:
             return "No checkpoint had been written yet."
-        return f"What was learned until step {checkpoints.step_of(found[-1])} is in {found[-1]}."
+        return f"What was learned until step {checkpoints.step_of(last)} is in {last}."
 
 
 def count_items(batch: Batch) -> torch.Tensor:

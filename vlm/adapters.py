@@ -148,6 +148,8 @@ def _with_soft_prompt(model: Any, adapter: Path, shapes: Shapes, config: ModelCo
 def _config(adapter: Path) -> dict[str, Any]:
     """An adapter's adapter_config.json. Raises AdapterNotFound."""
     file = adapter / ADAPTER_CONFIG
+    if not file.is_file() and (adapter / "config.json").is_file():
+        raise AdapterNotFound(f"adapter {adapter} is a whole model: use it with --set model.path={adapter}")
     if not file.is_file():
         raise AdapterNotFound(f"adapter {adapter}: no {file.name} there. Give the folder that training wrote")
     try:

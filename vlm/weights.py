@@ -81,9 +81,14 @@ def fingerprint(folder: Path) -> str:
 
 
 def adapter_folder(given: Path) -> Path:
-    """The folder with an adapter's files: `given`, or `adapter` in it where it is the folder of a training run."""
+    """The folder with what was trained, an adapter or a whole model: `given`, or `adapter` in it where `given` is the
+    folder of a training run."""
     within = given / "adapter"
-    return within if not (given / ADAPTER_CONFIG).is_file() and (within / ADAPTER_CONFIG).is_file() else given
+    return within if not _is_trained(given) and _is_trained(within) else given
+
+
+def _is_trained(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (ADAPTER_CONFIG, "config.json"))
 
 
 def adapter_fingerprint(given: Path) -> str:

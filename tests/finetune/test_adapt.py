@@ -13,6 +13,7 @@ from torch import nn
 from finetune.adapt import adapt, base_config, save
 from finetune.config import FinetuneConfig
 from finetune.errors import AdaptError
+from finetune.trainer import Learner
 from tests.finetune.steps import everything, opened, prompts_of, scores, trained
 from tests.vlm import tiny
 from vlm.loading import load
@@ -111,7 +112,7 @@ def test_a_frozen_tower_stays_as_it_runs_and_norms_never_follow_a_batch(vision: 
     config = run_of("fastvlm", "lora", vision=vision)
     model, loaded = opened(config)
     adapted = adapt(loaded, model, config)
-    for switch in (adapted.model.train, adapted.train_mode):
+    for switch in (adapted.model.train, Learner(adapted.model, lambda *_: torch.zeros(())).train):
         adapted.model.eval()
         switch()
         tower = loaded.model.get_submodule("model.vision_tower")

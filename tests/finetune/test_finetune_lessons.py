@@ -15,12 +15,17 @@ import pytest
 
 from finetune.config import FinetuneConfig
 from finetune.errors import RecordsError, TooLong
+from finetune.evidence import load_images
+from finetune.fitting import Fit, FittingLessons, measure
+from finetune.lesson import Lesson
 from finetune.lessons import Lessons, open_lessons
 from finetune.records import TrainingRecord, read_split, write_split
+from imaging import LoadedImage
 from rag.errors import RequestError
 from rag.opening import open_pipeline
 from rag.pipeline import Pipeline
 from rag.starter import index_folder
+from rag.types import Request
 from tests.vlm import tiny
 from vlm.types import Prompt
 
@@ -137,7 +142,7 @@ def test_dropout_shows_no_evidence_so_often(files: Path, records: list[TrainingR
     bare = []
     for epoch in range(40):
         lessons.set_epoch(epoch)
-        bare += [lessons.pieces(place) == 0 for place in range(len(records))]
+        bare += [not shown(lessons[place].prompt) for place in range(len(records))]
     assert 0.4 < sum(bare) / len(bare) < 0.6
     place = bare[-len(records) :].index(True)
     assert not shown(lessons[place].prompt)
@@ -158,6 +163,45 @@ def test_a_lesson_is_shortened_from_the_least_similar_on(plain: Lessons) -> None
     whole = shown(plain[0].prompt)
     assert shown(plain.shortened(0, 2).prompt) == dict(list(whole.items())[:-2])
     assert shown(plain.shortened(0, 99).prompt) == {} == shown(plain.without_evidence(0).prompt)
+
+
+def pieces_and_one(lesson: Lesson) -> int:
+    """A length: that of a lesson without evidence is 1."""
+    return 1 + len(shown(lesson.prompt))
+
+
+def test_a_lesson_is_shortened_until_it_fits_with_its_images_read_once(
+    plain: Lessons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def counted(pipeline: Pipeline, request: Request) -> tuple[LoadedImage, ...]:
+        read.append(request.id)
+        return load_images(pipeline, request)
+
+    monkeypatch.setattr("finetune.lessons.load_images", counted)
+    whole = pieces_and_one(plain[0])
+    for most in (whole, 3, 1):
+        read.clear()
+        lesson, length, shortened = Fit(pieces_and_one, most, shorten=True).measured(plain, 0)
+        assert (length, pieces_and_one(lesson), shortened) == (most, most, most < whole)
+        assert read == [plain.records[0].id]
+
+
+def test_what_is_learned_from_fits_in_later_epochs_too(
+    files: Path, records: list[TrainingRecord], tmp_path: Path
+) -> None:
+    """Where longer ones are left out, those that were shown without evidence at first get less of it later."""
+    lessons = opened(config(files, evidence={"dropout": 0.5}), records, tmp_path)
+    fit = Fit(pieces_and_one, 2, shorten=False)
+    kept = measure(lessons, fit, tmp_path / "lengths.json").kept
+    assert 0 < len(kept) < len(records)
+    fitting, longer = FittingLessons(lessons, kept, fit), 0
+    for epoch in range(1, 5):
+        fitting.set_epoch(epoch)
+        longer += sum(pieces_and_one(lessons[place]) > 2 for place in kept)
+        assert all(pieces_and_one(fitting[position]) <= 2 for position in range(len(fitting)))
+    assert longer
 
 
 def test_a_run_that_goes_on_finds_only_what_is_missing(

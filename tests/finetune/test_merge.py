@@ -177,7 +177,16 @@ def test_what_changes_no_weights_or_is_no_adapter(run_of: Runs, tmp_path: Path) 
     whole = load_model_config(run_of("llama", "lora").model).path
     assert whole is not None
     refused(MergeError, "is a whole model already", whole, tmp_path)
-    refused(MergeError, "has no base.json: say with --model", tmp_path / "nowhere", tmp_path)
+    run = tmp_path / "full"
+    shutil.copytree(whole, run / "adapter")  # as a run of method full leaves it
+    refused(MergeError, r"full/adapter is a whole model already", run, tmp_path)
+    refused(MergeError, "has no adapter_config.json: give the folder", tmp_path / "nowhere", tmp_path)
+
+
+def test_an_adapter_of_peft_alone_needs_to_be_told_its_base(adapter: Path, tmp_path: Path) -> None:
+    foreign = Path(shutil.copytree(adapter, tmp_path / "foreign"))
+    (foreign / "adapter/base.json").unlink()
+    refused(MergeError, "has no base.json: say with --model", foreign, tmp_path)
 
 
 def test_the_command_says_how_near_it_is(adapter: Path, tmp_path: Path) -> None:

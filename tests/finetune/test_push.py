@@ -133,6 +133,16 @@ def test_an_adapter_arrives_whole_and_names_no_place_of_this_machine(
     assert SECRET not in done.output
 
 
+def test_a_run_in_full_gives_its_model(hub: tuple[Hub, WebServer], run: Callable[..., Path]) -> None:
+    folder = run(**OPEN)
+    for name in ("adapter_config.json", "adapter_model.safetensors", "base.json"):
+        (folder / "adapter" / name).unlink()
+    for name in ("config.json", "model.safetensors"):
+        (folder / "adapter" / name).write_text("{}")
+    assert push(folder, REPO).files == 3
+    assert sorted(hub[0].committed) == ["README.md", "config.json", "model.safetensors"]
+
+
 def _private(payload: dict[str, object]) -> dict[str, object]:
     """However this version of the client says it."""
     said = {key: payload[key] for key in ("private", "visibility") if key in payload}

@@ -79,6 +79,16 @@ def test_the_card_says_what_it_is_and_may_be_used_for(finished: Path) -> None:
         assert said in card, said
 
 
+def test_what_is_pushed_of_a_run_names_no_place_of_this_machine(finished: Path, file: Path) -> None:
+    """But base.json, of which `push` leaves the places out."""
+    assert str(file.parent).startswith("/")
+    for path in (finished / "adapter").iterdir():
+        if path.name != "base.json":
+            for place in (file.parent, finished.parent, Path.home()):
+                assert str(place).encode() not in path.read_bytes(), path
+    assert "--model tiny " in (finished / "adapter/README.md").read_text()
+
+
 def test_a_finished_run_is_told_again_and_not_made_again(finished: Path, file: Path) -> None:
     told: list[str] = []
     before = {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file()}

@@ -262,6 +262,15 @@ def test_an_adapter_for_another_size(half: str, message: str, config_of: Configs
     refused(config_of("smolvlm"), AdapterMismatch, message, file.parent)
 
 
+def test_a_whole_model_is_no_adapter(config_of: Configs, tmp_path: Path) -> None:
+    """A run of method full leaves one where others leave an adapter."""
+    config = config_of("smolvlm")
+    (tmp_path / "run/adapter").mkdir(parents=True)
+    (tmp_path / "run/adapter/config.json").write_text("{}")
+    message = r"adapter .*run/adapter is a whole model: use it with --set model\.path=.*run/adapter$"
+    refused(config, AdapterNotFound, message, tmp_path / "run")
+
+
 def test_an_adapter_for_another_hub_model(config_of: Configs, adapter: Callable[..., Path]) -> None:
     folder = adapter("smolvlm")
     stored = json.loads((folder / "adapter_config.json").read_text())
