@@ -109,6 +109,10 @@ def _read(origin: Origin, options: Options) -> _Read:
         raise RecordsError(f"{origin.name}: none of its {len(left):,} records can be learned from.{reason}")
     if options.most is not None:
         found = sample(found, options.most, options.seed)
+        if not found:
+            raise RecordsError(
+                f"{origin.name}: each article has more records than --max {options.most}; take a larger one"
+            )
     refs = {str(ref): ref for record in found for ref in record.images}
     return _Read(found, left, refs, stamps_of(refs.values()), list(origin.notes))
 
@@ -223,8 +227,7 @@ def _fingerprint(read: _Read) -> str:
     digest = hashlib.sha256()
     for r in read.found:
         images = [(text, read.stamps[text]) for text in map(str, r.images)]
-        said = (r.id, r.task, r.answer, r.question, r.labels, r.schema, r.article, r.kind, r.split, r.license)
-        digest.update(repr((said, images)).encode("utf-8", "backslashreplace"))
+        digest.update(repr((replace(r, images=(), source=""), images)).encode("utf-8", "backslashreplace"))
     return digest.hexdigest()[:16]
 
 
@@ -283,9 +286,13 @@ def _held(out: Path) -> Iterator[None]:
 
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with FileLock(out / LOCK, timeout=0):
+        lock = FileLock(out / LOCK)
+        lock.acquire(timeout=0)
+        try:
             yield
-        (out / LOCK).unlink(missing_ok=True)
+        finally:
+            lock.release()
+            (out / LOCK).unlink(missing_ok=True)
     except Timeout:
         raise RecordsError(f"{out}: another `finetune prepare` is writing to it. Wait for its end") from None
     except (OSError, sqlite3.Error) as error:
