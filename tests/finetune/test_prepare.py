@@ -238,6 +238,7 @@ def test_the_command_says_what_there_is_and_what_is_wrong(tmp_path: Path) -> Non
     done = CliRunner().invoke(cli.main, ["finetune", "prepare", str(tmp_path / "in"), "--out", str(out), "--test", "0"])
     assert done.exit_code == 0, done.output
     assert "6 records, 6 images, 3 groups" in done.stdout
+    assert "images: 100%" in done.stderr
     assert "leaks between splits: none" in done.stdout
     wrong = CliRunner().invoke(cli.main, ["finetune", "prepare", "medpics", "--out", str(tmp_path / "x")])
     assert wrong.exit_code == 2
