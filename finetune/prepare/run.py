@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from batch.inputs.cells import is_text
+from batch.shards import put
 from finetune.errors import RecordsError
 from finetune.prepare.copies import look_alikes
 from finetune.prepare.found import Found, LeftOut, Origin
@@ -202,10 +203,10 @@ def _write(out: Path, placed: Sequence[Placed], left: Sequence[LeftOut], report:
         if file.name not in named:
             file.unlink()
     lines = (json.dumps({"id": one.id, "why": one.why, "reason": one.reason}, ensure_ascii=False) for one in left)
-    _replace(out / LEFT_OUT, "".join(f"{line}\n" for line in lines))
+    put("".join(f"{line}\n" for line in lines).encode(), out / LEFT_OUT)
     for split in reversed(in_order(report.splits)):
         write_split(out, split, (_record(one) for one in placed if one.split == split))
-    _replace(out / REPORT, report.model_dump_json(indent=2) + "\n")
+    put(f"{report.model_dump_json(indent=2)}\n".encode(), out / REPORT)
 
 
 def _record(one: Placed) -> TrainingRecord:
@@ -214,12 +215,6 @@ def _record(one: Placed) -> TrainingRecord:
         r.id, r.task, one.files, r.answer, r.question, r.labels, r.schema, r.article, r.kind, r.source, r.license,
         r.attribution,
     )  # fmt: skip
-
-
-def _replace(file: Path, text: str) -> None:
-    part = file.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(file)
 
 
 def _fingerprint(read: _Read) -> str:
