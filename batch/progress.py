@@ -50,6 +50,21 @@ class Silent:
         """Nothing."""
 
 
+def bar(total: int, *, initial: int = 0, title: str | None = None) -> tqdm[Any]:
+    """A bar of images with the rate and the time left, where stderr is a terminal; else a line a minute."""
+    drawn = sys.stderr.isatty()
+    every_s = 0.5 if drawn else 60.0
+    return tqdm(
+        total=total,
+        initial=initial,
+        desc=title,
+        unit=" images",
+        file=sys.stderr if drawn else _LogLines(sys.stderr),
+        mininterval=every_s,
+        maxinterval=every_s,
+    )
+
+
 class Bar:
     """A bar with the rate, the time left and the failures, where stderr is a terminal; else a line a minute."""
 
@@ -58,16 +73,7 @@ class Bar:
 
     def show(self, tally: Tally, *, last: bool = False) -> None:
         if self._bar is None:
-            drawn = sys.stderr.isatty()
-            every_s = 0.5 if drawn else 60.0
-            self._bar = tqdm(
-                total=tally.total,
-                initial=tally.done,
-                unit=" images",
-                file=sys.stderr if drawn else _LogLines(sys.stderr),
-                mininterval=every_s,
-                maxinterval=every_s,
-            )
+            self._bar = bar(tally.total, initial=tally.done)
         self._bar.set_postfix(failed=tally.failed, refresh=False)
         self._bar.update(tally.done - self._bar.n)
         if last:

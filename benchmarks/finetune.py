@@ -99,7 +99,7 @@ def medpix(work: Work) -> dict[str, Any]:
         "captions": {key: parts.figures(found) for key, found in scored.items()},
         "rivals": {name: parts.figures(found) for name, found in rivals.items()}
         | {"nearest image's caption": {m: round(float(v[v == v].mean()), 4) for m, v in nearest.items()}},
-        "constant": constant,
+        "words_of_the_one_sentence": len(constant.split()),  # not the sentence: it is made of captions of the set
         "compared": {
             f"{second} minus {first}": {
                 metric: parts.compared(either(first), either(second), metric, MARGINS.get(metric))
@@ -214,8 +214,8 @@ def nearest_question(known: Sequence[str], answers: Sequence[str], asked: Sequen
 
 def told(run: dict[str, Any]) -> dict[str, Any]:
     """What is kept of a run's figures: none of its paths."""
-    kept = "changes method steps best_step before after last trained frozen records left_out seconds peak_mib"
-    return {key: run[key] for key in kept.split() if key != "changes"} | {"changes": run["changes"][1:]}
+    kept = "method steps best_step before after last trained frozen records left_out seconds peak_mib"
+    return {key: run[key] for key in kept.split()} | {"changes": run["changes"][1:]}
 
 
 def slug(name: str) -> str:

@@ -69,7 +69,7 @@ def prepare_command(
     python cli.py finetune prepare notes.csv --field text=note --field answer=kind --question "Which kind is it?" \\
         --label referral --label discharge --out data/finetune/notes
     """
-    from commands.progress import Lines
+    from commands.progress import Bars
     from finetune.prepare import Options, prepare, report_text
     from rag.fields import read_schema
 
@@ -80,7 +80,7 @@ def prepare_command(
         closed_as_labels=closed_as_labels, dev=dev, test=test, resplit=resplit, leaks=kept,
         look_alikes=not no_look_alikes, license=license_, seed=seed, most=most,
     )  # fmt: skip
-    done = prepare(source, out, options, Lines())
+    done = prepare(source, out, options, Bars())
     if done.already:
         click.echo(f"{out} is whole already", err=True)
     click.echo(done.report.model_dump_json(indent=2) if as_json else report_text(done.report, out))

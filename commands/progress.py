@@ -1,21 +1,25 @@
-"""How far a step is, on stderr: a line now and then."""
+"""How far the steps of a command are, on stderr."""
 
 from __future__ import annotations
 
-import time
+from typing import TYPE_CHECKING, Any
 
-from commands.common import to_stderr
+from batch.progress import bar
 
-EVERY_S = 20.0
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
-class Lines:
-    """Told of each step as often as one likes, it says so every EVERY_S seconds."""
+class Bars:
+    """Told how far each step is, it draws a bar for it, as `batch` does: in a log, a line a minute."""
 
     def __init__(self) -> None:
-        self._said = time.monotonic()
+        self._what: str | None = None
+        self._bar: tqdm[Any] | None = None
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        if time.monotonic() - self._said >= EVERY_S:
-            self._said = time.monotonic()
-            to_stderr(f"{what}: {done:,} of {total:,}")
+        if self._bar is None or what != self._what:
+            self._what, self._bar = what, bar(total, title=what)
+        self._bar.update(done - self._bar.n)
+        if done >= total:
+            self._bar.close()

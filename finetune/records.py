@@ -29,6 +29,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
+from batch.shards import put
 from configs import StrictModel
 from finetune.errors import RecordsError
 from rag.prompts import Task
@@ -142,12 +143,8 @@ def read_split(folder: Path, split: str) -> list[TrainingRecord]:
 
 def write_split(folder: Path, split: str, records: Iterable[TrainingRecord]) -> None:
     """Writes the records of a split in one step."""
-    file = split_file(folder, split)
-    part = file.with_suffix(".part")
-    with part.open("w", encoding="utf-8") as lines:
-        for record in records:
-            lines.write(json.dumps(record.to_json(), ensure_ascii=False) + "\n")
-    part.replace(file)
+    lines = (json.dumps(record.to_json(), ensure_ascii=False) for record in records)
+    put("".join(f"{line}\n" for line in lines).encode(), split_file(folder, split))
 
 
 def fingerprint(folder: Path, split: str) -> str:

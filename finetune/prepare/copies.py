@@ -1,7 +1,7 @@
 """Which pictures are copies of another, as the leak guard finds them: near by their perceptual hash, then compared.
 
-Hashes of all pairs are compared by FAISS, exactly: 80,000 of them in seconds. Of each picture the nearest few that are
-near enough are looked at closely (`imaging.likeness`), for most of those are other pictures of the same kind.
+Each hash is compared with all. Of each picture the nearest few that are near enough are looked at closely
+(`imaging.likeness`), for most of those are other pictures of the same kind.
 """
 
 from __future__ import annotations
@@ -10,18 +10,17 @@ import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from imaging import COPY, Sought
+from indexer.hashes import Hashes
 from rag.guard import HASH_RADIUS
 
 NEAREST = 8
 """So many of a picture's nearest are looked at: twice the guard's, which looks at the nearest vectors besides."""
 
-_SEARCHED_AT_ONCE, _COMPARED_AT_ONCE = 1024, 64
+_COMPARED_AT_ONCE = 64
 _MAX_THREADS = 8
 
 
@@ -56,22 +55,11 @@ def _likeness(job: tuple[bytes, Sequence[bytes]]) -> list[float]:
 
 
 def _near(phashes: Sequence[str]) -> Iterator[list[int]]:
-    """For each hash the later ones within the radius, the nearest first, at most NEAREST; a pair is named once."""
-    if len(phashes) < 2:
-        return
-    import faiss
-
-    bits = np.frombuffer(bytes.fromhex("".join(phashes)), np.uint8).reshape(-1, 8)
-    index: Any = faiss.IndexBinaryFlat(64)
-    index.add(bits)
+    """For each hash those within the radius, the nearest first, at most NEAREST; a pair is named once."""
+    hashes = Hashes(range(len(phashes)), phashes)
     named: set[tuple[int, int]] = set()
-    for start in range(0, len(bits), _SEARCHED_AT_ONCE):
-        limits, distances, found = index.range_search(bits[start : start + _SEARCHED_AT_ONCE], HASH_RADIUS + 1)
-        for row in range(len(limits) - 1):
-            own = start + row
-            span = slice(int(limits[row]), int(limits[row + 1]))
-            order = np.argsort(distances[span], kind="stable")
-            nearest = [int(other) for other in found[span][order] if other != own][:NEAREST]
-            fresh = [other for other in nearest if (min(own, other), max(own, other)) not in named]
-            named.update((min(own, other), max(own, other)) for other in fresh)
-            yield fresh
+    for own, phash in enumerate(phashes):
+        nearest = [other for other in hashes.near(phash, HASH_RADIUS, NEAREST + 1) if other != own][:NEAREST]
+        fresh = {other: (min(own, other), max(own, other)) for other in nearest}
+        yield [other for other, pair in fresh.items() if pair not in named]
+        named.update(fresh.values())

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from pydantic import ValidationError
@@ -147,19 +148,14 @@ def read_report(folder: Path) -> Report | None:
         raise RecordsError(f"{file} is no report of `finetune prepare` ({first}); give another --out") from error
 
 
-def words_of(texts: Sequence[str]) -> Words | None:
-    """Lengths in words, None where there are no texts."""
+def words_of(texts: Sequence[str]) -> Words:
+    """Lengths in words, of at least one text."""
     counts = sorted(len(text.split()) for text in texts)
-    if not counts:
-        return None
-    middle = len(counts) // 2
-    median = float(counts[middle]) if len(counts) % 2 else (counts[middle - 1] + counts[middle]) / 2
-    return Words(median=median, p95=counts[math.ceil(0.95 * len(counts)) - 1], longest=counts[-1])
+    return Words(median=median(counts), p95=counts[math.ceil(0.95 * len(counts)) - 1], longest=counts[-1])
 
 
 def _split(placed: Sequence[Placed]) -> Split:
-    answers = words_of([one.record.answer for one in placed])
-    assert answers is not None, "a split has records"  # noqa: S101 - it is named by them
+    questions = [one.record.question for one in placed if one.record.question]
     return Split(
         records=len(placed),
         images=len({file for one in placed for file in one.files}),
@@ -167,8 +163,8 @@ def _split(placed: Sequence[Placed]) -> Split:
         tasks=dict(Counter(str(one.record.task) for one in placed).most_common()),
         kinds=dict(Counter(one.record.kind for one in placed if one.record.kind).most_common()),
         images_a_record=max(len(one.files) for one in placed),
-        question_words=words_of([one.record.question for one in placed if one.record.question]),
-        answer_words=answers,
+        question_words=words_of(questions) if questions else None,
+        answer_words=words_of([one.record.answer for one in placed]),
     )
 
 

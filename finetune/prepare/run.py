@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from batch.inputs.cells import is_text
+from batch.shards import put
 from finetune.errors import RecordsError
 from finetune.prepare.copies import look_alikes
 from finetune.prepare.found import Found, LeftOut, Origin
@@ -109,6 +110,10 @@ def _read(origin: Origin, options: Options) -> _Read:
         raise RecordsError(f"{origin.name}: none of its {len(left):,} records can be learned from.{reason}")
     if options.most is not None:
         found = sample(found, options.most, options.seed)
+        if not found:
+            raise RecordsError(
+                f"{origin.name}: each article has more records than --max {options.most}; take a larger one"
+            )
     refs = {str(ref): ref for record in found for ref in record.images}
     return _Read(found, left, refs, stamps_of(refs.values()), list(origin.notes))
 
@@ -198,10 +203,10 @@ def _write(out: Path, placed: Sequence[Placed], left: Sequence[LeftOut], report:
         if file.name not in named:
             file.unlink()
     lines = (json.dumps({"id": one.id, "why": one.why, "reason": one.reason}, ensure_ascii=False) for one in left)
-    _replace(out / LEFT_OUT, "".join(f"{line}\n" for line in lines))
+    put("".join(f"{line}\n" for line in lines).encode(), out / LEFT_OUT)
     for split in reversed(in_order(report.splits)):
         write_split(out, split, (_record(one) for one in placed if one.split == split))
-    _replace(out / REPORT, report.model_dump_json(indent=2) + "\n")
+    put(f"{report.model_dump_json(indent=2)}\n".encode(), out / REPORT)
 
 
 def _record(one: Placed) -> TrainingRecord:
@@ -212,19 +217,12 @@ def _record(one: Placed) -> TrainingRecord:
     )  # fmt: skip
 
 
-def _replace(file: Path, text: str) -> None:
-    part = file.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(file)
-
-
 def _fingerprint(read: _Read) -> str:
     """16 hex digits over all that the records say, and the stamps of their images."""
     digest = hashlib.sha256()
     for r in read.found:
         images = [(text, read.stamps[text]) for text in map(str, r.images)]
-        said = (r.id, r.task, r.answer, r.question, r.labels, r.schema, r.article, r.kind, r.split, r.license)
-        digest.update(repr((said, images)).encode("utf-8", "backslashreplace"))
+        digest.update(repr((replace(r, images=(), source=""), images)).encode("utf-8", "backslashreplace"))
     return digest.hexdigest()[:16]
 
 
@@ -283,9 +281,13 @@ def _held(out: Path) -> Iterator[None]:
 
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with FileLock(out / LOCK, timeout=0):
+        lock = FileLock(out / LOCK)
+        lock.acquire(timeout=0)
+        try:
             yield
-        (out / LOCK).unlink(missing_ok=True)
+        finally:
+            lock.release()
+            (out / LOCK).unlink(missing_ok=True)
     except Timeout:
         raise RecordsError(f"{out}: another `finetune prepare` is writing to it. Wait for its end") from None
     except (OSError, sqlite3.Error) as error:

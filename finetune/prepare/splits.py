@@ -2,7 +2,7 @@
 
 A group is what is joined by the same article (or case), the same pixels, or pictures that are copies of each other. It
 is on one side. Where it goes is drawn from the seed and the name of its first record's article (or image) alone, so
-that records added later move none that is there, unless they join two groups.
+that records added behind the others move none of them, unless they join two groups.
 """
 
 from __future__ import annotations

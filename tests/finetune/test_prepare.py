@@ -66,7 +66,7 @@ def test_the_same_again_does_nothing_and_anything_else_is_refused_in_one_line(tm
     again = prepare(source, out, Options(dev=0, test=0), quiet)
     assert (first.already, again.already) == (False, True)
     assert again.report == first.report
-    assert {file: file.stat().st_mtime_ns for file in out.rglob("*") if file.name != "prepare.lock"} == times
+    assert {file: file.stat().st_mtime_ns for file in out.rglob("*")} == times
     with pytest.raises(RecordsError, match="was prepared otherwise: seed was not given"):
         prepare(source, out, Options(dev=0, test=0, seed=1), quiet)
     captions(tmp_path / "in", 5)
@@ -76,7 +76,21 @@ def test_the_same_again_does_nothing_and_anything_else_is_refused_in_one_line(tm
     (tmp_path / "mine/thesis.txt").write_text("years of work")
     with pytest.raises(RecordsError, match=r"holds something else already \(thesis.txt\)"):
         prepare(source, tmp_path / "mine", Options(), quiet)
-    assert [file.name for file in (tmp_path / "mine").iterdir() if file.suffix == ".txt"] == ["thesis.txt"]
+    assert [file.name for file in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_fewer_records_than_any_article_has_are_refused_in_one_line(tmp_path: Path) -> None:
+    captions(tmp_path / "in", 4)
+    with pytest.raises(RecordsError, match="each article has more records than --max 1"):
+        prepare(str(tmp_path / "in"), tmp_path / "out", Options(most=1), quiet)
+
+
+def test_whom_a_picture_is_attributed_to_is_part_of_what_a_folder_was_made_of(tmp_path: Path) -> None:
+    records = captions(tmp_path / "in", 2, attribution="A. Person")
+    made(tmp_path / "in", tmp_path / "out", dev=0, test=0)
+    write_jsonl(tmp_path / "in/records.jsonl", [record | {"attribution": "B. Person"} for record in records])
+    with pytest.raises(RecordsError, match="had other records"):
+        prepare(str(tmp_path / "in"), tmp_path / "out", Options(dev=0, test=0), quiet)
 
 
 def test_a_lost_image_is_made_again(tmp_path: Path) -> None:
@@ -224,6 +238,7 @@ def test_the_command_says_what_there_is_and_what_is_wrong(tmp_path: Path) -> Non
     done = CliRunner().invoke(cli.main, ["finetune", "prepare", str(tmp_path / "in"), "--out", str(out), "--test", "0"])
     assert done.exit_code == 0, done.output
     assert "6 records, 6 images, 3 groups" in done.stdout
+    assert "images: 100%" in done.stderr
     assert "leaks between splits: none" in done.stdout
     wrong = CliRunner().invoke(cli.main, ["finetune", "prepare", "medpics", "--out", str(tmp_path / "x")])
     assert wrong.exit_code == 2
