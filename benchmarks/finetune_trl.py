@@ -33,6 +33,7 @@ from finetune.config import DataConfig, FinetuneConfig, LoraConfig, TrainingConf
 from vlm import ModelConfig, load_model_config
 
 SIDES = ("ours", "trl")
+PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "numpy")
 WARM = 2
 """Steps at the beginning that are not timed."""
 RECORDS = 16
@@ -51,7 +52,7 @@ def main() -> None:
             print(json.dumps(rounds[-1]), flush=True)
     told = {"settings": _settings(given), "reckoned_mib": _reckoned(given), **_summary(rounds), "rounds": rounds}
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.with_suffix(".json").write_text(json.dumps({"recipe": recipe(), **told}, indent=1) + "\n")
+    given.out.with_suffix(".json").write_text(json.dumps({"recipe": recipe(PACKAGES), **told}, indent=1) + "\n")
     print(json.dumps({key: value for key, value in told.items() if key != "rounds"}, indent=1))
 
 
