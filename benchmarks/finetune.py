@@ -45,7 +45,7 @@ WITH, WITHOUT = ("--index", INDEX), ("--no-rag",)
 ADAPTERS: dict[str, tuple[str, ...]] = {
     "lora": (),
     "qlora": ("method=qlora",),
-    "full": ("method=full", "training.learning_rate=2e-3"),
+    "full": ("method=full", "training.learning_rate=2e-3", "training.epochs=2"),
 }
 """What is trained, and how it differs from configs/finetune/pocket-medpix.yaml."""
 

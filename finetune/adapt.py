@@ -131,6 +131,19 @@ def adapt(loaded: Loaded, model: ModelConfig, config: FinetuneConfig) -> Adapted
     )
 
 
+def checkpoint_activations(adapted: Adapted) -> bool:
+    """Activations of layers that learn are computed again for the gradients instead of kept; False where a model cannot.
+
+    Not by `enable_input_require_grads`, which reentrant checkpointing needs: it hooks the embeddings of a frozen vision
+    tower too, whose activations would then all be kept, for the tower is never in training mode.
+    """
+    model = adapted.loaded.model
+    if not model.supports_gradient_checkpointing:
+        return False
+    model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
+    return True
+
+
 def save(adapted: Adapted, folder: Path) -> None:
     """Writes what was trained: an adapter's folder for `--adapter`; of method full a model's, for --set model.path."""
     folder.mkdir(parents=True, exist_ok=True)

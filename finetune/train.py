@@ -21,7 +21,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from batch.stopping import Stop
 from finetune import checkpoints, curve, outputs
-from finetune.adapt import Adapted, adapt, precision, save
+from finetune.adapt import Adapted, adapt, checkpoint_activations, precision, save
 from finetune.begin import Asked, Opened, ask, open_run, reckon_again
 from finetune.callbacks import Bar, StopAsked, tracking
 from finetune.config import FinetuneConfig
@@ -112,12 +112,8 @@ class _Run:
         base = self._asked.base
         adapted = adapt(load(base, self._asked.files, None, training=True), base, self._config)
         self._tell(adapted.summary)
-        if self._config.training.gradient_checkpointing:
-            model = adapted.loaded.model
-            if model.supports_gradient_checkpointing:
-                model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
-            else:
-                self._tell(f"{base.name} knows no gradient checkpointing: it trains without")
+        if self._config.training.gradient_checkpointing and not checkpoint_activations(adapted):
+            self._tell(f"{base.name} knows no gradient checkpointing: it trains without")
         return adapted
 
     def _trained(self, adapted: Adapted, learner: Learner, last: Path | None) -> tuple[TrainerState, bool]:
