@@ -132,15 +132,16 @@ def adapt(loaded: Loaded, model: ModelConfig, config: FinetuneConfig) -> Adapted
 
 
 def checkpoint_activations(adapted: Adapted) -> bool:
-    """Activations of layers that learn are computed again for the gradients instead of kept; False where a model cannot.
+    """Activations of layers that learn are computed again for their gradients, not kept; False where a model cannot.
 
-    Not by `enable_input_require_grads`, which reentrant checkpointing needs: it hooks the embeddings of a frozen vision
-    tower too, whose activations would then all be kept, for the tower is never in training mode.
+    transformers then also lets the embeddings of every tower ask for gradients, which only reentrant checkpointing
+    needs. A frozen tower, which is never in training mode and so never checkpointed, would keep all that it computed.
     """
     model = adapted.loaded.model
     if not model.supports_gradient_checkpointing:
         return False
     model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
+    model.disable_input_require_grads()
     return True
 
 
