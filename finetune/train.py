@@ -9,7 +9,6 @@ import contextlib
 import errno
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,7 +92,6 @@ class _Run:
     def __init__(self, asked: Asked, opened: Opened, processes: Processes, tell: Tell, stop: Stop) -> None:
         self._asked, self._opened, self._processes, self._tell, self._stop = asked, opened, processes, tell, stop
         self._config, self._home = asked.config, asked.home
-        self._begun = time.monotonic()
 
     def made(self) -> Trained:
         adapted = self._adapted()
@@ -194,7 +192,7 @@ class _Run:
             "evidence": self._config.resolved_settings().retrieval.enabled,
             "precision": precision(self._config),
             "processes": self._processes.count,
-            "seconds": round(time.monotonic() - self._begun, 1),
+            "seconds": round(curve.seconds(state.log_history), 1),
             "peak_mib": round(peak),
             "reckoned_mib": round(self._opened.plan.need.memory.gib * 1024),
         }
