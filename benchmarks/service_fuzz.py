@@ -5,7 +5,8 @@
 Files that are cut, altered, bombs, two kinds at once, of absurd size or something else altogether; DICOM, TIFF, NIfTI
 and zips with altered insides; odd names and types; broken forms; fields with traps; connections that break off. Every
 answer must be a success, a 4xx that says in RFC 9457 what is wrong, or an honest 503 with `Retry-After`; only who
-leaves may go without. None may tell of a path of this machine, a traceback, or the patient's name that the DICOM files hold.
+leaves may go without. None may tell of a path of this machine, a traceback, or the patient's name that the DICOM files
+hold.
 
 Memory is taken of the whole tree of processes (PSS) through the run: the last quarter is compared with the second. At
 the end the service must describe an image as at the start, have as few open files as then and no file left but its
@@ -190,9 +191,9 @@ def show(port: int, numbers: list[int], seed: int) -> None:
         sent = upload(number, seed)
         answer = Sender(port).send(sent)
         print(f"{number}: {sent.kind}, {sent.path}, {len(sent.body)} bytes, cut {sent.cut}, length {sent.length}")
-        print(f"  {sent.body[:300]!r}")
+        print(f"  {sent.content_type[:80]!r} {sent.body[:200]!r}")
         print(
-            f"  -> {answer.status} {answer.error} {answer.headers}\n  {answer.body[:1500]!r}\n  {fault(sent, answer)}"
+            f"  -> {answer.status} {answer.error} {answer.body[:800]!r}\n  {fault(sent, answer)}"
         )
 
 
