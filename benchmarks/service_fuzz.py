@@ -80,13 +80,13 @@ def fault(sent: Upload, answer: Answer) -> str:
         return ""
     if answer.status >= 500:
         return f"{answer.status}: {answer.body[:300]!r}"
-    return _unlike_problem(sent, answer)
+    return _unlike_problem(answer)
 
 
-def _unlike_problem(sent: Upload, answer: Answer) -> str:
+def _unlike_problem(answer: Answer) -> str:
     """What a 4xx lacks of RFC 9457. The server below the service refuses what is no HTTP in its own words."""
-    if sent.length is not None or answer.headers.get("content-type", "").startswith("text/plain"):
-        return "" if answer.status == 400 else f"{answer.status} in plain text: {answer.body[:200]!r}"
+    if answer.status == 400 and answer.headers.get("content-type", "").startswith("text/plain"):
+        return ""
     try:
         problem = json.loads(answer.body)
     except ValueError:
@@ -192,9 +192,7 @@ def show(port: int, numbers: list[int], seed: int) -> None:
         answer = Sender(port).send(sent)
         print(f"{number}: {sent.kind}, {sent.path}, {len(sent.body)} bytes, cut {sent.cut}, length {sent.length}")
         print(f"  {sent.content_type[:80]!r} {sent.body[:200]!r}")
-        print(
-            f"  -> {answer.status} {answer.error} {answer.body[:800]!r}\n  {fault(sent, answer)}"
-        )
+        print(f"  -> {answer.status} {answer.error} {answer.body[:800]!r}\n  {fault(sent, answer)}")
 
 
 if __name__ == "__main__":
