@@ -5,14 +5,13 @@ process is held, `run` that process, `results` what it has come to.
 """
 
 from service.jobs.errors import (
-    JobError,
     JobsInUse,
     NoRoom,
     NoSuchJob,
     TooManyJobs,
     UploadRefused,
     UploadTooLarge,
-    WrongState,
+    WrongJobState,
 )
 from service.jobs.jobs import Jobs
 from service.jobs.types import Asked, Job, JobSettings, JobView, Standing, Upload
@@ -20,7 +19,6 @@ from service.jobs.types import Asked, Job, JobSettings, JobView, Standing, Uploa
 __all__ = [
     "Asked",
     "Job",
-    "JobError",
     "JobSettings",
     "JobView",
     "Jobs",
@@ -32,5 +30,5 @@ __all__ = [
     "Upload",
     "UploadRefused",
     "UploadTooLarge",
-    "WrongState",
+    "WrongJobState",
 ]

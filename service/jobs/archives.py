@@ -1,7 +1,8 @@
 """What is in a zip that somebody uploaded, told by its directory alone: nothing is unpacked, here or later.
 
 The batch runner reads members from the zip that stays packed, each at most as large as the directory says; so limits
-on the directory are limits on all that will ever be unpacked. Members that are no images by their names, a zip among
+on the directory are limits on all that will ever be unpacked. Python holds to that where a member is stored or
+deflated, and not for other methods, which are refused. Members that are no images by their names, a zip among
 them, are not opened; links are no images, and no path of a member ever names a file of this machine.
 """
 
@@ -52,7 +53,7 @@ def images_in(file: Path, limits: JobSettings) -> tuple[list[str], list[str]]:
     most = max(_DIRECTORY_BYTES, limits.max_images * _DIRECTORY_BYTES_AN_IMAGE)
     try:
         with _Directory(io.FileIO(file), most) as opened, zipfile.ZipFile(opened) as packed:
-            members = packed.infolist()
+            members = [member for member in packed.infolist() if member.filename]
     except _DAMAGED as error:
         raise UploadRefused(f"archive: cannot be read as a zip: {error or type(error).__name__}") from error
     images, left_out = [], Counter[str]()
@@ -75,7 +76,7 @@ def images_in(file: Path, limits: JobSettings) -> tuple[list[str], list[str]]:
 
 def _left_out(member: zipfile.ZipInfo) -> str | None:
     """Why a member is no image: empty for what nobody wants to hear of, None where it is one."""
-    parts = PurePosixPath(member.filename).parts
+    parts = _path(member).parts
     if member.is_dir() or any(part == "__MACOSX" or (part.startswith(".") and part != "..") for part in parts):
         return ""
     if stat.S_ISLNK(member.external_attr >> 16):
@@ -85,13 +86,19 @@ def _left_out(member: zipfile.ZipInfo) -> str | None:
     return None if is_image_name(member.filename) else "files that are no images by their names"
 
 
+def _path(member: zipfile.ZipInfo) -> PurePosixPath:
+    return PurePosixPath(member.filename.replace("\\", "/"))
+
+
 def _checked(member: zipfile.ZipInfo) -> zipfile.ZipInfo:
     name = member.filename
-    path = PurePosixPath(name.replace("\\", "/"))
+    path = _path(member)
     if path.is_absolute() or ".." in path.parts or path.parts[0].endswith(":"):
         raise UploadRefused(f"archive: the path {name[:100]!r} leads out of it. Pack the images' own folder")
     if member.flag_bits & _ENCRYPTED:
         raise UploadRefused(f"archive: {name[:100]!r} is encrypted. Pack it without a password")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise UploadRefused(f"archive: {name[:100]!r} is packed by a method other than deflate. Pack it by that")
     return member
 
 

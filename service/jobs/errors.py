@@ -1,35 +1,33 @@
-"""What can go wrong with a job. Every message is one line: what, and what to do."""
+"""What can go wrong with a job, each a refusal that is answered as a problem."""
 
 from __future__ import annotations
 
-
-class JobError(Exception):
-    """Base of the errors of jobs."""
+from service.errors import Busy, CannotKeep, CannotServe, NotThere, TooLarge, Unusable, WrongState
 
 
-class UploadRefused(JobError):  # noqa: N818 - the name says what is wrong, as in the rest of the tree
+class UploadRefused(Unusable):
     """What was uploaded cannot be made a job of as it is."""
 
 
-class UploadTooLarge(JobError):  # noqa: N818
+class UploadTooLarge(TooLarge):
     """More than a job may have: images, bytes, bytes once unpacked."""
 
 
-class TooManyJobs(JobError):  # noqa: N818
+class TooManyJobs(Busy):
     """As many jobs wait as may."""
 
 
-class NoRoom(JobError):  # noqa: N818
+class NoRoom(CannotKeep):
     """The disk is full, or has less left than it must."""
 
 
-class NoSuchJob(JobError):  # noqa: N818
+class NoSuchJob(NotThere):
     """There is no job of that name, or it is somebody else's."""
 
 
-class WrongState(JobError):  # noqa: N818
+class WrongJobState(WrongState):
     """What is asked does not go with where the job stands."""
 
 
-class JobsInUse(JobError):  # noqa: N818
+class JobsInUse(CannotServe):
     """Another service works in the folder."""

@@ -19,7 +19,7 @@ from typing import Any
 
 from rag.config import Settings
 from service.jobs import results, shelf
-from service.jobs.errors import JobsInUse, NoRoom, NoSuchJob, TooManyJobs, WrongState
+from service.jobs.errors import JobsInUse, NoRoom, NoSuchJob, TooManyJobs, WrongJobState
 from service.jobs.process import COMMAND, Ended, JobProcess
 from service.jobs.results import Counted
 from service.jobs.shelf import Shelf
@@ -114,7 +114,7 @@ class Jobs:
         return results.failures(self._shelf.folder(self._job(id_, owner).id))
 
     def cancel(self, id_: str, owner: str) -> JobView:
-        """Stops a job that is not over; what is described is kept. Raises NoSuchJob, WrongState and NoRoom."""
+        """Stops a job that is not over; what is described is kept. Raises NoSuchJob, WrongJobState and NoRoom."""
         job = self._job(id_, owner)
         with self._changed:
             self._check_state(job, OPEN, "is over already")
@@ -126,7 +126,7 @@ class Jobs:
         return self.get(id_, owner)
 
     def resume(self, id_: str, owner: str) -> JobView:
-        """Goes on with a job that was cancelled or failed. Raises NoSuchJob, WrongState, TooManyJobs and NoRoom."""
+        """Goes on with a job that was cancelled or failed. Raises NoSuchJob, WrongJobState, TooManyJobs and NoRoom."""
         job = self._job(id_, owner)
         with self._place(), self._changed:
             self._check_state(job, ("cancelled", "failed"), "is not at rest, or is done")
@@ -170,7 +170,7 @@ class Jobs:
         if standing is None:
             raise NoSuchJob(_NONE)
         if standing.state not in states:
-            raise WrongState(f"job {job.id} {wrong}: it is {standing.state}")
+            raise WrongJobState(f"job {job.id} {wrong}: it is {standing.state}")
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -178,7 +178,7 @@ class Jobs:
         with self._changed:
             open_ = sum(standing.state in OPEN for standing in self._standings.values()) + self._making
             if open_ >= self.limits.max_open:
-                raise TooManyJobs(f"{open_} jobs wait or run, as many as may. Try again when one is done")
+                raise TooManyJobs(f"{open_} jobs wait or run, as many as may. Try again when one is done", 60)
             self._making += 1
         try:
             yield

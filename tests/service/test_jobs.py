@@ -36,7 +36,7 @@ from service.jobs import (
     TooManyJobs,
     UploadRefused,
     UploadTooLarge,
-    WrongState,
+    WrongJobState,
     shelf,
 )
 from service.jobs.shelf import UPLOADS, Shelf
@@ -130,14 +130,14 @@ def test_cancelled_keeps_what_is_described_and_resumed_does_the_rest(
     with jobs.running():
         id_ = create(jobs, uploads(40)).job.id
         until_described(jobs, id_, 2)
-        with pytest.raises(WrongState, match="is running"):
+        with pytest.raises(WrongJobState, match="is running"):
             jobs.resume(id_, "")
         assert jobs.cancel(id_, "").standing.state == "cancelled"
         waiting = create(jobs, uploads(1)).job.id
         until(jobs, waiting, "done")  # so the one before has let go
         kept = len(list(jobs.records(id_, "")))
         assert 2 <= kept == jobs.get(id_, "").described < 40
-        with pytest.raises(WrongState, match="over already: it is cancelled"):
+        with pytest.raises(WrongJobState, match="over already: it is cancelled"):
             jobs.cancel(id_, "")
     jobs = made(tmp_path / "jobs")
     with jobs.running():
