@@ -6,7 +6,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -106,7 +106,7 @@ class TransformersEngine:
         self._check(prompts)
         yield from self._by_batch(prompts, lambda batch: self._answer(batch, params))
 
-    def stream(self, prompt: Prompt, params: GenerationParams) -> Iterator[str | Generation]:
+    def stream(self, prompt: Prompt, params: GenerationParams) -> Generator[str | Generation, None, None]:
         """Yields the answer's text piece by piece and, last, its Generation. Closing it stops the model.
 
         The pieces together are the Generation's text, white space around it aside. Raises what `generate` does.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -119,8 +119,8 @@ class Engine(Protocol):
         """Yields `(position in prompts, Generation)`, each as soon as it is done."""
         ...
 
-    def stream(self, prompt: Prompt, params: GenerationParams) -> Iterator[str | Generation]:
-        """Yields the answer's text piece by piece and, last, its Generation."""
+    def stream(self, prompt: Prompt, params: GenerationParams) -> Generator[str | Generation, None, None]:
+        """Yields the answer's text piece by piece and, last, its Generation. Closing it stops the model."""
         ...
 
     def score(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,7 @@ class Engine(ABC):
             self.asked += 1
             yield place, Generation(self.answer(prompt), 10, 5, "end", 0.0, -0.5)
 
-    def stream(self, prompt: Prompt, params: GenerationParams) -> Iterator[str | Generation]:
+    def stream(self, prompt: Prompt, params: GenerationParams) -> Generator[str | Generation, None, None]:
         yield from (generation for _, generation in self.generate([prompt], params))
 
     def score(
