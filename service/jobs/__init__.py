@@ -14,11 +14,12 @@ from service.jobs.errors import (
     WrongJobState,
 )
 from service.jobs.jobs import Jobs
-from service.jobs.types import Asked, Job, JobSettings, JobView, Standing, Upload
+from service.jobs.types import Job, JobAsked, JobFile, JobSettings, JobView, Standing
 
 __all__ = [
-    "Asked",
     "Job",
+    "JobAsked",
+    "JobFile",
     "JobSettings",
     "JobView",
     "Jobs",
@@ -27,7 +28,6 @@ __all__ = [
     "NoSuchJob",
     "Standing",
     "TooManyJobs",
-    "Upload",
     "UploadRefused",
     "UploadTooLarge",
     "WrongJobState",

@@ -23,7 +23,7 @@ from service.jobs.errors import JobsInUse, NoRoom, NoSuchJob, TooManyJobs, Wrong
 from service.jobs.process import COMMAND, Ended, JobProcess
 from service.jobs.results import Counted
 from service.jobs.shelf import Shelf
-from service.jobs.types import OPEN, Asked, Job, JobSettings, JobView, Standing, Upload
+from service.jobs.types import OPEN, Job, JobAsked, JobFile, JobSettings, JobView, Standing
 
 _LOCK = "jobs.lock"
 _STOPS_WITHIN_S, _DIES_WITHIN_S = 30.0, 10.0
@@ -75,8 +75,8 @@ class Jobs:
             lock.release()
 
     def create(
-        self, owner: str, asked: Asked, settings: Settings, options: Mapping[str, Any],
-        uploads: Sequence[Upload], archive: Upload | None = None,
+        self, owner: str, asked: JobAsked, settings: Settings, options: Mapping[str, Any],
+        uploads: Sequence[JobFile], archive: JobFile | None = None,
     ) -> JobView:  # fmt: skip
         """A new job over these files; once this returns, it is on the disk. Its settings are those of the pipeline.
 

@@ -32,7 +32,7 @@ from rag.config import Settings
 from rag.errors import RagError
 from rag.types import Request
 from service.jobs.shelf import OUT, UPLOADS, read_images, read_job
-from service.jobs.types import Asked, JobSettings, Stored
+from service.jobs.types import JobAsked, JobSettings, Stored
 from vlm.errors import VlmError
 
 _BUSY_FOR_S = 60.0
@@ -53,7 +53,7 @@ class Ended:
 class JobImages:
     """The images of a job as the batch runner's Input."""
 
-    def __init__(self, folder: Path, asked: Asked) -> None:
+    def __init__(self, folder: Path, asked: JobAsked) -> None:
         self.name = folder.name
         self.notes: Sequence[str] = ()
         self._folder = folder

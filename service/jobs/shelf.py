@@ -28,7 +28,7 @@ from indexer.manifest import sync_folder
 from service.jobs import archives
 from service.jobs.errors import NoRoom, UploadRefused, UploadTooLarge
 from service.jobs.names import ending, ids_of, shown
-from service.jobs.types import Asked, Job, JobSettings, Standing, Stored, Upload
+from service.jobs.types import Job, JobAsked, JobFile, JobSettings, Standing, Stored
 
 JOB, IMAGES, STANDING, UPLOADS, OUT, LOG = "job.json", "images.jsonl", "standing.json", "uploads", "out", "log.txt"
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -104,7 +104,7 @@ def write_job(folder: Path, job: Job) -> None:
 def read_job(folder: Path) -> Job:
     """What a job was made with. Raises OSError, ValueError, TypeError and KeyError for what is none."""
     data = json.loads((folder / JOB).read_text(encoding="utf-8"))
-    asked = Asked(**{**data["asked"], "labels": tuple(data["asked"]["labels"])})
+    asked = JobAsked(**{**data["asked"], "labels": tuple(data["asked"]["labels"])})
     return Job(**{**data, "asked": asked, "notes": tuple(data["notes"])})
 
 
@@ -115,7 +115,7 @@ def read_images(folder: Path) -> list[Stored]:
 
 
 def store(
-    folder: Path, uploads: Sequence[Upload], archive: Upload | None, limits: JobSettings
+    folder: Path, uploads: Sequence[JobFile], archive: JobFile | None, limits: JobSettings
 ) -> tuple[int, list[str]]:
     """Keeps the files of a request under names of our own, synced, and the list of the images that are in them.
 
@@ -155,7 +155,7 @@ class _Room:
         self._min_free_mib = limits.min_free_mib
         self._files: list[Path] = []
 
-    def keep(self, upload: Upload, ending: str, most_mib: int) -> str:
+    def keep(self, upload: JobFile, ending: str, most_mib: int) -> str:
         """The name under which the bytes of an upload are kept."""
         file = self._folder / f"{secrets.token_hex(16)}{ending}"
         size = 0

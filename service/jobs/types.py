@@ -19,25 +19,26 @@ OPEN: tuple[State, ...] = ("queued", "running")
 
 class JobSettings(StrictModel):
     """Limits of one job (how many images, MiB of one image once unpacked, MiB of all uploads and of all that is packed
-    in them), of all jobs (how many may wait or run, MiB that the disk must have left), and how a job is run: as
-    `batch` has `workers` and `block`, `nice` below the service.
+    in them, seconds until they have arrived), of all jobs (how many may wait or run, MiB that they leave on the disk),
+    and how a job is run: as `batch` has `workers` and `block`, `nice` below the service.
 
     What has ended is deleted after `keep_days`.
     """
 
-    max_images: Annotated[int, Field(ge=1, le=65_535)] = 2_000
-    max_image_mib: Annotated[int, Field(ge=1)] = 256
-    max_total_mib: Annotated[int, Field(ge=1)] = 4_096
-    max_open: Annotated[int, Field(ge=1)] = 20
-    min_free_mib: Annotated[int, Field(ge=0)] = 512
-    workers: Annotated[int, Field(ge=1)] | None = None
-    block: Annotated[int, Field(ge=1)] = 32
-    nice: Annotated[int, Field(ge=0, le=19)] = 10
-    keep_days: Annotated[float, Field(gt=0)] = 30.0
+    max_images: Annotated[int, Field(ge=1, le=65_535)]
+    max_image_mib: Annotated[int, Field(ge=1)]
+    max_total_mib: Annotated[int, Field(ge=1)]
+    upload_s: Annotated[float, Field(gt=0)]
+    max_open: Annotated[int, Field(ge=1)]
+    min_free_mib: Annotated[int, Field(ge=0)]
+    workers: Annotated[int, Field(ge=1)] | None
+    block: Annotated[int, Field(ge=1)]
+    nice: Annotated[int, Field(ge=0, le=19)]
+    keep_days: Annotated[float, Field(gt=0)]
 
 
 @dataclass(frozen=True)
-class Upload:
+class JobFile:
     """A file of a request: the name that the client gave it, and its bytes, from where they stand on."""
 
     name: str
@@ -45,7 +46,7 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Asked:
+class JobAsked:
     """What is asked of every image of a job, as `rag.types.Request` has it."""
 
     task: Task = "caption"
@@ -79,7 +80,7 @@ class Job:
     id: str
     owner: str
     created: str
-    asked: Asked
+    asked: JobAsked
     options: Mapping[str, Any]
     settings: Mapping[str, Any] = field(repr=False)
     images: int

@@ -18,7 +18,7 @@ from PIL import Image
 
 from batch.run_folder import read_run
 from rag.config import Settings, resolve
-from service.jobs import Asked, Jobs, JobSettings, JobView, Upload
+from service.jobs import JobAsked, JobFile, Jobs, JobSettings, JobView
 from service.jobs.results import renamed
 
 HERE = Path(__file__).parent
@@ -33,7 +33,10 @@ _BATCH = (
 )
 COMMAND = (sys.executable, str(HERE / "fake_job.py"))
 SETTINGS: Settings = resolve(None, ["check.text_embedder=null"], retrieval__enabled=False)
-LIMITS = JobSettings(block=2, nice=0, min_free_mib=0)
+LIMITS = JobSettings(
+    max_images=2000, max_image_mib=256, max_total_mib=1024, upload_s=60, max_open=20, min_free_mib=0, workers=None,
+    block=2, nice=0, keep_days=30,
+)  # fmt: skip
 
 
 def png(shade: int) -> bytes:
@@ -43,11 +46,11 @@ def png(shade: int) -> bytes:
     return file.getvalue()
 
 
-def upload(name: str, data: bytes) -> Upload:
-    return Upload(name, io.BytesIO(data))
+def upload(name: str, data: bytes) -> JobFile:
+    return JobFile(name, io.BytesIO(data))
 
 
-def uploads(count: int) -> list[Upload]:
+def uploads(count: int) -> list[JobFile]:
     """`i00.png` and so on, each of its own brightness."""
     return [upload(f"i{number:02d}.png", png(number)) for number in range(count)]
 
@@ -60,7 +63,7 @@ def zipped(members: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED) 
     return file.getvalue()
 
 
-def archive(members: Mapping[str, bytes]) -> Upload:
+def archive(members: Mapping[str, bytes]) -> JobFile:
     return upload("images.zip", zipped(members))
 
 
@@ -68,8 +71,8 @@ def made(root: Path, limits: JobSettings = LIMITS) -> Jobs:
     return Jobs(root, limits, COMMAND)
 
 
-def create(jobs: Jobs, images: Sequence[Upload] = (), packed: Upload | None = None, owner: str = "") -> JobView:
-    return jobs.create(owner, Asked(), SETTINGS, {"k": 3}, images, packed)
+def create(jobs: Jobs, images: Sequence[JobFile] = (), packed: JobFile | None = None, owner: str = "") -> JobView:
+    return jobs.create(owner, JobAsked(), SETTINGS, {"k": 3}, images, packed)
 
 
 def until(jobs: Jobs, id_: str, *states: str, seconds: float = 90.0) -> JobView:
