@@ -12,7 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import RedirectResponse
 
 from service.problems import Problem, handle_problems
-from service.routes import describe, health, login, records, search
+from service.routes import batches, describe, health, login, ratings, records, results, search
 from service.service import Service
 from service.watch import Gate, Watch
 
@@ -39,8 +39,8 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
-    for router in (health.router, describe.router, search.router, records.router, login.router):
-        app.include_router(router)
+    for part in (health, describe, search, records, batches, ratings, results, login):
+        app.include_router(part.router)
     if service.config.page:
         app.add_api_route("/", _to_page, include_in_schema=False)
     handle_problems(app)

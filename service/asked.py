@@ -159,6 +159,28 @@ class Offer:
             raise Unusable(str(error)) from error
         return self._asked("extract", [upload], choice, schema=text)
 
+    def each(
+        self,
+        choice: Choice,
+        question: str | None = None,
+        labels: Sequence[str] = (),
+        schema: str | None = None,
+        article: str | None = None,
+    ) -> Asked:
+        """What is asked of each image of a job, without an image: a question with or without labels, fields, or else a
+        description. Raises Unusable."""
+        if schema is not None and (question is not None or labels):
+            raise Unusable("schema: fields are copied, or a question is answered; give one or the other")
+        if labels and question is None:
+            raise Unusable("labels: they are answers to a question; give one")
+        choice = Choice(**{name: getattr(choice, name) for name in Choice.model_fields})
+        nothing = Upload("", b"")
+        if schema is not None:
+            return self.extract(nothing, schema, choice)
+        if question is not None:
+            return self.ask([nothing], question, choice, labels, article)
+        return self.caption(nothing, choice, article)
+
     def _asked(self, task: Task, uploads: Sequence[Upload], choice: Choice, **rest: Any) -> Asked:
         if len(uploads) > self.config.limits.images:
             raise Unusable(f"image: {len(uploads)} images in one question; the limit is {self.config.limits.images}")

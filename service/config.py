@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from configs import ROOT, ConfigError, StrictModel, parse, read_yaml
 from rag.config import Settings, merged, resolve, undotted
+from service.jobs.types import JobSettings
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -74,6 +75,7 @@ class ServiceConfig(StrictModel):
     keys: KeyFile
     limits: Limits
     desk: DeskConfig
+    jobs: JobSettings
     records: Count
     page: bool
     log: Literal["debug", "info", "warning", "error"]

@@ -99,3 +99,15 @@ class CannotDescribe(Refusal):
     """The model, the index or a model's server cannot be used at present, whatever is asked."""
 
     status, kind, title = 503, "cannot-describe", "Describing is not possible at present"
+
+
+class WrongState(Refusal):
+    """What is asked does not go with how things stand."""
+
+    status, kind, title = 409, "wrong-state", "Not as things stand"
+
+
+class CannotKeep(Refusal):
+    """The disk is full, or does not let it be written. Nothing was kept of the request."""
+
+    status, kind, title = 507, "cannot-keep", "It cannot be kept"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -35,10 +35,13 @@ from service.errors import (
     UnusableImage,
 )
 from service.hands import Outcome
+from service.jobs import JobAsked, JobFile, Jobs, JobView
 from service.keys import Keys
 from service.metrics import Metrics
 from service.opened import Opened
+from service.rated import RatedTasks
 from service.records import RecordStore
+from service.results import Results
 from vlm.errors import VlmError, one_line
 
 _REFUSALS: dict[str, type[Refusal]] = {
@@ -63,7 +66,8 @@ class Ready:
 class Service:
     """All that requests need. Use it inside `running`.
 
-    `offer` makes requests of what clients choose, `desk` describes them, `records` keeps what was answered.
+    `offer` makes requests of what clients choose, `desk` describes them, `records` keeps what was answered. `jobs`
+    describes many images in processes of its own; `rated` are the rating tasks, `results` what is committed.
     """
 
     def __init__(self, config: ServiceConfig, tell: Tell = lambda _: None) -> None:
@@ -76,20 +80,25 @@ class Service:
         self.keys = Keys.read(config.keys)
         self.records = RecordStore(config.data / "records.sqlite", config.records)
         self.desk = Desk(config.desk, self._hands, self.metrics.batch)
+        self.jobs = Jobs(config.data / "jobs", config.jobs)
+        self.rated = RatedTasks(config.data / "ratings")
+        self.results = Results()
         self.metrics.watch(self.desk)
         self._not_ready = "the models are being loaded"
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Opens the desk and loads the models; at the end, what was taken is finished."""
-        self.desk.start()
-        threading.Thread(target=self._load, name="load", daemon=True).start()
-        try:
-            yield
-        finally:
-            self._not_ready = "the service is ending"
-            self.desk.close()
-            self.records.close()
+        """Opens the desk, goes on with jobs, loads the models; at the end, what was taken is finished, and a job that
+        runs is stopped and kept. Raises CannotServe."""
+        with self.jobs.running():
+            self.desk.start()
+            threading.Thread(target=self._load, name="load", daemon=True).start()
+            try:
+                yield
+            finally:
+                self._not_ready = "the service is ending"
+                self.desk.close()
+                self.records.close()
 
     def ready(self) -> Ready:
         """Whether a request can be described now."""
@@ -129,6 +138,21 @@ class Service:
 
         with _told():
             return await asyncio.wrap_future(self.desk.call(work))
+
+    def begin_job(
+        self,
+        owner: str,
+        asked: Asked,
+        options: Mapping[str, Any],
+        images: Sequence[JobFile],
+        archive: JobFile | None = None,
+    ) -> JobView:
+        """A job that asks the same of each image, as `Offer.each` has it; it is on the disk then. Raises Refusal."""
+        with _told():
+            self.opened.pipeline(asked.settings, asked.task)  # so that what cannot be asked is refused now
+        request = asked.request
+        each = JobAsked(request.task, request.question, request.labels, request.schema, request.article)
+        return self.jobs.create(owner, each, asked.settings, options, images, archive)
 
     def thumbnail(self, example: str, index: str | None = None) -> bytes:
         """A JPEG of an example of an index, longest side at most 224 pixels. Raises NotThere and Refusal."""

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 import time
+from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from uuid import uuid4
@@ -16,7 +17,7 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.config import Limits
+from service.config import Limits, ServiceConfig
 from service.errors import Busy, NoKey, Refusal, TooLarge, TooSlow
 from service.headers import LOOPBACK, check_origin, headers_for, is_page
 from service.keys import Key
@@ -96,10 +97,11 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers, limits = Headers(scope=scope), self._service.config.limits
+        bounds = _bounds(scope, self._service.config)
         try:
             check_origin(headers.get("host", ""), headers.get("origin"), self._hosts)
             self._let_in(scope, headers)
-            length = _length(headers, limits)
+            length = _length(headers, bounds)
         except Refusal as refusal:
             await answer_refusal(refusal)(scope, receive, send)
             return
@@ -111,7 +113,7 @@ class Gate:
         else:
             self._bodies += 1
             try:
-                await self._app(scope, _Bounded(receive, limits), send)
+                await self._app(scope, _Bounded(receive, bounds), send)
             finally:
                 self._bodies -= 1
 
@@ -148,14 +150,26 @@ class Gate:
         return keys.of_session(token) if token else None
 
 
+@dataclass(frozen=True)
+class _Bounds:
+    """How large a body may be, and how long it may take; `key` of the configuration says the size."""
+
+    mib: int
+    seconds: float
+    key: str
+
+    def exceeded(self) -> TooLarge:
+        return TooLarge(f"the body is over the limit of {self.mib} MiB ({self.key})")
+
+
 class _Bounded:
     """A body as it is received. Raises TooLarge and TooSlow while it is."""
 
-    def __init__(self, receive: Receive, limits: Limits) -> None:
+    def __init__(self, receive: Receive, bounds: _Bounds) -> None:
         self._receive = receive
-        self._left = limits.body_mib << 20
-        self._most = limits.body_mib
-        self._ends = time.monotonic() + limits.body_s
+        self._bounds = bounds
+        self._left = bounds.mib << 20
+        self._ends = time.monotonic() + bounds.seconds
         self._whole = False
 
     async def __call__(self) -> Message:
@@ -164,11 +178,11 @@ class _Bounded:
         try:
             message = await asyncio.wait_for(self._receive(), max(0.0, self._ends - time.monotonic()))
         except TimeoutError:
-            raise TooSlow("the body did not arrive within the time allowed (limits.body_s)") from None
+            raise TooSlow(f"the body did not arrive within {self._bounds.seconds:g} s") from None
         self._left -= len(message.get("body", b""))
         self._whole = not message.get("more_body", False)
         if self._left < 0:
-            raise TooLarge(f"the body is over the limit of {self._most} MiB (limits.body_mib)")
+            raise self._bounds.exceeded()
         return message
 
 
@@ -181,12 +195,19 @@ def session_token(headers: Headers) -> str:
     return "" if cookie is None else cookie.value
 
 
-def _length(headers: Headers, limits: Limits) -> int:
+def _bounds(scope: Scope, config: ServiceConfig) -> _Bounds:
+    """Of the body of a request: a job's may be larger than others."""
+    if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == "/batches":
+        return _Bounds(config.jobs.max_total_mib, config.jobs.upload_s, "jobs.max_total_mib")
+    return _Bounds(config.limits.body_mib, config.limits.body_s, "limits.body_mib")
+
+
+def _length(headers: Headers, bounds: _Bounds) -> int:
     """The bytes that a body is said to have. Raises TooLarge."""
     said = headers.get("content-length", "0")
     length = int(said) if said.isascii() and said.isdigit() and len(said) < 20 else 0
-    if length > limits.body_mib << 20:
-        raise TooLarge(f"the body is over the limit of {limits.body_mib} MiB (limits.body_mib)")
+    if length > bounds.mib << 20:
+        raise bounds.exceeded()
     return length
 
 
