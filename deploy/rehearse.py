@@ -137,7 +137,7 @@ class Rehearsal:
         place = root.folder / target.lstrip("/")
         if sources[0].startswith("--from="):
             source = self._roots[sources[0].removeprefix("--from=")].folder / sources[1].lstrip("/")
-            subprocess.run(["cp", "--archive", "--reflink=auto", source, place.parent], check=True)
+            subprocess.run(["cp", "--archive", "--link", source, place.parent], check=True)
             return
         for path in context():
             if sources == ["."] or str(path) in sources:

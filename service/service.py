@@ -79,10 +79,10 @@ class Service:
         self.metrics = Metrics()
         self.keys = Keys.read(config.keys)
         self.records = RecordStore(config.data / "records.sqlite", config.records)
+        self.desk = Desk(config.desk, self._hands, self.metrics.batch)
         self.jobs = Jobs(config.data / "jobs", config.jobs)
         self.rated = RatedTasks(config.data / "ratings")
         self.results = Results()
-        self.desk = Desk(config.desk, self._hands, self.metrics.batch)
         self.metrics.watch(self.desk)
         self._not_ready = "the models are being loaded"
 
