@@ -60,11 +60,17 @@ def test_an_image_is_given_what_the_program_reads_and_nothing_else() -> None:
         assert not ignored(PurePosixPath(package.replace(".", "/")) / "__init__.py"), package
     for module in given["py-modules"]:
         assert not ignored(PurePosixPath(f"{module}.py"))
-    for kept in ("requirements.lock", "README.md", "benchmarks/pocket.json", "benchmarks/experiments/x.html"):
+    for kept in (
+        "requirements.lock",
+        "README.md",
+        "benchmarks/pocket.json",
+        "benchmarks/pocket.py",
+        "benchmarks/experiments/x.html",
+    ):
         assert not ignored(PurePosixPath(kept)), kept
     for left in (
         ".git/config", "data/indexes/a", "runs/x", ".venv/bin/python", "tests/conftest.py", "keys.yaml", ".env",
-        "benchmarks/pocket.py", "benchmarks/evidence_sets/a.jsonl", "vlm/__pycache__/a.pyc",
+        "benchmarks/evidence_sets/a.jsonl", "vlm/__pycache__/a.pyc",
         "service/x/__pycache__/b.pyc",
     ):  # fmt: skip
         assert ignored(PurePosixPath(left)), left

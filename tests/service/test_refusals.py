@@ -154,6 +154,7 @@ def test_a_body_over_the_limit(start: Start, lines: io.StringIO) -> None:
 
 def test_a_body_over_the_limit_that_says_no_length(start: Start) -> None:
     def pieces() -> Iterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
         for _ in range(40):
             yield bytes(1 << 16)
 
