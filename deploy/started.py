@@ -58,7 +58,8 @@ def try_out(root: Root, environment: dict[str, str], last: dict[str, Instruction
             here = ["nsenter", f"--target={inner}", "--net", sys.executable, __file__, str(PORT), secret]
             with_image = [*here, str(root.folder.parent / "tried.png")]
             _write_image(Path(with_image[-1]))
-            subprocess.run(with_image, check=True)
+            if subprocess.run(with_image, check=False).returncode:
+                sys.exit("it did not answer as it should")
             print("written outside /data:", _written_elsewhere(root, int(user)) or "nothing")
             signal_at = time.monotonic()
             subprocess.run(["kill", "-TERM", str(inner)], check=True)
@@ -121,16 +122,28 @@ def post(url: str, image: bytes, key: str | None) -> tuple[int, dict[str, object
         return refused.code, json.load(refused)
 
 
+def _ready(base: str) -> str:
+    """What `/ready` says once it is; waits for that."""
+    until = time.monotonic() + WAIT_S
+    while True:
+        try:
+            with urllib.request.urlopen(f"{base}/ready", timeout=30) as answer:  # noqa: S310
+                return str(answer.read().decode())
+        except urllib.error.HTTPError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(2)
+
+
 def _client(port: str, key: str, image: str) -> None:
     base = f"http://127.0.0.1:{port}"
+    print("GET /ready:", _ready(base))
     for given, wanted in ((None, 401), ("wrong", 401), (key, 200)):
         status, said = post(f"{base}/caption", Path(image).read_bytes(), given)
         print(f"POST /caption, {'no key' if given is None else 'its key' if given == key else 'a wrong key'}: {status}")
         if status != wanted:
             sys.exit(f"wanted {wanted}: {said}")
     print(said["caption"])
-    with urllib.request.urlopen(f"{base}/ready", timeout=30) as answer:  # noqa: S310
-        print("GET /ready:", answer.read().decode())
 
 
 if __name__ == "__main__":
