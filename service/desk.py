@@ -19,7 +19,7 @@ from typing import TypeVar
 from service.asked import Asked
 from service.config import DeskConfig
 from service.errors import Busy, CannotDescribe, TimedOut
-from service.hands import Hands, Outcome, Piece
+from service.hands import Hands, Outcome
 
 T = TypeVar("T")
 
@@ -147,9 +147,9 @@ class Desk:
 
         Raises Busy, TimedOut and what describing raises.
         """
-        loop, coming = asyncio.get_running_loop(), asyncio.Queue[Piece | None]()
+        loop, coming = asyncio.get_running_loop(), asyncio.Queue[str | None]()
 
-        def put(piece: Piece | None) -> None:
+        def put(piece: str | None) -> None:
             with suppress(RuntimeError):  # of a loop that is closed: nobody listens any more
                 loop.call_soon_threadsafe(coming.put_nowait, piece)
 
@@ -173,7 +173,19 @@ class Desk:
         while (batch := self._next()) is not None:
             self._batches(len(batch))
             began = time.monotonic()
-            self._hands.describe(batch).add_done_callback(partial(self._done, batch, began))
+            self._begun(batch).add_done_callback(partial(self._done, batch, began))
+
+    def _begun(self, batch: Sequence[Ticket]) -> Future[list[Outcome]]:
+        first = batch[0]
+        tell = first.pieces
+        if tell is None:
+            return self._hands.describe([ticket.asked for ticket in batch])
+
+        def piece(text: str) -> bool:
+            tell(text)
+            return not first.gone.is_set()
+
+        return self._hands.stream(first.asked, piece)
 
     def _next(self) -> list[Ticket] | None:
         """The next batch, once somebody is there to describe it; None once the desk is closed and empty."""
@@ -205,7 +217,7 @@ class Desk:
     def _most(self, first: Ticket) -> int:
         return self._config.max_batch if first.pieces is None else 1
 
-    def _done(self, batch: Sequence[Ticket], began: float, done: Future[Sequence[Outcome]]) -> None:
+    def _done(self, batch: Sequence[Ticket], began: float, done: Future[list[Outcome]]) -> None:
         """Hands the outcomes over, or what went wrong with all of them."""
         error = done.exception()
         outcomes = {} if error else {outcome.id: outcome for outcome in done.result()}

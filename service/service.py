@@ -21,8 +21,9 @@ from indexer.types import Evidence
 from rag.errors import RagError
 from rag.retrieve import search_in
 from rag.starter import Tell
-from service.asked import Asked, Offer, Upload
+from service.asked import Asked, Choice, Offer, Upload
 from service.config import ServiceConfig
+from service.crew import hands_for
 from service.desk import Desk
 from service.errors import (
     CannotDescribe,
@@ -33,7 +34,7 @@ from service.errors import (
     UnusableAnswer,
     UnusableImage,
 )
-from service.hands import Outcome, Threads
+from service.hands import Outcome
 from service.jobs import JobAsked, JobFile, Jobs, JobView
 from service.keys import Keys
 from service.metrics import Metrics
@@ -74,13 +75,14 @@ class Service:
         self.tell = tell
         self.offer = Offer(config)
         self.opened = Opened(tell)
+        self._hands = hands_for(config, self.opened)
         self.metrics = Metrics()
         self.keys = Keys.read(config.keys)
         self.records = RecordStore(config.data / "records.sqlite", config.records)
+        self.desk = Desk(config.desk, self._hands, self.metrics.batch)
         self.jobs = Jobs(config.data / "jobs", config.jobs)
         self.rated = RatedTasks(config.data / "ratings")
         self.results = Results()
-        self.desk = Desk(config.desk, Threads(self.opened, config.limits), self.metrics.batch)
         self.metrics.watch(self.desk)
         self._not_ready = "the models are being loaded"
 
@@ -168,7 +170,7 @@ class Service:
     def _load(self) -> None:
         """Loads what the first request needs, so that it need not wait."""
         try:
-            self.opened.pipeline(self.config.resolved(), "caption").load()
+            self._hands.load(self.offer.caption(Upload("image", b""), Choice()))
         except (ConfigError, IndexerError, RagError, VlmError) as error:
             self._not_ready = one_line(error)
             self.tell(f"cannot describe: {self._not_ready}")
