@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import RedirectResponse
 
 from service.gate import Gate
+from service.page import mount_page
 from service.problems import Problem, handle_problems
 from service.routes import batches, describe, health, login, ratings, records, results, search
 from service.service import Service
@@ -45,6 +46,7 @@ def create_app(service: Service) -> FastAPI:
         app.include_router(part.router)
     if service.config.page:
         app.add_api_route("/", _to_page, include_in_schema=False)
+        mount_page(app, service)
     handle_problems(app)
     app.add_middleware(Gate, service=service)
     app.add_middleware(Watch, service=service)
