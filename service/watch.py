@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 import time
+from collections import Counter
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
@@ -87,7 +88,7 @@ class Gate:
         self._app = app
         self._service = service
         self._rates = Rates()
-        self._bodies = 0
+        self._bodies: Counter[_Bounds] = Counter()
         config = service.config
         names = {name.lower() for name in config.hosts}
         self._hosts = names or (LOOPBACK if config.host in LOOPBACK and not service.keys else set())
@@ -96,7 +97,7 @@ class Gate:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers, limits = Headers(scope=scope), self._service.config.limits
+        headers = Headers(scope=scope)
         bounds = _bounds(scope, self._service.config)
         try:
             check_origin(headers.get("host", ""), headers.get("origin"), self._hosts)
@@ -107,15 +108,15 @@ class Gate:
             return
         if scope["type"] == "websocket" or not (length or "transfer-encoding" in headers):
             await self._app(scope, receive, send)
-        elif self._bodies >= limits.uploads_at_once:
-            busy = Busy(f"{self._bodies} bodies are being received already (limits.uploads_at_once)", 2)
+        elif self._bodies[bounds] >= bounds.at_once:
+            busy = Busy(f"{bounds.at_once} bodies are being received already ({bounds.section}.uploads_at_once)", 2)
             await answer_refusal(busy)(scope, receive, send)
         else:
-            self._bodies += 1
+            self._bodies[bounds] += 1
             try:
                 await self._app(scope, _Bounded(receive, bounds), send)
             finally:
-                self._bodies -= 1
+                self._bodies[bounds] -= 1
 
     def _let_in(self, scope: Scope, headers: Headers) -> None:
         """Raises NoKey and TooMany. Who it is stands in the scope's state."""
@@ -152,14 +153,17 @@ class Gate:
 
 @dataclass(frozen=True)
 class _Bounds:
-    """How large a body may be, and how long it may take; `key` of the configuration says the size."""
+    """How large a body may be, how long it may take and how many may be under way, by a section of the configuration,
+    of which `key` says the size."""
 
     mib: int
     seconds: float
+    at_once: int
+    section: str
     key: str
 
     def exceeded(self) -> TooLarge:
-        return TooLarge(f"the body is over the limit of {self.mib} MiB ({self.key})")
+        return TooLarge(f"the body is over the limit of {self.mib} MiB ({self.section}.{self.key})")
 
 
 class _Bounded:
@@ -198,8 +202,10 @@ def session_token(headers: Headers) -> str:
 def _bounds(scope: Scope, config: ServiceConfig) -> _Bounds:
     """Of the body of a request: a job's may be larger than others."""
     if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == "/batches":
-        return _Bounds(config.jobs.max_total_mib, config.jobs.upload_s, "jobs.max_total_mib")
-    return _Bounds(config.limits.body_mib, config.limits.body_s, "limits.body_mib")
+        jobs = config.jobs
+        return _Bounds(jobs.max_total_mib, jobs.upload_s, jobs.uploads_at_once, "jobs", "max_total_mib")
+    limits = config.limits
+    return _Bounds(limits.body_mib, limits.body_s, limits.uploads_at_once, "limits", "body_mib")
 
 
 def _length(headers: Headers, bounds: _Bounds) -> int:
