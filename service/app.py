@@ -11,10 +11,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import RedirectResponse
 
+from service.gate import Gate
 from service.problems import Problem, handle_problems
 from service.routes import batches, describe, health, login, ratings, records, results, search
 from service.service import Service
-from service.watch import Gate, Watch
+from service.watch import Watch
 
 _FIELD_BYTES = 1 << 17
 """Of a field that is no file: a JSON Schema is the longest."""
