@@ -28,6 +28,7 @@ from commands.models import models
 from commands.prompts import prompts
 from commands.ratings import rate, ratings
 from commands.report import report
+from commands.serve import serve
 
 
 def known_errors() -> tuple[type[Exception], ...]:
@@ -39,9 +40,13 @@ def known_errors() -> tuple[type[Exception], ...]:
     from imaging import ImageError
     from indexer.errors import IndexerError
     from rag.errors import RagError
+    from service.errors import ServiceError
     from vlm.errors import VlmError
 
-    return (BatchError, ConfigError, EvaluationError, FinetuneError, ImageError, IndexerError, RagError, VlmError)
+    return (
+        BatchError, ConfigError, EvaluationError, FinetuneError, ImageError, IndexerError, RagError, ServiceError,
+        VlmError,
+    )  # fmt: skip
 
 
 class Program(click.Group):
@@ -91,6 +96,7 @@ for command in (
     ratings,
     finetune,
     report,
+    serve,
     doctor,
 ):
     main.add_command(command)

@@ -165,6 +165,11 @@ class Ledger:
         """Whether there is a result of this key."""
         return self._db.execute("SELECT 1 FROM results WHERE key = ?", (key,)).fetchone() is not None
 
+    def counts(self) -> tuple[int, int]:
+        """How many results and how many failures there are."""
+        found = self._db.execute("SELECT (SELECT count(*) FROM results), (SELECT count(*) FROM failures)").fetchone()
+        return int(found[0]), int(found[1])
+
     def shard_of(self) -> dict[str, int]:
         """The number of the shard that each key's result is in."""
         return dict(self._db.execute("SELECT key, shard FROM results"))

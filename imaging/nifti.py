@@ -12,7 +12,7 @@ from PIL import Image
 
 from imaging.dicom_facts import NAMED_PLANE
 from imaging.errors import ImageError
-from imaging.limits import MAX_VOLUME_BYTES, check_frame, check_size
+from imaging.limits import check_frame, check_size, check_volume
 from imaging.scale import as_rgb, scale_to_uint8
 from imaging.types import Acquisition, Decoded
 
@@ -42,8 +42,7 @@ def decode_nifti(data: bytes, name: str, frame: int | None) -> Decoded:
         size = math.prod(shape) * header.get_data_dtype().itemsize
         if len(shape) < 3 or min(shape) < 1:
             raise ImageError(f"{name}: not a volume: its sides are {' x '.join(map(str, shape))}")
-        if size > MAX_VOLUME_BYTES:
-            raise ImageError(f"{name}: {size:,} bytes of voxels, over the limit of {MAX_VOLUME_BYTES:,}")
+        check_volume(name, size)
         room = size + int(header["vox_offset"]) + _HEADER_BYTES
         volume = nibabel.as_closest_canonical(family.from_bytes(_unpacked(data, room)))
         width, height, slices = volume.shape[:3]

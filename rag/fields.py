@@ -20,17 +20,27 @@ from rag.errors import AnswerError, RequestError
 def read_schema(path: Path) -> str:
     """The schema of a file, as JSON text on one line. Raises RequestError where it is none."""
     try:
-        schema = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise RequestError(f"--schema {path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise RequestError(f"--schema {path} is not JSON: {error}") from error
-    if not isinstance(schema, dict):
-        raise RequestError(f"--schema {path} is no JSON Schema: its outermost value must be an object")
+    return checked_schema(text, f"--schema {path}")
+
+
+def checked_schema(text: str, where: str) -> str:
+    """A schema as JSON text on one line; errors call it `where`. Raises RequestError where it is none."""
     try:
+        schema = json.loads(text, parse_constant=_no_constant)
+        if not isinstance(schema, dict):
+            raise RequestError(f"{where} is no JSON Schema: its outermost value must be an object")
         Draft202012Validator.check_schema(schema)
+    except ValueError as error:
+        raise RequestError(f"{where} is not JSON: {error}") from error
     except SchemaError as error:
-        raise RequestError(f"--schema {path} is no JSON Schema: {_where(error)}{error.message}") from error
+        raise RequestError(f"{where} is no JSON Schema: {_where(error)}{error.message}") from error
+    except RecursionError:
+        raise RequestError(f"{where} is nested too deeply") from None
     return json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -1,13 +1,14 @@
 """The one path: `prepare` reads decode, embed, search, prompt; `describe` reads generate, check, record.
 
-Both work on a batch, and one image is a batch of one. Nobody else calls a retriever and an engine together.
+Both work on a batch, and one image is a batch of one; `stream` is the same for one image, its text as it is written.
+Nobody else calls a retriever and an engine together.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 
 from imaging import ImageError, LoadedImage
 from indexer.images import image_ref
@@ -53,6 +54,33 @@ class Pipeline:
         prepared = self.prepare(requests)
         yield from prepared.failures
         yield from self.describe(prepared)
+
+    def stream(self, request: Request) -> Generator[str | Description | Failure, None, None]:
+        """One request: its text piece by piece as the model writes it and, last, its record; or a Failure.
+
+        The record is the one that `run` gives. The pieces together are its text, or the text that it withholds: whether
+        a text can be relied on is known once it is whole. A label that is chosen is one piece. Closing the iterator
+        stops the model at its next token.
+        """
+        prepared = self.prepare([request])
+        yield from prepared.failures
+        yield from self.stream_prepared(prepared)
+
+    def stream_prepared(self, prepared: Prepared) -> Generator[str | Description | Failure, None, None]:
+        """As `stream`, of requests that are prepared already, one after the other."""
+        for item in prepared.items:
+            if item.request.labels:
+                for outcome in self._choices(item.request.labels, [item], prepared.timings_s):
+                    if isinstance(outcome, Description):
+                        yield outcome.text
+                    yield outcome
+                continue
+            with closing(_trimmed(self.speaker.engine.stream(item.prompt.prompt, self.speaker.params))) as pieces:
+                for piece in pieces:
+                    if isinstance(piece, str):
+                        yield piece
+                    else:
+                        yield self._recorder.outcome(item, piece, dict(prepared.timings_s))
 
     def prepare(self, requests: Sequence[Request]) -> Prepared:
         """Everything before generation, for a batch. A bad image fails its own request alone.
@@ -161,6 +189,22 @@ class Pipeline:
         if fitted.forgotten:
             warnings.append(f"the first {fitted.forgotten} exchanges did not fit into {budget} prompt tokens")
         return PreparedRequest(request, images, fitted, tuple(warnings), found.left_out, found.votes)
+
+
+def _trimmed(pieces: Generator[str | Generation, None, None]) -> Generator[str | Generation, None, None]:
+    """The pieces without the white space before the first word and after the last, as a Generation's text is."""
+    space, begun = "", False
+    with closing(pieces):
+        for piece in pieces:
+            if not isinstance(piece, str):
+                yield piece
+                continue
+            text = space + piece if begun else piece.lstrip()
+            words = text.rstrip()
+            space = text[len(words) :]
+            if words:
+                begun = True
+                yield words
 
 
 @contextmanager

@@ -242,10 +242,17 @@ def search(
 
     A text is searched for by its vector and by its words. Raises ImageError and IndexerError.
     """
-    index = open_index(folder)
+    loaded = None if image is None else load(image)
+    return search_in(open_index(folder), image=loaded, text=text, k=k, only=only)
+
+
+def search_in(
+    index: Index, *, image: LoadedImage | None = None, text: str | None = None, k: int, only: Filter = NO_FILTER
+) -> list[Evidence]:
+    """`search` in an index that is open, by an image that is decoded. Raises IndexerError."""
     queries = []
     if image is not None:
-        queries = [Query(IMAGES, index.embedder_for(IMAGES).embed_images([load(image)])[0], k, only=only)]
+        queries = [Query(IMAGES, index.embedder_for(IMAGES).embed_images([image])[0], k, only=only)]
     elif text is not None:
         spaces = [space for space in (PASSAGES, IMAGES) if space in index.spaces]
         queries = [

@@ -1,4 +1,1 @@
-"""The REST API and the web page.
-
-Empty until its issue; it stands here so that the imports are held to the tower from the start.
-"""
+"""The REST API and the web page: the one path for those who do not live in a terminal. Imports nothing heavy."""

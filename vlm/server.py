@@ -12,7 +12,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import cached_property
 from typing import Any, TypeVar
@@ -82,7 +82,7 @@ class ServerEngine:
         """
         return self._each(prompts, params, lambda body: self._answer(body, params.time_limit_s))
 
-    def stream(self, prompt: Prompt, params: GenerationParams) -> Iterator[str | Generation]:
+    def stream(self, prompt: Prompt, params: GenerationParams) -> Generator[str | Generation, None, None]:
         """Yields the answer's text piece by piece and, last, its Generation. Closing it ends the request.
 
         A stream that breaks off is not begun again. Raises what `generate` does.
@@ -109,6 +109,13 @@ class ServerEngine:
             )
         asked = {"logprobs": True, "top_logprobs": TOLD_TOKENS}
         return self._each(prompts, GenerationParams(max_new_tokens=1), lambda body: self._likely(body | asked, texts))
+
+    def logprob(self, prompts: Sequence[Prompt], text: str, begun: str = "") -> Iterator[tuple[int, float]]:  # noqa: ARG002
+        """Raises UnsupportedByServer: the chat API gives no probability of an answer that was not chosen."""
+        raise UnsupportedByServer(
+            f"{self.model}: a server does not say how likely a given answer is, only what it answers. Take a model "
+            f"that runs here, for example --model smolvlm-500m"
+        )
 
     def told_apart_at_once(self, labels: Sequence[str]) -> bool:
         """Whether the first words of the labels differ."""
@@ -215,7 +222,7 @@ class ServerEngine:
             )
         return LabelScores(tuple(found[label] / whole for label in labels), whole)
 
-    def _pieces(self, body: dict[str, Any], time_limit_s: float | None) -> Iterator[str | Generation]:
+    def _pieces(self, body: dict[str, Any], time_limit_s: float | None) -> Generator[str | Generation, None, None]:
         """As `stream`. A stop at the time limit leaves the tokens uncounted where the server counts at the end."""
         body = {**body, "stream": True}
         started = time.perf_counter()

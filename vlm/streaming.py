@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ class _WhenAsked(StoppingCriteria):
         return torch.full((len(input_ids),), self._event.is_set(), device=input_ids.device)
 
 
-def pieces(tokenizer: Any, write: Callable[[dict[str, Any]], T]) -> Iterator[str | T]:
+def pieces(tokenizer: Any, write: Callable[[dict[str, Any]], T]) -> Generator[str | T, None, None]:
     """Yields the texts that `write` makes transformers' `generate` say, and last what `write` returns.
 
     `write` runs in a thread of its own and passes the options that it is given to `generate`. Closing the iterator

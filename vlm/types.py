@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -119,8 +119,8 @@ class Engine(Protocol):
         """Yields `(position in prompts, Generation)`, each as soon as it is done."""
         ...
 
-    def stream(self, prompt: Prompt, params: GenerationParams) -> Iterator[str | Generation]:
-        """Yields the answer's text piece by piece and, last, its Generation."""
+    def stream(self, prompt: Prompt, params: GenerationParams) -> Generator[str | Generation, None, None]:
+        """Yields the answer's text piece by piece and, last, its Generation. Closing it stops the model."""
         ...
 
     def score(
@@ -130,6 +130,10 @@ class Engine(Protocol):
 
         With `one_pass` a label counts as likely as its first token, which takes one look at the prompt for all labels.
         """
+        ...
+
+    def logprob(self, prompts: Sequence[Prompt], text: str, begun: str = "") -> Iterator[tuple[int, float]]:
+        """Yields `(position in prompts, log-probability in nats)` of an answer that says `text` behind `begun`."""
         ...
 
     def told_apart_at_once(self, labels: Sequence[str]) -> bool:

@@ -15,6 +15,7 @@ from batch.workers.here import Here
 from batch.workers.processes import Processes
 from rag.pipeline import Pipeline
 from rag.types import Request
+from vlm.config import ModelConfig
 from vlm.weights import find_files
 
 EngineKind = Literal["local", "ray"]
@@ -57,12 +58,10 @@ class Crew:
             if self.workers is not None and self.workers > 1:
                 raise BatchError("a model of a server takes no --workers: its server.concurrency says how much at once")
             return Here(pipeline, together=2)
-        cores = len(os.sched_getaffinity(0))
-        small = model is not None and model.parameters is not None and model.parameters <= _SMALL
-        count = self.workers or (cores if small and not _has_gpu() else 1)
+        count = self.workers or processes_for(model)
         if count == 1:
             return Here(pipeline)
-        return Processes(pipeline.settings, examples, count, max(1, cores // count))
+        return Processes(pipeline.settings, examples, count, threads_each(count))
 
     def _on_ray(self, pipeline: Pipeline, examples: Sequence[Request]) -> Workers:
         from batch.workers.ray_data import RayWorkers
@@ -81,6 +80,17 @@ class Crew:
             settings, examples, partial(vllm_processor, files, _VLLM_BATCH, engines), _VLLM_BATCH, engines,
             address=self.address,
         )  # fmt: skip
+
+
+def processes_for(model: ModelConfig | None) -> int:
+    """How many processes suit a model: one a core for a small one on a CPU, else one that has it all."""
+    small = model is not None and model.parameters is not None and model.parameters <= _SMALL
+    return len(os.sched_getaffinity(0)) if small and not _has_gpu() else 1
+
+
+def threads_each(count: int) -> int:
+    """The share of each of `count` processes in the cores."""
+    return max(1, len(os.sched_getaffinity(0)) // count)
 
 
 def _has_gpu() -> bool:

@@ -199,10 +199,10 @@ def _begin(given: _Given) -> None:
     """Readies a process. Nothing that can fail: what fails here cannot be told."""
     _opened.append(given)
     os.environ["OMP_NUM_THREADS"] = str(given.threads)  # torch and faiss read it when they are imported
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Ends this process when the one that began it is gone, killed perhaps: it would wait for work for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
+from evaluation.errors import RatingsError
 from evaluation.ratings.store import Saved, Store
 from evaluation.ratings.types import Answer, Assignment, Kind, Rating, Shown
 
@@ -84,6 +85,14 @@ class Session:
         """To the next item, where this one has an answer; without one it must be skipped, so that this is known."""
         if not self.finished and self._has_answer(self._plan[self._position]):
             self._move(self._position + 1)
+
+    def to(self, position: int) -> Assignment:
+        """To the item at a place, counted from 0: a form that keeps no state says where it is. Raises RatingsError
+        where there is none."""
+        if not 0 <= position < len(self._plan):
+            raise RatingsError(f"there is no item {position}: {self.rater} has {len(self._plan)}, counted from 0")
+        self._move(position)
+        return self._plan[position]
 
     def go_on(self) -> None:
         """To the first item without an answer."""

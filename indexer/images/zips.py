@@ -6,6 +6,7 @@ One handle a zip serves all threads: the list of members of a large one takes te
 from __future__ import annotations
 
 import os
+import struct
 import threading
 import zipfile
 import zlib
@@ -37,7 +38,7 @@ def read_member(path: str, member: str) -> bytes:
                 raise ImageError(f"{name}: {size:,} bytes, over the limit of {MAX_BYTES:,}")
             opened = handle.open(member)
         try:
-            return opened.read()
+            return opened.read(size)  # without a size it unpacks all that is there, then cuts that off
         finally:
             with _lock:
                 opened.close()
@@ -47,7 +48,7 @@ def read_member(path: str, member: str) -> bytes:
         raise ImageError(f"{name}: no such file") from None
     except OSError as error:
         raise ImageError(f"{name}: cannot be read: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, struct.error) as error:
         raise ImageError(f"{name}: the zip is damaged: {error or type(error).__name__}") from error
     except (RuntimeError, NotImplementedError) as error:  # a password, a compression this Python does not have
         raise ImageError(f"{name}: cannot be unpacked: {error}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,13 +65,16 @@ class Engine(ABC):
             self.asked += 1
             yield place, Generation(self.answer(prompt), 10, 5, "end", 0.0, -0.5)
 
-    def stream(self, prompt: Prompt, params: GenerationParams) -> Iterator[str | Generation]:
+    def stream(self, prompt: Prompt, params: GenerationParams) -> Generator[str | Generation, None, None]:
         yield from (generation for _, generation in self.generate([prompt], params))
 
     def score(
         self, prompts: Sequence[Prompt], labels: Sequence[str], one_pass: bool = False
     ) -> Iterator[tuple[int, LabelScores]]:
         raise AssertionError(f"no test asks these engines {len(prompts)} questions of {labels}, {one_pass=}")
+
+    def logprob(self, prompts: Sequence[Prompt], text: str, begun: str = "") -> Iterator[tuple[int, float]]:
+        raise AssertionError(f"no test asks these engines how likely {begun + text!r} is after {len(prompts)} prompts")
 
     def told_apart_at_once(self, _: Sequence[str]) -> bool:
         return False

@@ -270,7 +270,7 @@ def test_a_stream_comes_piece_by_piece_and_stops_when_closed(config_of: Configs)
     head.register_forward_hook(step)
     stream = engine.stream(prompt(), GenerationParams(max_new_tokens=1500))
     assert isinstance(next(stream), str)
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
     assert steps < 1500
     stopped = steps
     time.sleep(0.1)

@@ -1,0 +1,83 @@
+"""The results that are committed with the program: `benchmarks/*.json`, and the experiments' with their pages.
+
+They are known by name, and a name is looked up among those that are there, never made a path.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+from configs import ROOT
+from service.errors import NotThere
+
+FOLDER = ROOT.parent / "benchmarks"
+_EXPERIMENTS = "experiments"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A committed result. `about` says what was measured, where its script does; `page` whether it has a page."""
+
+    name: str
+    about: str | None
+    nbytes: int
+    page: bool
+
+
+class Results:
+    """The results in a folder; an installed program has none, which `note` then says."""
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self._folder = folder
+
+    @property
+    def note(self) -> str:
+        """Why there are none; empty where there are some."""
+        if self._files():
+            return ""
+        return "the program was installed without its benchmarks; run it from its source tree to see their results"
+
+    def all(self) -> list[Result]:
+        """Those that are there, by name."""
+        return [
+            Result(name, _about(file), file.stat().st_size, _page_of(file).is_file())
+            for name, file in self._files().items()
+        ]
+
+    def json(self, name: str) -> str:
+        """A result as JSON text. Raises NotThere."""
+        return self.file(name).read_text(encoding="utf-8")
+
+    def page(self, name: str) -> str:
+        """The page of a result, HTML that refers to nothing outside it. Raises NotThere."""
+        page = _page_of(self.file(name))
+        if not page.is_file():
+            raise NotThere(f"{name} has no page. See GET /benchmark")
+        return page.read_text(encoding="utf-8")
+
+    def _files(self) -> dict[str, Path]:
+        files = {file.stem: file for file in self._folder.glob("*.json")}
+        files |= {f"{_EXPERIMENTS}.{file.stem}": file for file in (self._folder / _EXPERIMENTS).glob("*.json")}
+        return dict(sorted(files.items()))
+
+    def file(self, name: str) -> Path:
+        """The file of a result. Raises NotThere."""
+        files = self._files()
+        if name not in files:
+            raise NotThere(self.note or f"there is no result {name[:80]!r}. See GET /benchmark")
+        return files[name]
+
+
+def _page_of(file: Path) -> Path:
+    return file.with_suffix(".html")
+
+
+def _about(file: Path) -> str | None:
+    """The first sentence of the script that measured it, which has the same name."""
+    script = file.with_suffix(".py")
+    if not script.is_file():
+        return None
+    said = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
+    return " ".join(said.split("\n\n")[0].split()) or None

@@ -1,0 +1,58 @@
+"""Images in, records out: describe, answer, do as told, copy out fields."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from service.asked import Choice
+from service.routes.common import REFUSED, ServiceHere, answered
+from service.routes.examples import ANSWER, DESCRIPTION, EVENTS, FIELDS
+from service.routes.forms import MULTIPART, AnalyzeForm, AskForm, CaptionForm, ExtractForm
+from service.shapes import RecordOut
+
+router = APIRouter(tags=["describe"])
+
+
+def _answers(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """A record as JSON, or as events where the client accepts these."""
+    content = {
+        "application/json": {"example": example},
+        "text/event-stream": {"schema": {"type": "string"}, "example": EVENTS},
+    }
+    return {200: {"model": RecordOut, "description": "The record.", "content": content}, **REFUSED}
+
+
+@router.post("/caption", response_class=Response, responses=_answers(DESCRIPTION))
+async def caption(request: Request, service: ServiceHere, form: Annotated[CaptionForm, MULTIPART]) -> Response:
+    """Describe an image, with the evidence behind the description."""
+    asked = service.offer.caption(await form.upload(), _choice(form), form.article)
+    return await answered(request, service, asked)
+
+
+@router.post("/ask", response_class=Response, responses=_answers(ANSWER))
+async def ask(request: Request, service: ServiceHere, form: Annotated[AskForm, MULTIPART]) -> Response:
+    """Answer a question about one or more images together; with labels, the likeliest of them."""
+    uploads = await form.uploads()
+    asked = service.offer.ask(uploads, form.question, _choice(form), form.labels, form.article)
+    return await answered(request, service, asked)
+
+
+@router.post("/analyze", response_class=Response, responses=_answers(ANSWER))
+async def analyze(request: Request, service: ServiceHere, form: Annotated[AnalyzeForm, MULTIPART]) -> Response:
+    """Do with one or more images what an instruction in any words says."""
+    return await answered(request, service, service.offer.ask(await form.uploads(), form.instruction, _choice(form)))
+
+
+@router.post("/extract", response_class=Response, responses=_answers(FIELDS))
+async def extract(request: Request, service: ServiceHere, form: Annotated[ExtractForm, MULTIPART]) -> Response:
+    """Copy the fields of a document image into JSON that satisfies a JSON Schema."""
+    asked = service.offer.extract(await form.upload(), form.json_schema, _choice(form))
+    return await answered(request, service, asked)
+
+
+def _choice(form: Choice) -> Choice:
+    """What a form chooses of how it is done, without what it asks."""
+    return Choice(**{name: getattr(form, name) for name in Choice.model_fields})
