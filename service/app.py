@@ -11,11 +11,12 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import RedirectResponse
 
+from service.gate import Gate
 from service.page import mount_page
 from service.problems import Problem, handle_problems
 from service.routes import batches, describe, health, login, ratings, records, results, search
 from service.service import Service
-from service.watch import Gate, Watch
+from service.watch import Watch
 
 _ABOUT = """Descriptions of biomedical images, each with its evidence. **For research only; not for diagnosis.**
 
@@ -38,6 +39,7 @@ def create_app(service: Service) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # these pages would load their scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.service = service
     for part in (health, describe, search, records, batches, ratings, results, login):

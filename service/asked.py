@@ -83,9 +83,9 @@ class Asked:
         return self.request.task
 
     @cached_property
-    def like(self) -> tuple[str, Task]:
-        """The same for requests that may be described together."""
-        return self.settings.model_dump_json(), self.task
+    def like(self) -> tuple[str, Task, str | None]:
+        """The same for requests that may be described together: a schema that the model cannot be held to fails all."""
+        return self.settings.model_dump_json(), self.task, self.request.schema
 
     @property
     def nbytes(self) -> int:

@@ -26,6 +26,7 @@ from service.hands import Hands, Outcome, Threads, decoded
 from service.opened import Opened
 
 T = TypeVar("T")
+Describe = Callable[[Sequence[Asked], Limits], list[Outcome]]
 _DIED = "the process that described it died, again with it alone; perhaps the machine's memory ran out"
 
 
@@ -40,9 +41,13 @@ def hands_for(config: ServiceConfig, opened: Opened) -> Hands:
 
 
 class Processes:
-    """`count` processes. One that dies costs its batch some time: each request of it is described again, alone."""
+    """`count` processes. One that dies costs its batch some time: each request of it is described again, alone.
 
-    def __init__(self, count: int, limits: Limits, threads: Threads) -> None:
+    `describe` is a function of a module, which they import by its name.
+    """
+
+    def __init__(self, count: int, limits: Limits, threads: Threads, describe: Describe | None = None) -> None:
+        self._describe_there = describe or _describe
         self.count = count
         self._limits = limits
         self._threads = threads
@@ -76,7 +81,7 @@ class Processes:
     def _describe(self, batch: Sequence[Asked]) -> list[Outcome]:
         pool = self._pool
         try:
-            return pool.submit(_describe, tuple(batch), self._limits).result()
+            return pool.submit(self._describe_there, tuple(batch), self._limits).result()
         except BrokenProcessPool:
             with self._mending:
                 if self._pool is pool:
@@ -90,7 +95,7 @@ class Processes:
             pool = self._suspects or self._opened_pool(1)
             self._suspects = pool
             try:
-                return pool.submit(_describe, (asked,), self._limits).result()
+                return pool.submit(self._describe_there, (asked,), self._limits).result()
             except BrokenProcessPool:
                 pool.shutdown(wait=False)
                 self._suspects = None

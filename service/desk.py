@@ -14,7 +14,7 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from service.asked import Asked
 from service.config import DeskConfig
@@ -32,7 +32,7 @@ class Ticket:
     """A request at the desk. `future` gets its outcome, or what went wrong with the whole batch."""
 
     asked: Asked
-    deadline: float
+    limit_s: float
     arrived: float = field(default_factory=time.monotonic)
     future: Future[Outcome] = field(default_factory=Future)
     pieces: Callable[[str], None] | None = None
@@ -65,10 +65,10 @@ class Ticket:
 
     def left_s(self) -> float:
         """Seconds until its time is over."""
-        return max(0.0, self.deadline - time.monotonic())
+        return max(0.0, self.arrived + self.limit_s - time.monotonic())
 
     def timed_out(self) -> TimedOut:
-        return TimedOut(f"not answered within {self.deadline - self.arrived:g} s (desk.time_limit_s)", _AGAIN_S)
+        return timed_out(self.limit_s)
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,7 @@ class Desk:
         self._changed = threading.Condition()
         self._free = hands.count
         self._under_way = 0
+        self._calls = 0
         self._open = False
         self._gatherer: threading.Thread | None = None
         self._pace_s = 0.0
@@ -136,7 +137,7 @@ class Desk:
         """Gives a request a place. Raises Busy where there is none."""
         with self._changed:
             self.check_room(asked.nbytes)
-            ticket = Ticket(asked, time.monotonic() + self._config.time_limit_s, pieces=pieces)
+            ticket = Ticket(asked, self._config.time_limit_s, pieces=pieces)
             ticket.future.add_done_callback(lambda _: self._leave(ticket))
             self._waiting.append(ticket)
             self._changed.notify_all()
@@ -166,8 +167,22 @@ class Desk:
             ticket.cancel()
 
     def call(self, work: Callable[[], T]) -> Future[T]:
-        """Does some other work with the models or indexes, beside the batches, in a thread of the hands."""
-        return self._hands.call(work)
+        """Does some other work with the models and indexes of this process, beside the batches, one at a time.
+
+        Raises Busy where too much of it waits.
+        """
+        with self._changed:
+            self.check_room()
+            if self._calls >= self._config.max_waiting:
+                raise Busy(f"{self._calls} searches are waiting already (desk.max_waiting)", _AGAIN_S)
+            self._calls += 1
+        future = self._hands.call(work)
+        future.add_done_callback(self._called)
+        return future
+
+    def _called(self, _: Future[Any]) -> None:
+        with self._changed:
+            self._calls -= 1
 
     def _gather(self) -> None:
         while (batch := self._next()) is not None:
@@ -243,3 +258,8 @@ class Desk:
     def _again_s(self, waiting: int) -> int:
         """After how many seconds half of those that wait will be gone."""
         return min(60, max(_AGAIN_S, round(self._pace_s * waiting / 2)))
+
+
+def timed_out(limit_s: float) -> TimedOut:
+    """A request was not answered in the time allowed."""
+    return TimedOut(f"not answered within {limit_s:g} s (desk.time_limit_s)", _AGAIN_S)

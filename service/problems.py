@@ -72,6 +72,8 @@ def handle_problems(app: FastAPI) -> None:
 
     async def of_http(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101
+        if isinstance(error.__cause__, Refusal):  # FastAPI's word for whatever was raised while it read the body
+            return answer_refusal(error.__cause__)
         title = HTTPStatus(error.status_code).phrase
         return answer(_problem("about:blank", title, error.status_code, str(error.detail)), error.headers)
 

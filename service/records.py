@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS records (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     made TEXT NOT NULL,
+    owner TEXT NOT NULL,
     record TEXT NOT NULL
 )
 """
@@ -38,21 +39,21 @@ class RecordStore:
         except (OSError, sqlite3.Error) as error:
             raise CannotServe(f"{file}: records cannot be kept there: {error}") from error
 
-    def keep(self, record: Mapping[str, Any]) -> str:
-        """Keeps a record under its id, and returns it as it is answered: JSON text. Raises sqlite3.Error."""
+    def keep(self, record: Mapping[str, Any], owner: str) -> str:
+        """Keeps a record for its owner, and returns it as it is answered: JSON text. Raises sqlite3.Error."""
         text = json.dumps(record, ensure_ascii=False)
         made = datetime.now(UTC).isoformat(timespec="seconds")
         with self._lock, self._db:
             number = self._db.execute(
-                "INSERT INTO records (id, made, record) VALUES (?, ?, ?)", (record["id"], made, text)
+                "INSERT INTO records (id, made, owner, record) VALUES (?, ?, ?, ?)", (record["id"], made, owner, text)
             ).lastrowid
             self._db.execute("DELETE FROM records WHERE number <= ?", ((number or 0) - self._most,))
         return text
 
-    def text(self, id_: str) -> str | None:
-        """The record of an id as JSON text; None where there is none, or none any more."""
+    def text(self, id_: str, owner: str) -> str | None:
+        """The record of an id as JSON text; None where its owner has none of that id, or none any more."""
         with self._lock:
-            row = self._db.execute("SELECT record FROM records WHERE id = ?", (id_,)).fetchone()
+            row = self._db.execute("SELECT record FROM records WHERE id = ? AND owner = ?", (id_, owner)).fetchone()
         return None if row is None else str(row[0])
 
     def __len__(self) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
 from rag.starter import Tell
 from service.config import ServiceConfig
 from service.errors import CannotServe
@@ -18,7 +21,10 @@ def run_service(config: ServiceConfig, tell: Tell) -> None:
         from service.service import open_service
     except ImportError as error:
         raise CannotServe("the service needs: pip install 'lumenscribe[serve]'") from error
+    # uvicorn ends in good order first, and then hands the signal on.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     app = create_app(open_service(config, tell))
+    tell(f"Lumenscribe: http://{config.host}:{config.port}/ for people, /openapi.json says what programs can ask")
     uvicorn.run(
         app,
         host=config.host,

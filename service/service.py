@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,10 +25,11 @@ from rag.starter import Tell
 from service.asked import Asked, Choice, Offer, Upload
 from service.config import ServiceConfig
 from service.crew import hands_for
-from service.desk import Desk
+from service.desk import Desk, timed_out
 from service.errors import (
     CannotDescribe,
     CannotServe,
+    NoKey,
     NotThere,
     Refusal,
     Unusable,
@@ -36,13 +38,14 @@ from service.errors import (
 )
 from service.hands import Outcome
 from service.jobs import JobAsked, JobFile, Jobs, JobView
-from service.keys import Keys
+from service.keys import Key, Keys
+from service.limits import Rates
 from service.metrics import Metrics
 from service.opened import Opened
 from service.rated import RatedTasks
 from service.records import RecordStore
 from service.results import Results
-from vlm.errors import VlmError, one_line
+from vlm.errors import PromptError, UnsupportedByServer, UnsupportedSchema, VlmError, one_line
 
 _REFUSALS: dict[str, type[Refusal]] = {
     "image": UnusableImage,
@@ -78,6 +81,7 @@ class Service:
         self._hands = hands_for(config, self.opened)
         self.metrics = Metrics()
         self.keys = Keys.read(config.keys)
+        self.rates = Rates()
         self.records = RecordStore(config.data / "records.sqlite", config.records)
         self.desk = Desk(config.desk, self._hands, self.metrics.batch)
         self.jobs = Jobs(config.data / "jobs", config.jobs)
@@ -100,6 +104,14 @@ class Service:
                 self.desk.close()
                 self.records.close()
 
+    def key(self, given: str, address: str) -> Key:
+        """The key that somebody at an address gave. Raises NoKey for a wrong one, TooMany after many of them."""
+        found = self.keys.find(given)
+        if found is None:
+            self.rates.take(f"wrong {address}", self.config.limits.wrong_keys_a_minute)
+            raise NoKey("the key is not one of this service")
+        return found
+
     def ready(self) -> Ready:
         """Whether a request can be described now."""
         process = psutil.Process()
@@ -111,20 +123,19 @@ class Service:
                 continue
         return Ready(not self._not_ready, self._not_ready, rss >> 20, psutil.virtual_memory().available >> 20)
 
-    async def describe(self, asked: Asked) -> str:
-        """The record of a request, as JSON text, once it is kept. Raises Refusal."""
+    async def describe(self, asked: Asked, owner: str = "") -> str:
+        """The record of a request, as JSON text, once it is kept for `owner`, a key's name. Raises Refusal."""
         with _told():
-            outcome = await self.desk.submit(asked).answer()
-        return await self._kept(outcome)
+            return await self._kept(await self.desk.submit(asked).answer(), owner)
 
-    async def stream(self, asked: Asked) -> AsyncIterator[str | dict[str, Any]]:
-        """The text piece by piece as it is written, at last the record, kept. Raises Refusal."""
+    async def stream(self, asked: Asked, owner: str = "") -> AsyncIterator[str | dict[str, Any]]:
+        """The text piece by piece as it is written, at last the record, kept for `owner`. Raises Refusal."""
         with _told():
             async for piece in self.desk.stream(asked):
                 if isinstance(piece, str):
                     yield piece
                 else:
-                    yield json.loads(await self._kept(piece))
+                    yield json.loads(await self._kept(piece, owner))
 
     async def search(
         self, k: int, index: str | None = None, image: Upload | None = None, text: str | None = None
@@ -136,8 +147,12 @@ class Service:
             loaded = None if image is None else image.decoded(self.config.limits)
             return search_in(self.opened.index(folder), image=loaded, text=text, k=k)
 
+        limit_s = self.config.desk.time_limit_s
         with _told():
-            return await asyncio.wrap_future(self.desk.call(work))
+            try:
+                return await asyncio.wait_for(asyncio.wrap_future(self.desk.call(work)), limit_s)
+            except TimeoutError:
+                raise timed_out(limit_s) from None
 
     def begin_job(
         self,
@@ -162,10 +177,10 @@ class Service:
             raise NotThere(f"example {example[:80]!r} has no picture")
         return found[0].thumbnail
 
-    async def _kept(self, outcome: Outcome) -> str:
+    async def _kept(self, outcome: Outcome, owner: str) -> str:
         if isinstance(outcome, Failed):
             raise _REFUSALS.get(outcome.kind, Unusable)(outcome.reason.removeprefix(f"{outcome.id}: "))
-        return await asyncio.to_thread(self.records.keep, outcome.record)
+        return await asyncio.to_thread(self.records.keep, outcome.record, owner)
 
     def _load(self) -> None:
         """Loads what the first request needs, so that it need not wait."""
@@ -203,12 +218,14 @@ def _told() -> Iterator[None]:
         yield
     except ImageError as error:
         raise UnusableImage(str(error)) from error
-    except (ConfigError, RagError) as error:
-        raise Unusable(str(error)) from error
+    except (ConfigError, RagError, PromptError, UnsupportedSchema, UnsupportedByServer) as error:
+        raise Unusable(one_line(error)) from error
     except RecordNotFoundError as error:
         raise NotThere(str(error)) from error
-    except (BatchError, IndexerError, VlmError) as error:
+    except (BatchError, IndexerError, VlmError, MemoryError) as error:
         raise CannotDescribe(one_line(error), retry_after_s=30) from error
+    except (OSError, sqlite3.Error) as error:
+        raise CannotDescribe(f"a file cannot be read or written: {one_line(error)}", retry_after_s=30) from error
 
 
 __all__ = ["Described", "Ready", "Service", "open_service"]

@@ -38,3 +38,9 @@ def first_tokens(
 def told_apart(firsts: Sequence[set[int]]) -> bool:
     """Whether `first_tokens` of some labels are each one label's alone."""
     return bool(firsts) and len(set().union(*firsts)) == sum(map(len, firsts))
+
+
+def shared_head(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens both begin with."""
+    apart = (n for n, pair in enumerate(zip(one, other, strict=False)) if len(set(pair)) > 1)
+    return next(apart, min(len(one), len(other)))

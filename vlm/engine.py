@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from vlm.answers import answer_ids, first_tokens, told_apart
+from vlm.answers import answer_ids, first_tokens, shared_head, told_apart
 from vlm.config import ModelConfig
 from vlm.errors import AdapterMismatch, OutOfMemory, PromptError
 from vlm.families.control_tokens import ControlTokens
@@ -140,6 +140,23 @@ class TransformersEngine:
         if one_pass and not self.told_apart_at_once(texts):
             raise PromptError(f"labels {', '.join(texts)} begin with the same token of {self.model}. Score them whole")
         yield from self._by_batch(prompts, lambda batch: self._score(batch, texts, one_pass))
+
+    def logprob(self, prompts: Sequence[Prompt], text: str, begun: str = "") -> Iterator[tuple[int, float]]:
+        """Yields `(position in prompts, log-probability)` batch by batch, not in the order of `prompts`.
+
+        It is the sum of those of the tokens of `text`, in nats, teacher-forced after the prompt and the answer `begun`
+        before it; whether the answer ends there is not asked. A prompt's schema does not count. Closing the iterator
+        leaves the batches undone that are not begun.
+
+        Raises PromptError before anything is scored for a text without a token and for a prompt with more images than
+        the model reads, and later where a prompt is too long; OutOfMemory; and what `load` raises.
+        """
+        self._check(prompts)
+        before, ids = self._answer_ids([begun.rstrip(), f"{begun}{text}".strip()])
+        given = shared_head(before, ids) if begun.strip() else 0
+        if not text.strip() or given == len(ids):
+            raise PromptError(f"{text[:40]!r} has no token of {self.model} to be scored. Give it a text")
+        yield from self._by_batch(prompts, lambda batch: self._logprob(batch, ids, given))
 
     def told_apart_at_once(self, labels: Sequence[str]) -> bool:
         """Whether the labels differ in the first token in which any do, so that `score` may be asked for one pass.
@@ -269,6 +286,16 @@ class TransformersEngine:
             masses = logprobs.logsumexp(dim=1).exp().tolist()
             rows = logprobs.softmax(dim=1).tolist()
             return [LabelScores(tuple(row), mass) for row, mass in zip(rows, masses, strict=True)]
+
+    def _logprob(self, batch: Sequence[Prompt], answer: Sequence[int], begun: int) -> list[float]:
+        """One batch through the model. Raises MemoryError where the GPU is full."""
+        loaded = self.load()
+        from vlm.scoring import continued_logprobs
+
+        with self._at_work(loaded.model):
+            inputs = self._encode(batch, len(answer), loaded)
+            logprobs: list[float] = continued_logprobs(self._config.how, loaded.model, inputs, answer, begun).tolist()
+            return logprobs
 
     def _guides(self, batch: Sequence[Prompt], max_new_tokens: int) -> list[Guide | None]:
         """The grammar of each prompt's schema, None for one without. Raises UnsupportedSchema."""

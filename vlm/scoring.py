@@ -47,6 +47,21 @@ def first_token_logprobs(
     return torch.stack([logprobs[:, sorted(several)].logsumexp(dim=1) for several in tokens], dim=1)
 
 
+def continued_logprobs(
+    family: Family, model: Any, inputs: Mapping[str, torch.Tensor], answer: Sequence[int], begun: int
+) -> torch.Tensor:
+    """float64 `(n,)`: the log-probability of `answer` from its token number `begun` on, in nats, after each prompt.
+
+    The tokens before it are given. Scores are worked out row by row: those of a long answer fill more memory than the
+    model does.
+    """
+    longer = answered(family, family.seen(model, inputs), [answer] * len(inputs["input_ids"]))
+    tokens = torch.tensor(answer[begun:], device=longer["input_ids"].device)  # (k,)
+    states = family.states(model, longer, len(tokens) + 1)[:, :-1]  # (n, k, width)
+    rows = [family.scores(model, state).float().log_softmax(dim=-1) for state in states]  # n of (k, vocabulary)
+    return torch.stack([row.gather(1, tokens[:, None]).double().sum() for row in rows])
+
+
 def _answer_logprob(
     family: Family, model: Any, inputs: Mapping[str, Any], answer: Sequence[int], stop_ids: Sequence[int]
 ) -> torch.Tensor:

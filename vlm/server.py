@@ -110,6 +110,13 @@ class ServerEngine:
         asked = {"logprobs": True, "top_logprobs": TOLD_TOKENS}
         return self._each(prompts, GenerationParams(max_new_tokens=1), lambda body: self._likely(body | asked, texts))
 
+    def logprob(self, prompts: Sequence[Prompt], text: str, begun: str = "") -> Iterator[tuple[int, float]]:  # noqa: ARG002
+        """Raises UnsupportedByServer: the chat API gives no probability of an answer that was not chosen."""
+        raise UnsupportedByServer(
+            f"{self.model}: a server does not say how likely a given answer is, only what it answers. Take a model "
+            f"that runs here, for example --model smolvlm-500m"
+        )
+
     def told_apart_at_once(self, labels: Sequence[str]) -> bool:
         """Whether the first words of the labels differ."""
         firsts = {label.split()[0].casefold() for label in checked_labels(labels)}

@@ -132,6 +132,10 @@ class Engine(Protocol):
         """
         ...
 
+    def logprob(self, prompts: Sequence[Prompt], text: str, begun: str = "") -> Iterator[tuple[int, float]]:
+        """Yields `(position in prompts, log-probability in nats)` of an answer that says `text` behind `begun`."""
+        ...
+
     def told_apart_at_once(self, labels: Sequence[str]) -> bool:
         """Whether the first tokens of the labels differ, so that `score` may be asked for one pass."""
         ...

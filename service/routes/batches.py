@@ -16,7 +16,7 @@ from service.asked import Choice, Label, Question, SchemaText
 from service.errors import CannotDescribe
 from service.jobs import JobFile, JobView
 from service.problems import documented
-from service.routes.common import READ_REFUSED, REFUSED, ServiceHere
+from service.routes.common import READ_REFUSED, REFUSED, ServiceHere, owner
 from service.routes.examples import DESCRIPTION
 from service.routes.forms import MULTIPART
 from service.service import Service
@@ -114,7 +114,7 @@ def begin(request: Request, response: Response, service: ServiceHere, form: Anno
     asked = service.offer.each(form, form.question, form.labels, form.json_schema, form.article)
     images = [JobFile(file.filename or "", file.file) for file in form.image]
     archive = None if form.archive is None else JobFile(form.archive.filename or "", form.archive.file)
-    view = service.begin_job(_owner(request), asked, form.options(), images, archive)
+    view = service.begin_job(owner(request), asked, form.options(), images, archive)
     response.headers["Location"] = f"/batches/{view.job.id}"
     return JobOut.of(view)
 
@@ -122,48 +122,43 @@ def begin(request: Request, response: Response, service: ServiceHere, form: Anno
 @router.get("", responses={200: {"content": {"application/json": {"example": {"jobs": [_JOB]}}}}, **READ_REFUSED})
 def jobs(request: Request, service: ServiceHere) -> JobsOut:
     """The jobs of this key, newest first."""
-    return JobsOut(jobs=[JobOut.of(view) for view in service.jobs.all(_owner(request))])
+    return JobsOut(jobs=[JobOut.of(view) for view in service.jobs.all(owner(request))])
 
 
 @router.get("/{id}", responses={200: _OF_JOB, **_GONE})
 def job(request: Request, service: ServiceHere, id: JobId) -> JobOut:  # noqa: A002 - it is the path's name for it
     """A job as it stands."""
-    return JobOut.of(service.jobs.get(id, _owner(request)))
+    return JobOut.of(service.jobs.get(id, owner(request)))
 
 
 @router.get("/{id}/records", response_class=Response, responses=_lines_of(DESCRIPTION, "A record a line."))
 def records(request: Request, service: ServiceHere, id: JobId) -> Response:  # noqa: A002
     """The records that are committed by now, in the order of the images' names."""
-    return _streamed(service, service.jobs.records(id, _owner(request)))
+    return _streamed(service, service.jobs.records(id, owner(request)))
 
 
 @router.get("/{id}/failures", response_class=Response, responses=_lines_of(_FAILED, "An image a line."))
 def failures(request: Request, service: ServiceHere, id: JobId) -> Response:  # noqa: A002
     """The images that have no description, and why."""
-    return _streamed(service, service.jobs.failures(id, _owner(request)))
+    return _streamed(service, service.jobs.failures(id, owner(request)))
 
 
 @router.post("/{id}/cancel", responses={200: _OF_JOB, **_GONE, **documented(409, 507)})
 def cancel(request: Request, service: ServiceHere, id: JobId) -> JobOut:  # noqa: A002
     """Stop a job. What is described by then is kept."""
-    return JobOut.of(service.jobs.cancel(id, _owner(request)))
+    return JobOut.of(service.jobs.cancel(id, owner(request)))
 
 
 @router.post("/{id}/resume", responses={200: _OF_JOB, **_GONE, **documented(409, 507)})
 def resume(request: Request, service: ServiceHere, id: JobId) -> JobOut:  # noqa: A002
     """Go on with a job that was cancelled or failed."""
-    return JobOut.of(service.jobs.resume(id, _owner(request)))
+    return JobOut.of(service.jobs.resume(id, owner(request)))
 
 
 @router.delete("/{id}", status_code=204, responses=_GONE | documented(507))
 def delete(request: Request, service: ServiceHere, id: JobId) -> None:  # noqa: A002
     """Remove a job with its records; one that runs is stopped first."""
-    service.jobs.delete(id, _owner(request))
-
-
-def _owner(request: Request) -> str:
-    """The name of the key that asks; empty where there are no keys."""
-    return getattr(request.state, "key_name", None) or ""
+    service.jobs.delete(id, owner(request))
 
 
 def _streamed(service: Service, found: Iterator[dict[str, Any]]) -> Response:

@@ -35,12 +35,17 @@ def _service(request: Request) -> Service:
 ServiceHere = Annotated[Service, Depends(_service)]
 
 
+def owner(request: Request) -> str:
+    """The name of the key that asks; empty where no keys are needed. What it is answered is its own."""
+    return request.state.key_name or ""
+
+
 async def answered(request: Request, service: Service, asked: Asked) -> Response:
     """The record as JSON; or, where the client accepts events, its text as it is written and then the record."""
     if "text/event-stream" in request.headers.get("accept", ""):
         service.desk.check_room(asked.nbytes)  # so that a full desk is a 503 and no stream
-        return StreamingResponse(_events(service, asked), media_type="text/event-stream")
-    record = await unless_left(request, service.describe(asked))
+        return StreamingResponse(_events(service, asked, owner(request)), media_type="text/event-stream")
+    record = await unless_left(request, service.describe(asked, owner(request)))
     return Response(status_code=_LEFT) if record is None else json_text(record)
 
 
@@ -69,10 +74,10 @@ async def _left(request: Request) -> None:
         pass
 
 
-async def _events(service: Service, asked: Asked) -> AsyncIterator[str]:
+async def _events(service: Service, asked: Asked, owned_by: str) -> AsyncIterator[str]:
     """Server-sent events: `text`, `text`, ..., `record`; or `problem` where it goes wrong."""
     try:
-        async for piece in service.stream(asked):
+        async for piece in service.stream(asked, owned_by):
             if isinstance(piece, str):
                 yield _event("text", {"text": piece})
             else:

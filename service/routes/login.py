@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from service.errors import NoKey
+from service.gate import COOKIE, address_of, session_token
 from service.routes.common import ServiceHere
-from service.watch import COOKIE, session_token
 
 router = APIRouter(include_in_schema=False)
 
@@ -45,8 +46,9 @@ async def form(service: ServiceHere) -> Response:
 @router.post("/login")
 async def log_in(request: Request, service: ServiceHere, key: Annotated[str, Form(max_length=200)]) -> Response:
     """Begins a session. A wrong key is told in the form."""
-    found = service.keys.find(key.strip())
-    if found is None:
+    try:
+        found = service.key(key.strip(), address_of(request.scope))
+    except NoKey:
         return HTMLResponse(_FORM.format(told="This is not a key of this service."), 401)
     token, seconds = service.keys.begin_session(found)
     response = RedirectResponse("/page/", 303)

@@ -73,6 +73,9 @@ class Engine(ABC):
     ) -> Iterator[tuple[int, LabelScores]]:
         raise AssertionError(f"no test asks these engines {len(prompts)} questions of {labels}, {one_pass=}")
 
+    def logprob(self, prompts: Sequence[Prompt], text: str, begun: str = "") -> Iterator[tuple[int, float]]:
+        raise AssertionError(f"no test asks these engines how likely {begun + text!r} is after {len(prompts)} prompts")
+
     def told_apart_at_once(self, _: Sequence[str]) -> bool:
         return False
 

@@ -233,6 +233,8 @@ def test_what_a_server_cannot_do(served: WebServer) -> None:
     engine = open_engine(config(served))
     with pytest.raises(UnsupportedByServer, match="does not say how likely"):
         engine.score([prompt()], ["Yes.", "No."])
+    with pytest.raises(UnsupportedByServer, match=r"only what it answers\. Take a model that runs here"):
+        engine.logprob([prompt()], "Yes.")
     with pytest.raises(UnsupportedByServer, match="whose first words differ"):
         engine.score([prompt()], ["CT chest", "CT head"], one_pass=True)
     with pytest.raises(AdapterMismatch, match="given to the server"):

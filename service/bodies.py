@@ -1,0 +1,65 @@
+"""How large the body of a request may be and how long it may take, held while it is received."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope
+
+from service.config import ServiceConfig
+from service.errors import TooLarge, TooSlow
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How large a body may be, and how long it may take; `key` of the configuration says the size."""
+
+    mib: int
+    seconds: float
+    key: str
+
+    def exceeded(self) -> TooLarge:
+        return TooLarge(f"the body is over the limit of {self.mib} MiB ({self.key})")
+
+
+class Bounded:
+    """A body as it is received. Raises TooLarge and TooSlow while it is."""
+
+    def __init__(self, receive: Receive, bounds: Bounds) -> None:
+        self._receive = receive
+        self._held_to = bounds
+        self._left = bounds.mib << 20
+        self._ends = time.monotonic() + bounds.seconds
+        self._whole = False
+
+    async def __call__(self) -> Message:
+        if self._whole:
+            return await self._receive()  # waits for the client to leave
+        try:
+            message = await asyncio.wait_for(self._receive(), max(0.0, self._ends - time.monotonic()))
+        except TimeoutError:
+            raise TooSlow(f"the body did not arrive within {self._held_to.seconds:g} s") from None
+        self._left -= len(message.get("body", b""))
+        self._whole = not message.get("more_body", False)
+        if self._left < 0:
+            raise self._held_to.exceeded()
+        return message
+
+
+def bounds_of(scope: Scope, config: ServiceConfig) -> Bounds:
+    """Of the body of a request: a job's may be larger than others."""
+    if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == "/batches":
+        return Bounds(config.jobs.max_total_mib, config.jobs.upload_s, "jobs.max_total_mib")
+    return Bounds(config.limits.body_mib, config.limits.body_s, "limits.body_mib")
+
+
+def length_of(headers: Headers, bounds: Bounds) -> int:
+    """The bytes that a body is said to have. Raises TooLarge."""
+    said = headers.get("content-length", "0")
+    length = int(said) if said.isascii() and said.isdigit() and len(said) < 20 else 0
+    if length > bounds.mib << 20:
+        raise bounds.exceeded()
+    return length
