@@ -75,7 +75,7 @@ class Canned(Service):
 
     under_way = 0
 
-    async def stream(self, asked: Asked) -> AsyncIterator[str | dict[str, Any]]:
+    async def stream(self, asked: Asked, owner: str = "") -> AsyncIterator[str | dict[str, Any]]:  # noqa: ARG002
         name = asked.uploads[0].name
         if "busy" in name:
             raise Busy("64 requests are waiting already (desk.max_waiting)", 7)
@@ -92,7 +92,11 @@ class Canned(Service):
         yield record(asked, **unsure)
 
     async def search(
-        self, k: int, index: str | None = None, image: Upload | None = None, text: str | None = None  # noqa: ARG002
+        self,
+        k: int,
+        index: str | None = None,
+        image: Upload | None = None,
+        text: str | None = None,
     ) -> list[Evidence]:
         found = Example(f"case-{k}", f"By image {image.name}" if image else f"By words {text}", "archive")
         said = Passage("p-1", "A passage.", "pubmed", "1", title="A title")
