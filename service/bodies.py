@@ -15,14 +15,17 @@ from service.errors import TooLarge, TooSlow
 
 @dataclass(frozen=True)
 class Bounds:
-    """How large a body may be, and how long it may take; `key` of the configuration says the size."""
+    """How large a body may be, how long it may take and how many may be under way, by a section of the configuration,
+    of which `key` says the size."""
 
     mib: int
     seconds: float
+    at_once: int
+    section: str
     key: str
 
     def exceeded(self) -> TooLarge:
-        return TooLarge(f"the body is over the limit of {self.mib} MiB ({self.key})")
+        return TooLarge(f"the body is over the limit of {self.mib} MiB ({self.section}.{self.key})")
 
 
 class Bounded:
@@ -52,8 +55,10 @@ class Bounded:
 def bounds_of(scope: Scope, config: ServiceConfig) -> Bounds:
     """Of the body of a request: a job's may be larger than others."""
     if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == "/batches":
-        return Bounds(config.jobs.max_total_mib, config.jobs.upload_s, "jobs.max_total_mib")
-    return Bounds(config.limits.body_mib, config.limits.body_s, "limits.body_mib")
+        jobs = config.jobs
+        return Bounds(jobs.max_total_mib, jobs.upload_s, jobs.uploads_at_once, "jobs", "max_total_mib")
+    limits = config.limits
+    return Bounds(limits.body_mib, limits.body_s, limits.uploads_at_once, "limits", "body_mib")
 
 
 def length_of(headers: Headers, bounds: Bounds) -> int:

@@ -88,6 +88,7 @@ class Service:
         self.rated = RatedTasks(config.data / "ratings")
         self.results = Results()
         self.metrics.watch(self.desk)
+        self.metrics.watch_jobs(lambda state: self.jobs.counted(state))
         self._not_ready = "the models are being loaded"
 
     @contextmanager

@@ -81,6 +81,7 @@ def test_a_job_from_its_upload_to_its_end(client: TestClient, tmp_path: Path) ->
     assert made["notes"] == ["archive: 1 files that are no images by their names"]
     assert until_done(client, job)["described"] == 6
     assert client.get("/batches").json()["jobs"][0]["id"] == made["id"]
+    assert 'lumenscribe_jobs{state="done"} 1.0' in client.get("/metrics").text
     records = [json.loads(line) for line in client.get(f"{job}/records").text.splitlines()]
     assert [record["image"] for record in records] == ["case/a.png", *(f"i{n}.png" for n in range(5))]
     assert {record["article"] for record in records} == {"PMC1"}
@@ -144,6 +145,15 @@ def test_limits_have_answers_of_their_own(tmp_path: Path, monkeypatch: pytest.Mo
         service.jobs.limits = LIMITS.model_copy(update={"min_free_mib": 1 << 40})
         assert "MiB left" in problem(client.post("/batches", files=FIVE), 507, "cannot-keep")
         assert client.get("/batches").json() == {"jobs": []}
+
+
+def test_more_files_than_a_form_may_have_are_refused_while_they_are_received(client: TestClient) -> None:
+    many = [("image", (f"{n}.png", b"x")) for n in range(202)]
+    problem(client.post("/batches", files=many[:-1]), 422, "unusable")
+    answer = client.post("/batches", files=many)
+    assert (answer.status_code, answer.json()["detail"]) == (400, "Too many files. Maximum number of files is 201.")
+    assert client.post("/batches", files=many[:200]).status_code == 202
+    assert client.post("/ask", files=many[:10], data={"question": "What?"}).status_code == 400
 
 
 def test_a_jobs_body_may_be_larger_than_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
