@@ -25,7 +25,7 @@ from rag.starter import Tell
 from service.asked import Asked, Choice, Offer, Upload
 from service.config import ServiceConfig
 from service.crew import hands_for
-from service.desk import Desk
+from service.desk import Desk, timed_out
 from service.errors import (
     CannotDescribe,
     CannotServe,
@@ -148,8 +148,12 @@ class Service:
             loaded = None if image is None else image.decoded(self.config.limits)
             return search_in(self.opened.index(folder), image=loaded, text=text, k=k)
 
+        limit_s = self.config.desk.time_limit_s
         with _told():
-            return await self.desk.call(work)
+            try:
+                return await asyncio.wait_for(asyncio.wrap_future(self.desk.call(work)), limit_s)
+            except TimeoutError:
+                raise timed_out(limit_s) from None
 
     def begin_job(
         self,
