@@ -11,8 +11,8 @@ import gradio as gr
 from service.asked import Choice
 from service.errors import Refusal
 from service.page.common import Page, problem, status
-from service.page.html import render
 from service.page.heat import Looked, look
+from service.page.html import render
 
 _ALL = "the whole text"
 _CHARS = 80
