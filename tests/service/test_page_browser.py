@@ -77,7 +77,7 @@ def test_an_image_is_described_with_its_evidence_and_nothing_leaves_the_machine(
     card = page.locator(".ls-card >> nth=0")
     for said in ("0.700", "Blood smear with red cells", "archive", "CC BY-NC 4.0", "A. Author"):
         assert said in card.inner_text()
-    assert card.locator("a").get_attribute("href") == "https://example.org/1?"
+    assert card.locator("a").get_attribute("href") == "https://example.org/1"
     assert card.locator("img").evaluate("image => image.naturalWidth") == 60
 
     page.locator(".ls-cite >> nth=0").focus()
@@ -93,7 +93,7 @@ def test_an_image_is_described_with_its_evidence_and_nothing_leaves_the_machine(
     assert page.faults == []  # type: ignore[attr-defined]
     for tab in TABS:
         go_to(page, tab)
-    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(500)
     foreign = [url for url in page.asked if not url.startswith((address, "data:", "blob:"))]  # type: ignore[attr-defined]
     assert foreign == []
     assert len(page.asked) > 20, "requests were not recorded"  # type: ignore[attr-defined]
