@@ -21,6 +21,8 @@ from service.logs import LOGGER, request_id
 from service.problems import answer_refusal, unforeseen
 from service.service import Service
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Others a client may make up, each a series for ever in the metrics."""
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 log = logging.getLogger(LOGGER)
 
@@ -66,9 +68,9 @@ class Watch:
             request_id.reset(token)
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
-        route = _route(scope)
-        self._service.metrics.answered(scope["method"], route, status, seconds)
-        said: dict[str, Any] = {"method": scope["method"], "route": route, "status": status, "ms": round(seconds * 1e3)}
+        route, method = _route(scope), scope["method"] if scope["method"] in _METHODS else "other"
+        self._service.metrics.answered(method, route, status, seconds)
+        said: dict[str, Any] = {"method": method, "route": route, "status": status, "ms": round(seconds * 1e3)}
         said["key"] = scope["state"].get("key_name")
         said["address"] = address_of(scope)
         if route not in ("/health", "/ready", "/metrics") or status >= 400:
