@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.config import Settings
+from service.errors import public
 from service.jobs import results, shelf
 from service.jobs.errors import JobsInUse, NoRoom, NoSuchJob, TooManyJobs, WrongJobState
 from service.jobs.process import COMMAND, Ended, JobProcess
@@ -311,10 +312,9 @@ class Jobs:
                 _log.info("job %s: deleted, %g days after its end", job.id, self.limits.keep_days)
 
     def _public(self, id_: str, reason: str) -> str:
-        """A reason without where this machine keeps the job."""
-        return reason.replace(str(self._shelf.folder(id_).absolute()), "job").replace(
-            str(self._shelf.folder(id_)), "job"
-        )
+        """A reason without where this machine keeps the job, or anything else."""
+        folder = self._shelf.folder(id_)
+        return public(reason.replace(str(folder.absolute()), "job").replace(str(folder), "job"))
 
     def _close(self) -> None:
         with self._changed:
