@@ -175,8 +175,8 @@ class Desk:
             self.check_room()
             if self._calls >= self._config.max_waiting:
                 raise Busy(f"{self._calls} searches are waiting already (desk.max_waiting)", _AGAIN_S)
-            self._calls += 1
             future = self._hands.call(work)
+            self._calls += 1
             future.add_done_callback(self._called)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self._config.time_limit_s)
@@ -191,7 +191,12 @@ class Desk:
         while (batch := self._next()) is not None:
             self._batches(len(batch))
             began = time.monotonic()
-            self._begun(batch).add_done_callback(partial(self._done, batch, began))
+            try:
+                begun = self._begun(batch)
+            except RuntimeError as error:  # no thread can be begun; the next batch may find one
+                begun = Future()
+                begun.set_exception(CannotDescribe(f"it cannot be begun: {error}", _AGAIN_S))
+            begun.add_done_callback(partial(self._done, batch, began))
 
     def _begun(self, batch: Sequence[Ticket]) -> Future[list[Outcome]]:
         first = batch[0]
