@@ -12,7 +12,6 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import RedirectResponse
 
 from service.gate import Gate
-from service.page import mount_page
 from service.problems import Problem, handle_problems
 from service.routes import batches, describe, health, login, ratings, records, results, search
 from service.service import Service
@@ -45,15 +44,18 @@ def create_app(service: Service) -> FastAPI:
         form_limits={"max_files": service.config.limits.images + 1, "max_fields": 100, "max_part_size": _FIELD_BYTES},
     )
     app.state.service = service
-    for part in (health, describe, search, records, batches, ratings, results, login):
+    for part in (health, describe, search, records, batches, ratings, results):
         app.include_router(part.router)
     if service.config.page:
+        from service.page import mount_page  # Gradio, which takes seconds to import
+
+        app.include_router(login.router)
         app.add_api_route("/", _to_page, include_in_schema=False)
         mount_page(app, service)
     handle_problems(app)
     app.add_middleware(Gate, service=service)
-    app.add_middleware(Watch, service=service)
     app.openapi = lambda: _openapi(app, service)  # type: ignore[method-assign]
+    app.add_middleware(Watch, service=service, paths=list(app.openapi()["paths"]))
     return app
 
 

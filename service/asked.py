@@ -27,6 +27,8 @@ from service.config import Limits, ServiceConfig
 from service.errors import Unusable
 
 _NAME_CHARS = 120
+_MOST_PARTS = 500
+"""Objects and lists of a schema."""
 _PLACE = re.compile(r"[\\/]")
 
 Question = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"\S")]
@@ -83,9 +85,10 @@ class Asked:
         return self.request.task
 
     @cached_property
-    def like(self) -> tuple[str, Task, str | None]:
-        """The same for requests that may be described together: a schema that the model cannot be held to fails all."""
-        return self.settings.model_dump_json(), self.task, self.request.schema
+    def like(self) -> tuple[str, Task, str | None, tuple[str, ...]]:
+        """The same for requests that may be described together: what the model cannot be held to, a schema or labels,
+        fails all of them."""
+        return self.settings.model_dump_json(), self.task, self.request.schema, self.request.labels
 
     @property
     def nbytes(self) -> int:
@@ -152,7 +155,13 @@ class Offer:
         return self._asked(task, uploads, choice, question=question.strip(), labels=choices, article=article)
 
     def extract(self, upload: Upload, schema: str, choice: Choice) -> Asked:
-        """The fields of a document image. Raises Unusable for what is no JSON Schema."""
+        """The fields of a document image. Raises Unusable for what is no JSON Schema, or one of too many parts.
+
+        Not for the event loop: to check a schema takes milliseconds for each of its parts.
+        """
+        parts = schema.count("{") + schema.count("[")
+        if parts > _MOST_PARTS:
+            raise Unusable(f"schema: {parts} objects and lists in it; the limit is {_MOST_PARTS}")
         try:
             text = checked_schema(schema, "schema")
         except RequestError as error:

@@ -11,6 +11,11 @@ from starlette.types import Message, Receive, Scope
 
 from service.config import ServiceConfig
 from service.errors import TooLarge, TooSlow
+from service.headers import is_page
+
+_WORDS_MIB = 1
+"""Of a body without files."""
+_MOST_DIGITS = 18
 
 
 @dataclass(frozen=True)
@@ -52,19 +57,24 @@ class Bounded:
         return message
 
 
-def bounds_of(scope: Scope, config: ServiceConfig) -> Bounds:
-    """Of the body of a request: a job's may be larger than others."""
+def bounds_of(scope: Scope, headers: Headers, config: ServiceConfig) -> Bounds:
+    """Of the body of a request: a job's may be larger than others, and what carries no files has little to say.
+
+    JSON and forms without files are read whole on the event loop.
+    """
+    limits = config.limits
+    files = headers.get("content-type", "").lower().startswith("multipart/form-data") or is_page(scope["path"])
+    if not files or scope["path"] == "/login":  # which needs no key
+        return Bounds(_WORDS_MIB, limits.body_s, limits.uploads_at_once, "limits", "body_mib is for files")
     if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == "/batches":
         jobs = config.jobs
         return Bounds(jobs.max_total_mib, jobs.upload_s, jobs.uploads_at_once, "jobs", "max_total_mib")
-    limits = config.limits
     return Bounds(limits.body_mib, limits.body_s, limits.uploads_at_once, "limits", "body_mib")
 
 
-def length_of(headers: Headers, bounds: Bounds) -> int:
-    """The bytes that a body is said to have. Raises TooLarge."""
-    said = headers.get("content-length", "0")
-    length = int(said) if said.isascii() and said.isdigit() and len(said) < 20 else 0
-    if length > bounds.mib << 20:
+def has_body(headers: Headers, bounds: Bounds) -> bool:
+    """Whether a body follows; whatever is said of its length that is no number counts as one. Raises TooLarge."""
+    said = headers.get("content-length", "0").strip().lstrip("0")  # with zeros before it a number can be long
+    if said.isascii() and said.isdigit() and (len(said) > _MOST_DIGITS or int(said) > bounds.mib << 20):
         raise bounds.exceeded()
-    return length
+    return bool(said) or "transfer-encoding" in headers

@@ -188,7 +188,12 @@ class Desk:
         while (batch := self._next()) is not None:
             self._batches(len(batch))
             began = time.monotonic()
-            self._begun(batch).add_done_callback(partial(self._done, batch, began))
+            try:
+                begun = self._begun(batch)
+            except RuntimeError as error:  # no thread can be begun; the next batch may find one
+                begun = Future()
+                begun.set_exception(CannotDescribe(f"it cannot be begun: {error}", _AGAIN_S))
+            begun.add_done_callback(partial(self._done, batch, began))
 
     def _begun(self, batch: Sequence[Ticket]) -> Future[list[Outcome]]:
         first = batch[0]

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
+
+from vlm.errors import one_line
+
+_PLACE = re.compile(r"(?<![\w:/.])(?:/[^\s/:'\",;]+)+(?=/)")
+"""The folders before the last part of a path that begins at the root of this machine."""
+
+
+def public(error: BaseException | str) -> str:
+    """What went wrong as one line for clients: without where on this machine files lie."""
+    return _PLACE.sub("...", one_line(error, 400))
 
 
 class ServiceError(Exception):

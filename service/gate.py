@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.bodies import Bounded, Bounds, bounds_of, length_of
+from service.bodies import Bounded, Bounds, bounds_of, has_body
 from service.errors import Busy, NoKey, Refusal
 from service.headers import LOOPBACK, check_origin, is_page
 from service.keys import Key
@@ -39,12 +39,12 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        bounds = bounds_of(scope, self._service.config)
+        bounds = bounds_of(scope, headers, self._service.config)
         try:
             check_origin(headers.get("host", ""), headers.get("origin"), self._hosts)
             self._let_in(scope, headers)
-            has_body = length_of(headers, bounds) > 0 or "transfer-encoding" in headers
-            if has_body:
+            sends = has_body(headers, bounds)
+            if sends:
                 self._check_room(scope["path"], bounds)
         except NoKey as refusal:
             response = RedirectResponse("/login", 303) if _is_shown(scope, headers) else answer_refusal(refusal)
@@ -52,11 +52,11 @@ class Gate:
         except Refusal as refusal:
             await answer_refusal(refusal)(scope, receive, send)
         else:
-            self._bodies[bounds] += has_body
+            self._bodies[bounds] += sends
             try:
-                await self._app(scope, Bounded(receive, bounds) if has_body else receive, send)
+                await self._app(scope, Bounded(receive, bounds) if sends else receive, send)
             finally:
-                self._bodies[bounds] -= has_body
+                self._bodies[bounds] -= sends
 
     def _check_room(self, path: str, bounds: Bounds) -> None:
         """Raises Busy before a body is received that would find no place."""

@@ -48,9 +48,21 @@ def check_origin(host: str, origin: str | None, allowed: Collection[str]) -> Non
     """
     if allowed and _name(host) not in allowed:
         raise WrongOrigin("asked under a name that is not one of this service (hosts in its configuration)")
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    if origin is not None and _place(origin) != host.lower():
         raise WrongOrigin("sent by the page of another site")
 
 
-def _name(host: str) -> str:
-    return (urlsplit(f"//{host}").hostname or "").lower()
+def _name(host: str) -> str | None:
+    """None of what is no host."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return None
+
+
+def _place(origin: str) -> str | None:
+    """Host and port of an origin; None of what is none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None

@@ -54,7 +54,7 @@ class Metrics:
         self._batches.observe(size)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """A request was answered; `route` is the pattern, never what a client wrote."""
+        """A request was answered; `method` is of a closed list and `route` a pattern, never what a client wrote."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 

@@ -20,7 +20,7 @@ from evaluation.ratings.store import Saved, Store
 from evaluation.ratings.types import Answer, Kind, Preferred, Rating, Shown
 from imaging import ImageError, thumbnail
 from indexer.images import image_ref
-from service.errors import CannotKeep, NotThere, Unusable
+from service.errors import CannotKeep, NotThere, Unusable, public
 
 Side = Literal["A", "B", "tie"]
 SIDES: tuple[Side, ...] = get_args(Side)
@@ -184,7 +184,7 @@ class RatedTasks:
                 if isinstance(error.__cause__, sqlite3.Error):
                     _log.error("%s", error)
                     raise _not_kept(name, error.__cause__) from error
-                raise Unusable(str(error)) from error
+                raise Unusable(public(error)) from error
             except sqlite3.Error as error:
                 _log.error("rating task %s: %s", name, error)
                 raise _not_kept(name, error) from error

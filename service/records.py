@@ -30,7 +30,8 @@ class RecordStore:
         self._most = most
         self._lock = threading.Lock()
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file.touch(mode=0o600)  # and so are the files that SQLite makes beside it
             self._db = sqlite3.connect(file, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")  # committed is on the disk

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -35,11 +36,13 @@ from service.errors import (
     Unusable,
     UnusableAnswer,
     UnusableImage,
+    public,
 )
 from service.hands import Outcome
 from service.jobs import JobAsked, JobFile, Jobs, JobView
 from service.keys import Key, Keys
 from service.limits import Rates
+from service.logs import LOGGER
 from service.metrics import Metrics
 from service.opened import Opened
 from service.rated import RatedTasks
@@ -47,6 +50,7 @@ from service.records import RecordStore
 from service.results import Results
 from vlm.errors import PromptError, UnsupportedByServer, UnsupportedSchema, VlmError, one_line
 
+_log = logging.getLogger(LOGGER)
 _REFUSALS: dict[str, type[Refusal]] = {
     "image": UnusableImage,
     "answer": UnusableAnswer,
@@ -188,8 +192,8 @@ class Service:
         try:
             self._hands.load(self.offer.caption(Upload("image", b""), Choice()))
         except (ConfigError, IndexerError, RagError, VlmError) as error:
-            self._not_ready = one_line(error)
-            self.tell(f"cannot describe: {self._not_ready}")
+            self._not_ready = public(error)
+            self.tell(f"cannot describe: {one_line(error, 2000)}")
         else:
             self._not_ready = ""
 
@@ -218,15 +222,17 @@ def _told() -> Iterator[None]:
     try:
         yield
     except ImageError as error:
-        raise UnusableImage(str(error)) from error
+        raise UnusableImage(public(error)) from error
     except (ConfigError, RagError, PromptError, UnsupportedSchema, UnsupportedByServer) as error:
-        raise Unusable(one_line(error)) from error
+        raise Unusable(public(error)) from error
     except RecordNotFoundError as error:
-        raise NotThere(str(error)) from error
+        raise NotThere(public(error)) from error
     except (BatchError, IndexerError, VlmError, MemoryError) as error:
-        raise CannotDescribe(one_line(error), retry_after_s=30) from error
+        _log.error("cannot describe: %s", one_line(error, 2000))
+        raise CannotDescribe(public(error), retry_after_s=30) from error
     except (OSError, sqlite3.Error) as error:
-        raise CannotDescribe(f"a file cannot be read or written: {one_line(error)}", retry_after_s=30) from error
+        _log.error("a file cannot be read or written: %s", one_line(error, 2000))
+        raise CannotDescribe(f"a file cannot be read or written: {public(error)}", retry_after_s=30) from error
 
 
 __all__ = ["Described", "Ready", "Service", "open_service"]

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from service.errors import Refusal, Unusable
-from service.page.common import Page, choice, drop_zone, panel, problem, status, summary, written
+from service.page.common import Page, choice, drop_zone, owner, panel, problem, status, summary, written
 from service.page.html import render
 
 _EMPTY = "Drop an image, and ask what you want to know of it."
@@ -36,7 +36,7 @@ def ask_tab(page: Page) -> None:
     earlier: gr.State = gr.State([])
 
     async def work(
-        tokens: str, text: str, answers: str, before: list[str], *values: Any
+        request: gr.Request, tokens: str, text: str, answers: str, before: list[str], *values: Any
     ) -> AsyncIterator[tuple[str, str, list[str], Any]]:
         busy, idle = gr.update(interactive=False), gr.update(interactive=True)
         past = "".join(before)
@@ -51,7 +51,7 @@ def ask_tab(page: Page) -> None:
             return
         html, said = render("writing.html", title=text, text=""), ""
         yield html + past, status("Reading the images and looking for evidence …"), before, busy
-        async for piece in written(page.service, asked):
+        async for piece in written(page.service, asked, owner(request)):
             if isinstance(piece, str):
                 html = render("writing.html", title=text, text=piece)
             elif isinstance(piece, Refusal):

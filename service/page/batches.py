@@ -12,7 +12,7 @@ import gradio as gr
 from service.errors import Refusal, Unusable
 from service.jobs import JobFile, JobView
 from service.jobs.types import OPEN
-from service.page.common import Page, choice, drop_zone, listed, panel, problem, status
+from service.page.common import Page, choice, drop_zone, listed, owner, panel, problem, status
 from service.page.html import render
 
 _EVERY_S = 2.0
@@ -67,12 +67,6 @@ def batch_tab(page: Page, tab: gr.Tab) -> None:
     timer.tick(look, None, [shown, timer], **quiet)
     go.click(start, [files, *settings.inputs], [shown, told, timer, files], **quiet)
     shown.act(act, None, [shown, told, timer], **quiet)
-
-
-def owner(request: gr.Request) -> str:
-    """The name of the key that somebody is logged in with; empty where no keys are needed."""
-    state: dict[str, Any] = request.request.scope.get("state", {})
-    return str(state.get("key_name") or "")
 
 
 def _list(jobs: Sequence[JobView]) -> tuple[str, gr.Timer]:

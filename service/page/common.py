@@ -68,11 +68,20 @@ Streamed = str | dict[str, Any] | Refusal
 """The text so far, at last the record, or why there is none."""
 
 
-async def written(service: Service, asked: Asked) -> AsyncIterator[Streamed]:
-    """The text as far as it is written, each time there is more of it; then the record, or why there is none."""
+def owner(request: gr.Request) -> str:
+    """The name of the key that somebody is logged in with; empty where no keys are needed."""
+    here = request.request
+    return "" if here is None else str(here.scope.get("state", {}).get("key_name") or "")
+
+
+async def written(service: Service, asked: Asked, who: str) -> AsyncIterator[Streamed]:
+    """The text as far as it is written, each time there is more of it; then the record, or why there is none.
+
+    The record belongs to the key named `who`.
+    """
     text = ""
     try:
-        async for piece in service.stream(asked):
+        async for piece in service.stream(asked, who):
             if isinstance(piece, str):
                 text += piece
                 yield text
@@ -126,7 +135,7 @@ def choice(model: str, prompt: str, index: str, retrieval: bool, k: float, lengt
         return Choice(
             model=model, prompt=None if prompt == OWN_PROMPT else prompt, index=index, retrieval=retrieval, k=int(k),
             length=length,
-        )  # type: ignore[arg-type]  # fmt: skip
+        )  # fmt: skip
     except ValueError as error:
         raise Unusable("the page sent settings that are none") from error
 

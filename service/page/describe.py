@@ -18,6 +18,7 @@ from service.page.common import (
     choice,
     drop_zone,
     listed,
+    owner,
     panel,
     problem,
     status,
@@ -60,7 +61,7 @@ def describe_tab(page: Page) -> None:
             shown = gr.HTML(render("empty.html", text=_EMPTY), elem_id="describe-result", apply_default_css=False)
             looking = look_into(page)
 
-    async def work(tokens: str, comparing: bool, *values: Any) -> AsyncIterator[tuple[Any, ...]]:
+    async def work(request: gr.Request, tokens: str, comparing: bool, *values: Any) -> AsyncIterator[tuple[Any, ...]]:
         going, over, none = _buttons(busy=True), _buttons(busy=False), looking.offer([])
         try:
             sides = _sides(page, tokens, comparing, values)
@@ -68,7 +69,7 @@ def describe_tab(page: Page) -> None:
             yield problem(refusal), status(""), *over, *none
             return
         yield _drawn(sides), status("Reading the image and looking for evidence …"), *going, *none
-        async for now in _followed(page, sides):
+        async for now in _followed(page, sides, owner(request)):
             sides = now
             yield _drawn(sides), status("Writing …"), *going, *none
         told_now = status(" ".join(_told(side, len(sides)) for side in sides))
@@ -98,12 +99,12 @@ def _sides(page: Page, tokens: str, comparing: bool, values: tuple[Any, ...]) ->
     ]
 
 
-async def _followed(page: Page, sides: list[Side]) -> AsyncIterator[list[Side]]:
+async def _followed(page: Page, sides: list[Side], who: str) -> AsyncIterator[list[Side]]:
     """The sides each time one of them has more to show, until all have ended. Leaving it stops the writing."""
     coming: asyncio.Queue[tuple[int, Streamed | None]] = asyncio.Queue()
 
     async def follow(place: int) -> None:
-        async for piece in written(page.service, sides[place].asked):
+        async for piece in written(page.service, sides[place].asked, who):
             await coming.put((place, piece))
         await coming.put((place, None))
 

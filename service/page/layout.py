@@ -27,6 +27,7 @@ def blocks(page: Page, reports: Reports) -> gr.Blocks:
         "Experiments": lambda tab: experiments_tab(reports, tab),
         "Batch": lambda tab: batch_tab(page, tab),
     }
+    made: gr.Blocks
     with gr.Blocks(analytics_enabled=False, title="Lumenscribe", fill_width=True) as made:
         gr.HTML(render("head.html", keys=bool(page.service.keys)), apply_default_css=False, elem_id="ls-head")
         with gr.Tabs(overflow_behavior="wrap", elem_id="ls-tabs"):

@@ -121,10 +121,10 @@ def _said(do: str, said: Mapping[str, Any]) -> Said:
     if do != "scores" or not isinstance(scores, dict):
         raise Unusable("the page sent no answer")
     try:
-        given = {question: int(scores[question]) for question in QUESTIONS}
+        accuracy, completeness, usefulness = (int(scores[question]) for question in QUESTIONS)
     except (KeyError, TypeError, ValueError) as error:
         raise Unusable(f"give {LOWEST} to {HIGHEST} for each question, or skip") from error
-    return Said(**given, comment=comment, edited=edited)
+    return Said(accuracy, completeness, usefulness, comment=comment, edited=edited)
 
 
 def _last(tasks: RatedTasks, at: Place) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -49,7 +50,8 @@ async def analyze(request: Request, service: ServiceHere, form: Annotated[Analyz
 @router.post("/extract", response_class=Response, responses=_answers(FIELDS))
 async def extract(request: Request, service: ServiceHere, form: Annotated[ExtractForm, MULTIPART]) -> Response:
     """Copy the fields of a document image into JSON that satisfies a JSON Schema."""
-    asked = service.offer.extract(await form.upload(), form.json_schema, _choice(form))
+    upload = await form.upload()
+    asked = await asyncio.to_thread(service.offer.extract, upload, form.json_schema, _choice(form))
     return await answered(request, service, asked)
 
 

@@ -223,6 +223,23 @@ def test_what_is_wrong_with_a_batch_reaches_each_of_its_requests_and_the_desk_go
         assert after.result().id == "c"
 
 
+def test_a_machine_without_a_thread_to_spare_fails_a_batch_and_not_the_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    hands = HeldHands()
+
+    def no_thread(_: Sequence[Asked]) -> Future[list[Outcome]]:
+        raise RuntimeError("can't start new thread")
+
+    with desk_with(hands) as desk:
+        with monkeypatch.context() as patched:
+            patched.setattr(hands, "describe", no_thread)
+            with pytest.raises(CannotDescribe, match="cannot be begun: can't start new thread"):
+                desk.submit(asked("a")).result()
+        after = desk.submit(asked("b"))
+        hands.wait_for(1)
+        hands.finish(0)
+        assert after.result().id == "b"
+
+
 def test_a_request_that_has_no_outcome_is_told_so() -> None:
     hands = HeldHands()
     with desk_with(hands) as desk:

@@ -194,8 +194,9 @@ window.lumenscribe = (() => {
     const wanted = location.hash.slice(1);
     if (!wanted) return;
     const tab = tabs().find((one) => named(one) === wanted);
-    if (tab) tab.click();
-    else if (!tabs().length && tries > 0) setTimeout(() => open(tries - 1), 100);
+    if ((!tab && tabs().length) || tab?.getAttribute("aria-selected") === "true" || tries <= 0) return;
+    tab?.click();  // without effect until the page is alive
+    setTimeout(() => open(tries - 1), 100);
   };
   const narrow = (tries = 300) => {  // where there is little room, results come before settings
     if (!matchMedia("(max-width: 62rem)").matches) return;
@@ -203,7 +204,9 @@ window.lumenscribe = (() => {
     if (open.length) open.forEach((button) => button.click());
     else if (tries > 0) setTimeout(() => narrow(tries - 1), 100);
   };
-  addEventListener("DOMContentLoaded", () => { open(); narrow(); });
+  const begin = () => { open(); narrow(); };
+  if (document.readyState === "loading") addEventListener("DOMContentLoaded", begin);
+  else begin();
   addEventListener("hashchange", () => open());
   return { drop, rate, jobs };
 })();
