@@ -208,6 +208,11 @@ def test_another_sites_page_may_not_ask(headers: dict[str, str], start: Start, l
     assert "access-control-allow-origin" not in answer.headers
 
 
+@pytest.mark.parametrize(("host", "status"), [("127.0.0.1:8000", 200), ("testserver", 200), ("evil.example", 403)])
+def test_a_health_check_asks_under_this_machines_name(host: str, status: int, start: Start) -> None:
+    assert start().get("/health", headers={"host": host}).status_code == status
+
+
 def test_what_is_wrong_in_a_field_is_told_without_what_was_sent(start: Start) -> None:
     form = {"image": ("a.png", b"bytes"), "k": (None, "hidden-in-a-field")}
     answer = start().post("/caption", files=form, headers={"x-api-key": KEY})
