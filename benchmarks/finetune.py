@@ -9,10 +9,10 @@
 It trains by `finetune run` and describes by `evaluate run --adapter`, as a user would. Parts are kept under --work: run
 it again and it goes on. `--quick` tries every part on a handful of records and writes no result.
 
-`medpix`: LoRA and QLoRA with evidence in training, each described with evidence and without. Dev loss is of the right
-captions; which look's adapter is kept is chosen by it, on the same dev split, as a user's run does. Beside them the
-nearest image's caption and one sentence for all images, the best there is on train. Margins were set before anything
-was measured: 0.02 of ROUGE-1, and 0.03 nats a token.
+`medpix`: LoRA, QLoRA and all weights with evidence in training, each described with evidence and without. Dev loss is
+of the right captions; which look's adapter is kept is chosen by it, on the same dev split, as a user's run does.
+Beside them the nearest image's caption and one sentence for all images, the best there is on train. Margins were set
+before anything was measured: 0.02 of ROUGE-1, and 0.03 nats a token.
 
 `vqa_rad`: closed and open accuracy and BLEU before and after, beside what the words of a question say of its answer.
 """
@@ -45,6 +45,7 @@ WITH, WITHOUT = ("--index", INDEX), ("--no-rag",)
 ADAPTERS: dict[str, tuple[str, ...]] = {
     "lora": (),
     "qlora": ("method=qlora",),
+    "full": ("method=full", "training.learning_rate=2e-3", "training.epochs=2"),
 }
 """What is trained, and how it differs from configs/finetune/pocket-medpix.yaml."""
 
@@ -74,12 +75,11 @@ def medpix(work: Work) -> dict[str, Any]:
     }
     scored, losses = {}, {}
     for name in ("before", *ADAPTERS):
-        adapter = None if name == "before" else Path(runs[name]["adapter"])
+        tuned = None if name == "before" else runs[name]
         for how, options in (("with evidence", WITH), ("without", WITHOUT)):
             key = f"{name}, {how}"
-            own = [*(() if adapter is None else ("--adapter", str(adapter))), *of_base(name)]
-            scored[key] = work.described("medpix", slug(key), CAPTION_METRICS, *options, *own)
-            losses[key] = work.part(f"loss {key}", lambda a=adapter, n=name, h=how: loss(work, a, n, h, data))
+            scored[key] = work.described("medpix", slug(key), CAPTION_METRICS, *options, *taken(tuned))
+            losses[key] = work.part(f"loss {key}", lambda t=tuned, h=how: loss(work, t, h, data))
     asked = asked_of(work.run(slug("before, with evidence")))
     train = read_split(work.prepared("medpix"), "train")
     constant = best_constant([record.answer for record in train])
@@ -120,25 +120,36 @@ def pairs(rivals: dict[str, Any]) -> list[tuple[str, str]]:
     tuned = "lora, with evidence"
     return [
         ("before, with evidence", tuned),
+        ("before, with evidence", "full, with evidence"),
         ("before, without", "lora, without"),
         ("lora, without", tuned),
         *((f"lora, {how}", f"qlora, {how}") for how in ("with evidence", "without")),
-        *((rival, tuned) for rival in rivals),
+        *((f"lora, {how}", f"full, {how}") for how in ("with evidence", "without")),
+        *((rival, of) for rival in rivals for of in (tuned, "full, with evidence")),
     ]
 
 
-def loss(work: Work, adapter: Path | None, name: str, how: str, data: str) -> dict[str, Any]:
+def loss(work: Work, tuned: dict[str, Any] | None, how: str, data: str) -> dict[str, Any]:
     """Of each dev record the nats of its caption."""
     evidence = f"settings.retrieval.enabled={'true' if how == 'with evidence' else 'false'}"
-    base = [part for part in of_base(name) if part != "--set"]
     folder = work.folder / "losses" / ("with" if how == "with evidence" else "without")
-    changes = (data, evidence, "evidence.dropout=0", *(f"settings.{part}" for part in base))
-    return parts.losses("pocket-medpix", adapter, folder, *changes)
+    method, changed = (tuned or {}).get("method"), []
+    if method == "qlora":
+        changed.append("settings.model.quantisation=nf4")
+    elif method == "full":
+        changed.append(f"path={tuned['adapter']}")
+    adapter = Path(tuned["adapter"]) if tuned and method != "full" else None
+    return parts.losses("pocket-medpix", adapter, folder, data, evidence, "evidence.dropout=0", *changed)
 
 
-def of_base(name: str) -> tuple[str, ...]:
-    """How the base is loaded for an adapter: as it was trained over."""
-    return ("--set", "model.quantisation=nf4") if name == "qlora" else ()
+def taken(tuned: dict[str, Any] | None) -> tuple[str, ...]:
+    """The options with which a run's result describes: over its base as it was trained."""
+    if tuned is None:
+        return ()
+    if tuned["method"] == "full":
+        return ("--set", f"model.path={tuned['adapter']}")
+    base = ("--set", "model.quantisation=nf4") if tuned["method"] == "qlora" else ()
+    return ("--adapter", tuned["adapter"], *base)
 
 
 def best_constant(captions: Sequence[str]) -> str:

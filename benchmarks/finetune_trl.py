@@ -33,6 +33,7 @@ from finetune.config import DataConfig, FinetuneConfig, LoraConfig, TrainingConf
 from vlm import ModelConfig, load_model_config
 
 SIDES = ("ours", "trl")
+PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "numpy")
 WARM = 2
 """Steps at the beginning that are not timed."""
 RECORDS = 16
@@ -49,10 +50,16 @@ def main() -> None:
         for side in SIDES if number % 2 == 0 else SIDES[::-1]:
             rounds.append({"side": side, **_in_own_process(given, side)})
             print(json.dumps(rounds[-1]), flush=True)
+        told = _written(given, rounds)
+    print(json.dumps({key: value for key, value in told.items() if key != "rounds"}, indent=1))
+
+
+def _written(given: argparse.Namespace, rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    """What was found so far, which a machine lent for minutes may take away."""
     told = {"settings": _settings(given), "reckoned_mib": _reckoned(given), **_summary(rounds), "rounds": rounds}
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.with_suffix(".json").write_text(json.dumps({"recipe": recipe(), **told}, indent=1) + "\n")
-    print(json.dumps({key: value for key, value in told.items() if key != "rounds"}, indent=1))
+    given.out.with_suffix(".json").write_text(json.dumps({"recipe": recipe(PACKAGES), **told}, indent=1) + "\n")
+    return told
 
 
 def _summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
@@ -146,7 +153,7 @@ def _measured(given: argparse.Namespace) -> dict[str, Any]:
 def _ours(given: argparse.Namespace, base: ModelConfig, folder: Path) -> Any:
     from transformers import Trainer, TrainingArguments
 
-    from finetune.adapt import adapt
+    from finetune.adapt import adapt, checkpoint_activations
     from finetune.encode import Encoder
     from finetune.loss import answer_loss
     from vlm.loading import load
@@ -164,9 +171,9 @@ def _ours(given: argparse.Namespace, base: ModelConfig, folder: Path) -> Any:
         ) -> Any:  # fmt: skip
             return answer_loss(family, model, inputs, num_items_in_batch)
 
-    adapted.model.enable_input_require_grads()
+    checkpoint_activations(adapted)
     data = _Lessons(_records(given, loaded.tokenizer))
-    options = TrainingArguments(gradient_checkpointing=True, **_arguments_of_both(given))
+    options = TrainingArguments(**_arguments_of_both(given))
     return Ours(model=adapted.model, args=options, data_collator=encoder, train_dataset=data)
 
 
@@ -211,7 +218,10 @@ def _theirs(given: argparse.Namespace, base: ModelConfig, folder: Path) -> Any:
     lora = peft.LoraConfig(
         r=given.rank, lora_alpha=2 * given.rank, lora_dropout=0.05, target_modules=base.how.lora_targets
     )
-    arguments = SFTConfig(max_length=None, gradient_checkpointing=True, **_arguments_of_both(given))
+    arguments = SFTConfig(
+        max_length=None, gradient_checkpointing=True, gradient_checkpointing_kwargs={"use_reentrant": False},
+        **_arguments_of_both(given),
+    )  # fmt: skip
     data = _records(given, processor.tokenizer)
     return SFTTrainer(model=model, args=arguments, train_dataset=data, processing_class=processor, peft_config=lora)
 
@@ -221,7 +231,7 @@ def _arguments_of_both(given: argparse.Namespace) -> dict[str, Any]:
     return {
         "output_dir": str(given.out.parent / "trainer"), "per_device_train_batch_size": given.batch,
         "max_steps": given.steps, "learning_rate": 2e-4, "lr_scheduler_type": "constant", "optim": "adamw_torch",
-        "gradient_checkpointing_kwargs": {"use_reentrant": False}, "bf16": cuda, "use_cpu": not cuda,
+        "bf16": cuda, "use_cpu": not cuda,
         "dataloader_pin_memory": cuda, "remove_unused_columns": False, "save_strategy": "no", "report_to": "none",
         "logging_steps": 1, "disable_tqdm": True, "seed": 0,
     }  # fmt: skip

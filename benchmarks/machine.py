@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,14 +25,14 @@ __all__ = ["ROOT", "peak_mib", "recipe", "save"]
 PACKAGES = ("torch", "transformers", "open-clip-torch", "sentence-transformers", "faiss-cpu", "langchain-core", "numpy")
 
 
-def recipe() -> dict[str, Any]:
-    """Command, date, commit, versions and machine."""
+def recipe(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
+    """Command, date, commit, versions of `packages` and machine."""
     return {
         "command": " ".join(["python", *sys.argv]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "python": platform.python_version(),
-        "versions": versions(PACKAGES),
+        "versions": versions(packages),
         "machine": machine(),
     }
 
@@ -43,5 +45,8 @@ def save(name: str, results: dict[str, Any]) -> Path:
 
 
 def _commit() -> str:
+    """Empty for a copy of the files alone, or where there is no git."""
+    if shutil.which("git") is None:
+        return ""
     done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     return done.stdout.strip()

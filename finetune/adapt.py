@@ -131,6 +131,20 @@ def adapt(loaded: Loaded, model: ModelConfig, config: FinetuneConfig) -> Adapted
     )
 
 
+def checkpoint_activations(adapted: Adapted) -> bool:
+    """Activations of layers that learn are computed again for their gradients, not kept; False where a model cannot.
+
+    transformers then also lets the embeddings of every tower ask for gradients, which only reentrant checkpointing
+    needs. A frozen tower, which is never in training mode and so never checkpointed, would keep all that it computed.
+    """
+    model = adapted.loaded.model
+    if not model.supports_gradient_checkpointing:
+        return False
+    model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
+    model.disable_input_require_grads()
+    return True
+
+
 def save(adapted: Adapted, folder: Path) -> None:
     """Writes what was trained: an adapter's folder for `--adapter`; of method full a model's, for --set model.path."""
     folder.mkdir(parents=True, exist_ok=True)

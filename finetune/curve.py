@@ -10,6 +10,8 @@ from typing import Any
 from rag.starter import Tell
 
 CURVE, PICTURE = "curve.csv", "curve.png"
+SECONDS = "seconds"
+"""Of each entry of the log: what was spent until then, in all sessions whose work is in the run."""
 DEV = "dev_"
 _LOGGED = "eval_"
 """How the Trainer begins the names of figures on the dev split."""
@@ -32,6 +34,11 @@ def looks(history: Iterable[Mapping[str, Any]]) -> dict[int, dict[str, float]]:
     """The figures of each look at the dev split, by step."""
     looked = [row for row in rows(history) if f"{DEV}loss" in row]
     return {int(row["step"]): {k.removeprefix(DEV): v for k, v in row.items() if k.startswith(DEV)} for row in looked}
+
+
+def seconds(history: Sequence[Mapping[str, Any]]) -> float:
+    """What the steps and looks of the log took, dead sessions' lost steps left out."""
+    return float(history[-1].get(SECONDS, 0.0)) if history else 0.0
 
 
 def write_csv(folder: Path, history: Iterable[Mapping[str, Any]]) -> None:

@@ -9,7 +9,6 @@ import contextlib
 import errno
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from batch.stopping import Stop
 from finetune import checkpoints, curve, outputs
-from finetune.adapt import Adapted, adapt, precision, save
+from finetune.adapt import Adapted, adapt, checkpoint_activations, precision, save
 from finetune.begin import Asked, Opened, ask, open_run, reckon_again
 from finetune.callbacks import Bar, StopAsked, tracking
 from finetune.config import FinetuneConfig
@@ -93,7 +92,6 @@ class _Run:
     def __init__(self, asked: Asked, opened: Opened, processes: Processes, tell: Tell, stop: Stop) -> None:
         self._asked, self._opened, self._processes, self._tell, self._stop = asked, opened, processes, tell, stop
         self._config, self._home = asked.config, asked.home
-        self._begun = time.monotonic()
 
     def made(self) -> Trained:
         adapted = self._adapted()
@@ -112,12 +110,8 @@ class _Run:
         base = self._asked.base
         adapted = adapt(load(base, self._asked.files, None, training=True), base, self._config)
         self._tell(adapted.summary)
-        if self._config.training.gradient_checkpointing:
-            model = adapted.loaded.model
-            if model.supports_gradient_checkpointing:
-                model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
-            else:
-                self._tell(f"{base.name} knows no gradient checkpointing: it trains without")
+        if self._config.training.gradient_checkpointing and not checkpoint_activations(adapted):
+            self._tell(f"{base.name} knows no gradient checkpointing: it trains without")
         return adapted
 
     def _trained(self, adapted: Adapted, learner: Learner, last: Path | None) -> tuple[TrainerState, bool]:
@@ -198,7 +192,7 @@ class _Run:
             "evidence": self._config.resolved_settings().retrieval.enabled,
             "precision": precision(self._config),
             "processes": self._processes.count,
-            "seconds": round(time.monotonic() - self._begun, 1),
+            "seconds": round(curve.seconds(state.log_history), 1),
             "peak_mib": round(peak),
             "reckoned_mib": round(self._opened.plan.need.memory.gib * 1024),
         }

@@ -6,6 +6,7 @@ The Trainer keeps the loop, the optimiser, the schedule, mixed precision and sev
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +110,7 @@ class LessonTrainer(Trainer):
         self._watched = watched
         self._seen: list[tuple[list[str], torch.Tensor]] = []
         """Of the step under way: the ids and the loss of each batch."""
+        self._logged_at = time.monotonic()
         super().__init__(model=learner, args=args, data_collator=collate, train_dataset=train, eval_dataset=[], **more)
 
     # ---- data
@@ -158,7 +160,11 @@ class LessonTrainer(Trainer):
         return norm
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        now = time.monotonic()
+        spent = curve.seconds(self.state.log_history) + now - self._logged_at
         super().log(logs, start_time)
+        self.state.log_history[-1][curve.SECONDS] = spent
+        self._logged_at = now
         if "loss" in logs:
             check_running(self.state.log_history, self._watched.checking.diverged, self._ids(), self._kept())
 

@@ -17,6 +17,8 @@ from service.routes import batches, describe, health, login, ratings, records, r
 from service.service import Service
 from service.watch import Watch
 
+_FIELD_BYTES = 1 << 17
+"""Of a field that is no file: a JSON Schema is the longest."""
 _ABOUT = """Descriptions of biomedical images, each with its evidence. **For research only; not for diagnosis.**
 
 Images are sent as files in forms; no path and no address is taken. Every error is a problem (RFC 9457).
@@ -38,16 +40,22 @@ def create_app(service: Service) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # these pages would load their scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,
+        form_limits={"max_files": service.config.limits.images + 1, "max_fields": 100, "max_part_size": _FIELD_BYTES},
     )
     app.state.service = service
-    for part in (health, describe, search, records, batches, ratings, results, login):
+    for part in (health, describe, search, records, batches, ratings, results):
         app.include_router(part.router)
     if service.config.page:
+        from service.page import mount_page  # Gradio, which takes seconds to import
+
+        app.include_router(login.router)
         app.add_api_route("/", _to_page, include_in_schema=False)
+        mount_page(app, service)
     handle_problems(app)
     app.add_middleware(Gate, service=service)
-    app.add_middleware(Watch, service=service)
     app.openapi = lambda: _openapi(app, service)  # type: ignore[method-assign]
+    app.add_middleware(Watch, service=service, paths=list(app.openapi()["paths"]))
     return app
 
 

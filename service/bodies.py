@@ -20,14 +20,22 @@ _MOST_DIGITS = 18
 
 @dataclass(frozen=True)
 class Bounds:
-    """How large a body may be, and how long it may take; `key` of the configuration says the size."""
+    """How large a body may be, how long it may take and how many may be under way, by a section of the configuration,
+    of which `key` says the size; None where it is `_WORDS_MIB`."""
 
     mib: int
     seconds: float
-    key: str
+    at_once: int
+    section: str
+    key: str | None
+
+    @property
+    def where(self) -> str:
+        """What says the size."""
+        return f"{self.section}.{self.key}" if self.key else "without files"
 
     def exceeded(self) -> TooLarge:
-        return TooLarge(f"the body is over the limit of {self.mib} MiB ({self.key})")
+        return TooLarge(f"the body is over the limit of {self.mib} MiB ({self.where})")
 
 
 class Bounded:
@@ -60,11 +68,13 @@ def bounds_of(scope: Scope, headers: Headers, config: ServiceConfig) -> Bounds:
     JSON and forms without files are read whole on the event loop.
     """
     files = headers.get("content-type", "").lower().startswith("multipart/form-data") or is_page(scope["path"])
+    limits = config.limits
     if not files or scope["path"] == "/login":  # which needs no key
-        return Bounds(_WORDS_MIB, config.limits.body_s, "of what is sent without files")
+        return Bounds(_WORDS_MIB, limits.body_s, limits.uploads_at_once, "limits", None)
     if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == "/batches":
-        return Bounds(config.jobs.max_total_mib, config.jobs.upload_s, "jobs.max_total_mib")
-    return Bounds(config.limits.body_mib, config.limits.body_s, "limits.body_mib")
+        jobs = config.jobs
+        return Bounds(jobs.max_total_mib, jobs.upload_s, jobs.uploads_at_once, "jobs", "max_total_mib")
+    return Bounds(limits.body_mib, limits.body_s, limits.uploads_at_once, "limits", "body_mib")
 
 
 def has_body(headers: Headers, bounds: Bounds) -> bool:

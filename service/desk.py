@@ -68,7 +68,7 @@ class Ticket:
         return max(0.0, self.arrived + self.limit_s - time.monotonic())
 
     def timed_out(self) -> TimedOut:
-        return _timed_out(self.limit_s)
+        return timed_out(self.limit_s)
 
 
 @dataclass(frozen=True)
@@ -166,10 +166,10 @@ class Desk:
         finally:
             ticket.cancel()
 
-    async def call(self, work: Callable[[], T]) -> T:
-        """What `work` gives, done with the models and indexes of this process beside the batches, one at a time.
+    def call(self, work: Callable[[], T]) -> Future[T]:
+        """Does some other work with the models and indexes of this process, beside the batches, one at a time.
 
-        Raises Busy where too much of it waits, TimedOut, and what it raises.
+        Raises Busy where too much of it waits.
         """
         with self._changed:
             self.check_room()
@@ -177,11 +177,8 @@ class Desk:
                 raise Busy(f"{self._calls} searches are waiting already (desk.max_waiting)", _AGAIN_S)
             future = self._hands.call(work)
             self._calls += 1
-            future.add_done_callback(self._called)
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), self._config.time_limit_s)
-        except TimeoutError:
-            raise _timed_out(self._config.time_limit_s) from None
+        future.add_done_callback(self._called)
+        return future
 
     def _called(self, _: Future[Any]) -> None:
         with self._changed:
@@ -268,5 +265,6 @@ class Desk:
         return min(60, max(_AGAIN_S, round(self._pace_s * waiting / 2)))
 
 
-def _timed_out(limit_s: float) -> TimedOut:
+def timed_out(limit_s: float) -> TimedOut:
+    """A request was not answered in the time allowed."""
     return TimedOut(f"not answered within {limit_s:g} s (desk.time_limit_s)", _AGAIN_S)

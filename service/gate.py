@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.bodies import Bounded, bounds_of, has_body
+from service.bodies import Bounded, Bounds, bounds_of, has_body
 from service.errors import Busy, NoKey, Refusal
 from service.headers import LOOPBACK, check_origin, is_page
 from service.keys import Key
@@ -28,7 +29,7 @@ class Gate:
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
         self._service = service
-        self._bodies = 0
+        self._bodies: Counter[Bounds] = Counter()
         config = service.config
         names = {name.lower() for name in config.hosts}
         self._hosts = names or (LOOPBACK if config.host in LOOPBACK and not service.keys else set())
@@ -44,24 +45,23 @@ class Gate:
             self._let_in(scope, headers)
             sends = has_body(headers, bounds)
             if sends:
-                self._check_room(scope["path"])
+                self._check_room(scope["path"], bounds)
         except NoKey as refusal:
             response = RedirectResponse("/login", 303) if _is_shown(scope, headers) else answer_refusal(refusal)
             await response(scope, receive, send)
         except Refusal as refusal:
             await answer_refusal(refusal)(scope, receive, send)
         else:
-            self._bodies += sends
+            self._bodies[bounds] += sends
             try:
                 await self._app(scope, Bounded(receive, bounds) if sends else receive, send)
             finally:
-                self._bodies -= sends
+                self._bodies[bounds] -= sends
 
-    def _check_room(self, path: str) -> None:
+    def _check_room(self, path: str, bounds: Bounds) -> None:
         """Raises Busy before a body is received that would find no place."""
-        most = self._service.config.limits.uploads_at_once
-        if self._bodies >= most:
-            raise Busy(f"{self._bodies} bodies are received or wait already (limits.uploads_at_once)", 2)
+        if self._bodies[bounds] >= bounds.at_once:
+            raise Busy(f"{bounds.at_once} bodies are received or wait already ({bounds.section}.uploads_at_once)", 2)
         if path in DESCRIBED:
             self._service.desk.check_room()
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+from service.jobs.types import STATES, State
 
 if TYPE_CHECKING:
     from service.desk import Desk
@@ -38,6 +42,12 @@ class Metrics:
         under_way = Gauge("lumenscribe_under_way", "Requests that are being described.", registry=self._registry)
         waiting.set_function(lambda: desk.state.waiting)
         under_way.set_function(lambda: desk.state.under_way)
+
+    def watch_jobs(self, counted: Callable[[State], int]) -> None:
+        """Tells how many jobs there are of each state, whenever it is asked."""
+        jobs = Gauge("lumenscribe_jobs", "Jobs by their state.", ["state"], registry=self._registry)
+        for state in STATES:
+            jobs.labels(state).set_function(partial(counted, state))
 
     def batch(self, size: int) -> None:
         """A batch was begun."""

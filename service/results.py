@@ -48,11 +48,11 @@ class Results:
 
     def json(self, name: str) -> str:
         """A result as JSON text. Raises NotThere."""
-        return self._file(name).read_text(encoding="utf-8")
+        return self.file(name).read_text(encoding="utf-8")
 
     def page(self, name: str) -> str:
         """The page of a result, HTML that refers to nothing outside it. Raises NotThere."""
-        page = _page_of(self._file(name))
+        page = _page_of(self.file(name))
         if not page.is_file():
             raise NotThere(f"{name} has no page. See GET /benchmark")
         return page.read_text(encoding="utf-8")
@@ -62,7 +62,8 @@ class Results:
         files |= {f"{_EXPERIMENTS}.{file.stem}": file for file in (self._folder / _EXPERIMENTS).glob("*.json")}
         return dict(sorted(files.items()))
 
-    def _file(self, name: str) -> Path:
+    def file(self, name: str) -> Path:
+        """The file of a result. Raises NotThere."""
         files = self._files()
         if name not in files:
             raise NotThere(self.note or f"there is no result {name[:80]!r}. See GET /benchmark")

@@ -26,7 +26,7 @@ from rag.starter import Tell
 from service.asked import Asked, Choice, Offer, Upload
 from service.config import ServiceConfig
 from service.crew import hands_for
-from service.desk import Desk
+from service.desk import Desk, timed_out
 from service.errors import (
     CannotDescribe,
     CannotServe,
@@ -92,6 +92,7 @@ class Service:
         self.rated = RatedTasks(config.data / "ratings")
         self.results = Results()
         self.metrics.watch(self.desk)
+        self.metrics.watch_jobs(lambda state: self.jobs.counted(state))
         self._not_ready = "the models are being loaded"
 
     @contextmanager
@@ -151,8 +152,12 @@ class Service:
             loaded = None if image is None else image.decoded(self.config.limits)
             return search_in(self.opened.index(folder), image=loaded, text=text, k=k)
 
+        limit_s = self.config.desk.time_limit_s
         with _told():
-            return await self.desk.call(work)
+            try:
+                return await asyncio.wait_for(asyncio.wrap_future(self.desk.call(work)), limit_s)
+            except TimeoutError:
+                raise timed_out(limit_s) from None
 
     def begin_job(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
 
@@ -21,6 +22,7 @@ from service.logs import LOGGER, request_id
 from service.problems import answer_refusal, unforeseen
 from service.service import Service
 
+_PART = re.compile(r"\{\w+\}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Others a client may make up, each a series for ever in the metrics."""
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -28,11 +30,15 @@ log = logging.getLogger(LOGGER)
 
 
 class Watch:
-    """Outermost: gives each request an id, logs and counts it, and turns what nobody caught into a problem."""
+    """Outermost: gives each request an id, logs and counts it, and turns what nobody caught into a problem.
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
+    `paths` are the patterns that the API has, `/records/{id}`.
+    """
+
+    def __init__(self, app: ASGIApp, service: Service, paths: Iterable[str]) -> None:
         self._app = app
         self._service = service
+        self._patterns = [(path, re.compile(_PART.sub("[^/]+", path))) for path in paths]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -68,19 +74,16 @@ class Watch:
             request_id.reset(token)
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
-        route, method = _route(scope), scope["method"] if scope["method"] in _METHODS else "other"
+        route = self._route(scope["path"])
+        method = scope["method"] if scope["method"] in _METHODS else "other"
         self._service.metrics.answered(method, route, status, seconds)
         said: dict[str, Any] = {"method": method, "route": route, "status": status, "ms": round(seconds * 1e3)}
         said["key"] = scope["state"].get("key_name")
         said["address"] = address_of(scope)
-        if route not in ("/health", "/ready", "/metrics") or status >= 400:
+        if route not in ("/health", "/ready", "/metrics"):  # which machines ask every few seconds
             log.info("request", extra={"said": said})
 
-
-def _route(scope: Scope) -> str:
-    """The pattern of the path, so that nothing a client wrote is in logs and metrics."""
-    route = scope.get("route")
-    pattern = getattr(route, "path", None)
-    if pattern is not None:
-        return str(pattern)
-    return "/page" if is_page(scope["path"]) else "unknown"
+    def _route(self, path: str) -> str:
+        """The pattern of a path, so that nothing a client wrote is in logs and metrics."""
+        known = next((pattern for pattern, regex in self._patterns if regex.fullmatch(path)), None)
+        return known or ("/page" if is_page(path) else "unknown")

@@ -20,17 +20,15 @@ from typing import Any
 from rag.config import Settings
 from service.errors import public
 from service.jobs import results, shelf
+from service.jobs.ends import after, now_utc
 from service.jobs.errors import JobsInUse, NoRoom, NoSuchJob, TooManyJobs, WrongJobState
 from service.jobs.process import COMMAND, Ended, JobProcess
 from service.jobs.results import Counted
 from service.jobs.shelf import Shelf
-from service.jobs.types import OPEN, Job, JobAsked, JobFile, JobSettings, JobView, Standing
+from service.jobs.types import OPEN, Job, JobAsked, JobFile, JobSettings, JobView, Standing, State
 
 _LOCK = "jobs.lock"
 _STOPS_WITHIN_S, _DIES_WITHIN_S = 30.0, 10.0
-_MOST_DEATHS = 3
-"""So often in a row a job's process may die with nothing more described."""
-
 _SWEPT_EVERY_S = 3600.0
 _log = logging.getLogger(__name__)
 
@@ -85,7 +83,7 @@ class Jobs:
         """
         with self._place(), self._shelf.making() as (id_, folder):
             images, notes = shelf.store(folder, uploads, archive, self.limits)
-            job = Job(id_, owner, _now(), asked, options, settings.model_dump(mode="json"), images, tuple(notes))
+            job = Job(id_, owner, now_utc(), asked, options, settings.model_dump(mode="json"), images, tuple(notes))
             shelf.write_job(folder, job)
         with self._changed:
             self._jobs[id_], self._standings[id_] = job, Standing()
@@ -98,6 +96,11 @@ class Jobs:
         with self._changed:
             seen = [job for job in self._jobs.values() if _may_see(owner, job)]
         return [view for job in reversed(seen) if (view := self._seen(job)) is not None]
+
+    def counted(self, state: State) -> int:
+        """How many jobs are in a state, whoever asked for them."""
+        with self._changed:
+            return sum(standing.state == state for standing in self._standings.values())
 
     def get(self, id_: str, owner: str) -> JobView:
         """A job as it stands. Raises NoSuchJob."""
@@ -119,7 +122,7 @@ class Jobs:
         job = self._job(id_, owner)
         with self._changed:
             self._check_state(job, OPEN, "is over already")
-            self._save(job.id, replace(self._standings[job.id], state="cancelled", ended=_now()))
+            self._save(job.id, replace(self._standings[job.id], state="cancelled", ended=now_utc()))
             with suppress(ValueError):
                 self._queue.remove(job.id)
             if self._at_work is not None and self._at_work[0] == job.id:
@@ -218,53 +221,39 @@ class Jobs:
         """One session of a job."""
         folder = self._shelf.folder(id_)
         with self._changed:
-            if id_ not in self._jobs or self._closing:
+            standing = self._standings.get(id_)
+            if standing is None or standing.state != "queued" or self._closing:
                 return
             before = results.counted(folder)
-            standing = self._standings[id_]
-            self._note(id_, replace(standing, state="running", started=standing.started or _now(), ended=None))
+            self._note(id_, replace(standing, state="running", started=standing.started or now_utc(), ended=None))
             try:
                 process = JobProcess(self._command, folder, self.limits)
             except OSError as error:
                 self._conclude(id_, before, Ended(None, f"its process cannot be begun: {error.strerror}", ""))
                 return
             self._at_work = (id_, process)
-        _log.info("job %s: begun, %d images", id_, self._jobs[id_].images)
+        _log.info("job %s: begun", id_)
         ended = process.wait()
         with self._changed:
             self._at_work = None
             self._conclude(id_, before, ended)
-            self._changed.notify_all()
 
     def _conclude(self, id_: str, before: Counted, ended: Ended) -> None:
         if id_ not in self._jobs:
             return
-        now = results.counted(self._shelf.folder(id_))
-        standing = replace(self._standings[id_], described=now.described, failed=now.failed)
-        advanced = (now.described, now.failed) != (before.described, before.failed)
-        if standing.state != "running":  # cancelled, or resumed since
-            self._note(id_, standing)
-        elif ended.reason is not None:
-            _log.error("job %s: failed: %s", id_, ended.reason)
-            self._note(id_, replace(standing, state="failed", ended=_now(), reason=self._public(id_, ended.reason)))
-        elif ended.left == 0:
-            self._note(id_, replace(standing, state="done", ended=_now(), deaths=0))
+        running = self._standings[id_].state == "running"
+        folder = self._shelf.folder(id_)
+        standing = after(self._standings[id_], ended, before, results.counted(folder), self._closing)
+        if standing.reason is not None:
+            _log.error("job %s: %s; what its process said is in %s", id_, standing.reason, folder / shelf.LOG)
+            standing = replace(standing, reason=public(standing.reason.replace(str(folder.absolute()), "job")))
+        self._note(id_, standing)
+        if standing.state == "done":
             self._shelf.drop_uploads(id_)
-            _log.info("job %s: done, %d described, %d failed", id_, now.described, now.failed)
-        elif self._closing:
-            self._note(id_, replace(standing, state="queued"))
-        else:
-            self._died(id_, replace(standing, deaths=1 if advanced else standing.deaths + 1), ended)
-
-    def _died(self, id_: str, standing: Standing, ended: Ended) -> None:
-        log = self._shelf.folder(id_) / shelf.LOG
-        _log.error("job %s: its process ended by %s with images left; what it said is in %s", id_, ended.how, log)
-        if standing.deaths < _MOST_DEATHS:
-            self._note(id_, replace(standing, state="queued"))
+        elif standing.state == "queued" and running and not self._closing:
+            _log.warning("job %s: its process ended by %s with images left; it goes on", id_, ended.how)
             self._queue.appendleft(id_)
-            return
-        reason = f"its process died {standing.deaths} times with nothing more described ({ended.how})"
-        self._note(id_, replace(standing, state="failed", ended=_now(), reason=reason, deaths=0))
+        _log.info("job %s: %s, %d described, %d failed", id_, standing.state, standing.described, standing.failed)
 
     def _save(self, id_: str, standing: Standing) -> None:
         """Writes down where a job stands, then lets it be seen. Raises NoRoom."""
@@ -298,7 +287,7 @@ class Jobs:
         except OSError as error:
             with self._changed:
                 self._jobs[job.id] = job
-                self._standings[job.id] = replace(standing, state="cancelled", ended=_now())
+                self._standings[job.id] = replace(standing, state="cancelled", ended=now_utc())
             raise NoRoom(f"job {job.id} cannot be deleted: {error.strerror}. It was stopped") from error
 
     def _sweep(self) -> None:
@@ -310,11 +299,6 @@ class Jobs:
             with suppress(NoSuchJob, NoRoom):
                 self._remove(job)
                 _log.info("job %s: deleted, %g days after its end", job.id, self.limits.keep_days)
-
-    def _public(self, id_: str, reason: str) -> str:
-        """A reason without where this machine keeps the job, or anything else."""
-        folder = self._shelf.folder(id_)
-        return public(reason.replace(str(folder.absolute()), "job").replace(str(folder), "job"))
 
     def _close(self) -> None:
         with self._changed:
@@ -330,7 +314,3 @@ _NONE = "there is no job of this id. See GET /batches"
 def _may_see(owner: str, job: Job) -> bool:
     """Whoever asked for it; everybody where there are no keys, or were none."""
     return not owner or job.owner in ("", owner)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -32,7 +32,7 @@ def counted(folder: Path) -> Counted:
         with closing(Ledger(folder / OUT / run / LEDGER, read_only=True)) as ledger:
             described, failed = ledger.counts()
             sessions = ledger.sessions()
-    except (OSError, sqlite3.Error, RunDamaged):  # not there yet, or half made by a process that was killed
+    except (OSError, ValueError, sqlite3.Error, RunDamaged):  # not there yet, or half made by a process that was killed
         return Counted()
     last = sessions[-1] if sessions else None
     rate = None if last is None or not last.wall_s else round((last.described + last.failed) / last.wall_s, 3)

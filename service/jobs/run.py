@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from batch.errors import BatchError, RunBusy
+from batch.errors import BatchError, RunBusy, RunStopped
 from batch.runner import Job as BatchJob
 from batch.runner import run_batch
 from batch.stopping import Stop
@@ -37,6 +37,9 @@ from vlm.errors import VlmError
 
 _BUSY_FOR_S = 60.0
 """How long the process of a service that is gone may take to let go of the job."""
+
+_KEPT = "What was done is kept"
+"""What every RunStopped says, before it says how to go on from the command line."""
 
 _STAMP = "stored"
 """The stamp of every image: a stored file never changes."""
@@ -96,6 +99,8 @@ def main(folder: Path, limits: JobSettings) -> int:
     try:
         with stop.by_signals(_tell):
             ended = Ended(work(folder, limits, stop).tally.left)
+    except RunStopped as error:
+        ended = Ended(reason=f"{str(error).partition(_KEPT)[0].strip()} {_KEPT}: resume the job to go on")
     except (BatchError, ConfigError, ImageError, IndexerError, RagError, VlmError) as error:
         ended = Ended(reason=str(error))
     print(json.dumps(asdict(ended)), flush=True)

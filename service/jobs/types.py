@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO, Literal, get_args
 
 from pydantic import Field
 
@@ -14,13 +14,14 @@ from rag.prompts import Task
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 """`queued` and `running` go on by themselves, after a restart too; `failed` and `cancelled` when they are resumed."""
 
+STATES: tuple[State, ...] = get_args(State)
 OPEN: tuple[State, ...] = ("queued", "running")
 
 
 class JobSettings(StrictModel):
     """Limits of one job (how many images, MiB of one image once unpacked, MiB of all uploads and of all that is packed
-    in them, seconds until they have arrived), of all jobs (how many may wait or run, MiB that they leave on the disk),
-    and how a job is run: as `batch` has `workers` and `block`, `nice` below the service.
+    in them, seconds until they have arrived), of all jobs (how many are received at once, how many may wait or run, MiB
+    that they leave on the disk), and how a job is run: as `batch` has `workers` and `block`, `nice` below the service.
 
     What has ended is deleted after `keep_days`.
     """
@@ -29,6 +30,7 @@ class JobSettings(StrictModel):
     max_image_mib: Annotated[int, Field(ge=1)]
     max_total_mib: Annotated[int, Field(ge=1)]
     upload_s: Annotated[float, Field(gt=0)]
+    uploads_at_once: Annotated[int, Field(ge=1)]
     max_open: Annotated[int, Field(ge=1)]
     min_free_mib: Annotated[int, Field(ge=0)]
     workers: Annotated[int, Field(ge=1)] | None

@@ -24,12 +24,17 @@ from service.service import Service
 router = APIRouter(prefix="/batches", tags=["batches"])
 JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="As `POST /batches` answered it.")]
 _LINES = "application/jsonl"
+_MOST_FILES = 200
+"""In one form, each up to a MiB in memory while it is received, else an open file. A zip is one."""
 
 
 class BatchForm(Choice):
     """Images, as files or in a zip or both, and what is asked of each; with no question it is described."""
 
-    image: Annotated[list[UploadFile], Field(default_factory=list, max_length=1000, description="The image files.")]
+    image: Annotated[
+        list[UploadFile],
+        Field(default_factory=list, max_length=_MOST_FILES, description="The image files; more of them in a zip."),
+    ]
     archive: Annotated[UploadFile | None, Field(description="A zip of images. It is not unpacked.")] = None
     question: Annotated[Question | None, Field(description="What to answer about each image.")] = None
     labels: Annotated[
@@ -107,6 +112,7 @@ _GONE = READ_REFUSED | documented(404, 503)
 @router.post(
     "",
     status_code=202,
+    form_limits={"max_files": _MOST_FILES + 1},
     responses={202: _OF_JOB | {"headers": {"Location": {"schema": {"type": "string"}}}}, **REFUSED, **documented(507)},
 )
 def begin(request: Request, response: Response, service: ServiceHere, form: Annotated[BatchForm, MULTIPART]) -> JobOut:

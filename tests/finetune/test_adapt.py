@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from finetune.adapt import adapt, base_config, save
+from finetune.adapt import adapt, base_config, checkpoint_activations, save
 from finetune.config import FinetuneConfig
 from finetune.errors import AdaptError
 from finetune.trainer import Learner
-from tests.finetune.steps import everything, opened, prompts_of, scores, trained
+from tests.finetune.steps import everything, loss, opened, prompts_of, scores, trained
 from tests.vlm import tiny
 from vlm.loading import load
 from vlm.weights import adapter_fingerprint, find_files
@@ -121,6 +121,31 @@ def test_a_frozen_tower_stays_as_it_runs_and_norms_never_follow_a_batch(vision: 
         assert len(norms) > 20
         assert not any(norm.training for norm in norms)
         assert loaded.model.model.language_model.training
+
+
+@pytest.mark.parametrize("kind", ["smolvlm", "qwen2_vl"])
+def test_checkpointed_a_frozen_tower_keeps_nothing_and_layers_that_learn_are_computed_again(
+    kind: str, run_of: Runs
+) -> None:
+    config = run_of(kind, "lora")
+    model, loaded = opened(config)
+    adapted = adapt(loaded, model, config)
+    assert checkpoint_activations(adapted)
+    adapted.model.train()
+    seen, layers = [], 0
+
+    def count(*_: object) -> None:
+        nonlocal layers
+        layers += 1
+
+    tower = loaded.model.get_submodule(str(model.how.vision_tower))
+    tower.register_forward_hook(lambda _, __, output: seen.append(output.last_hidden_state.requires_grad))
+    block = next(m for n, m in loaded.model.named_modules() if n.endswith("layers.0.mlp") and "vision" not in n)
+    block.register_forward_pre_hook(count)
+    loss(model, adapted, prompts_of(kind)).backward()
+    assert seen == [False]
+    assert layers == 2
+    assert all(p.grad is not None for p in adapted.model.parameters() if p.requires_grad)
 
 
 def test_four_bits_give_gradients_after_a_look_at_the_dev_split(run_of: Runs) -> None:

@@ -16,7 +16,7 @@ import torch
 from accelerate.state import AcceleratorState, PartialState
 
 from batch.stopping import Stop
-from finetune import checkpoints, trainer
+from finetune import checkpoints, curve, trainer
 from finetune.errors import TrainingStopped
 from finetune.train import train
 from tests.finetune.run_makers import config_of, ended, in_child, make_config, make_data, run
@@ -101,8 +101,11 @@ def test_stopped_it_saves_where_it_is_and_goes_on_from_there(whole: Path, file: 
     stopped = train(config_of(file), out, lambda _: None, StopsAfter(3))  # before training, and after steps 1 and 2
     assert (stopped.stopped_at, stopped.result) == (3, None)
     assert [checkpoints.step_of(path) for path in checkpoints.whole(out / "checkpoints")] == [2, 3]
-    run(file, out)
+    before = curve.seconds(json.loads((out / "checkpoints/checkpoint-3/trainer_state.json").read_text())["log_history"])
+    result = run(file, out).result
     assert_same_end(whole, out)
+    assert result is not None
+    assert result["seconds"] > before > 0
 
 
 def test_a_full_disk_stops_it_in_one_line_and_it_goes_on(whole: Path, file: Path, tmp_path: Path) -> None:

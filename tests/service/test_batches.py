@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
@@ -10,8 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
+from fastapi.responses import Response
 from fastapi.testclient import TestClient
 from job_makers import COMMAND, LIMITS, png, untimed, zipped
 from PIL import Image
@@ -19,6 +22,7 @@ from PIL import Image
 import cli
 from batch.run_folder import read_run
 from service.app import create_app
+from service.gate import Gate
 from service.jobs import Jobs
 from service.jobs.results import renamed
 from service.service import Service, open_service
@@ -81,6 +85,7 @@ def test_a_job_from_its_upload_to_its_end(client: TestClient, tmp_path: Path) ->
     assert made["notes"] == ["archive: 1 files that are no images by their names"]
     assert until_done(client, job)["described"] == 6
     assert client.get("/batches").json()["jobs"][0]["id"] == made["id"]
+    assert 'lumenscribe_jobs{state="done"} 1.0' in client.get("/metrics").text
     records = [json.loads(line) for line in client.get(f"{job}/records").text.splitlines()]
     assert [record["image"] for record in records] == ["case/a.png", *(f"i{n}.png" for n in range(5))]
     assert {record["article"] for record in records} == {"PMC1"}
@@ -144,6 +149,38 @@ def test_limits_have_answers_of_their_own(tmp_path: Path, monkeypatch: pytest.Mo
         service.jobs.limits = LIMITS.model_copy(update={"min_free_mib": 1 << 40})
         assert "MiB left" in problem(client.post("/batches", files=FIVE), 507, "cannot-keep")
         assert client.get("/batches").json() == {"jobs": []}
+
+
+def test_more_files_than_a_form_may_have_are_refused_while_they_are_received(client: TestClient) -> None:
+    many = [("image", (f"{n}.png", b"x")) for n in range(202)]
+    problem(client.post("/batches", files=many[:-1]), 422, "unusable")
+    answer = client.post("/batches", files=many)
+    assert (answer.status_code, answer.json()["detail"]) == (400, "Too many files. Maximum number of files is 201.")
+    assert client.post("/batches", files=many[:200]).status_code == 202
+    assert client.post("/ask", files=many[:10], data={"question": "What?"}).status_code == 400
+
+
+def test_jobs_are_received_few_at_once_and_keep_nobody_else_out(tmp_path: Path) -> None:
+    async def check() -> list[int]:
+        inside, may_go = asyncio.Event(), asyncio.Event()
+
+        async def slow(scope: Any, receive: Any, send: Any) -> None:
+            await receive()
+            inside.set()
+            await may_go.wait()
+            await Response("taken")(scope, receive, send)
+
+        gate = Gate(slow, opened(tmp_path, "jobs.uploads_at_once=1"))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(gate), base_url="http://testserver") as client:
+            first = asyncio.create_task(client.post("/batches", content=b"x"))
+            await inside.wait()
+            second = await client.post("/batches", content=b"x")
+            other = asyncio.create_task(client.post("/search", content=b"x"))
+            await asyncio.sleep(0.05)
+            may_go.set()
+            return [(await first).status_code, second.status_code, (await other).status_code]
+
+    assert asyncio.run(check()) == [200, 503, 200]
 
 
 def test_a_jobs_body_may_be_larger_than_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,16 @@ from service.service import open_service
 from tests.service.conftest import config_in
 
 SECRET, LINE = new_key("lab")
+SLOW = new_key("slow")
+BARE = "settings.retrieval.enabled=false"  # no index need be built for these tests
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A client of a service that needs no keys."""
+    config = config_in(tmp_path_factory.mktemp("open"), BARE)
+    with TestClient(create_app(open_service(config))) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +35,9 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A client of a service that needs keys: `lab` as often as it likes, `slow` twice a minute."""
     folder = tmp_path_factory.mktemp("keyed")
     (folder / "keys.yaml").write_text(f"{LINE}\n{SLOW[1][:-1]}, requests_a_minute: 2}}\n")
-    config = config_in(folder / "data", f"keys.file={folder / 'keys.yaml'}", "limits.wrong_keys_a_minute=3")
+    config = config_in(folder / "data", BARE, f"keys.file={folder / 'keys.yaml'}", "limits.wrong_keys_a_minute=3")
     with TestClient(create_app(open_service(config))) as client:
         yield client
-
-
-SLOW = new_key("slow")
 
 
 def test_without_a_key_nothing_but_health_is_told(keyed: TestClient) -> None:
@@ -133,7 +140,7 @@ def test_another_sites_page_and_another_name_are_refused(client: TestClient) -> 
 
 
 def test_a_body_over_the_limit_is_refused_whether_it_says_its_size_or_not(tmp_path: Path) -> None:
-    config = config_in(tmp_path, "limits.body_mib=1")
+    config = config_in(tmp_path, BARE, "limits.body_mib=1")
     body = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n' + b"0" * (2 << 20)
     headers = {"content-type": "multipart/form-data; boundary=x"}
 
@@ -149,7 +156,7 @@ def test_a_body_over_the_limit_is_refused_whether_it_says_its_size_or_not(tmp_pa
 
 
 def test_pixels_are_counted_before_they_are_decoded(tmp_path: Path, smear: bytes) -> None:
-    with TestClient(create_app(open_service(config_in(tmp_path, "limits.pixels=1000")))) as client:
+    with TestClient(create_app(open_service(config_in(tmp_path, BARE, "limits.pixels=1000")))) as client:
         answer = client.post("/caption", files={"image": ("a.png", smear)})
     assert answer.status_code == 422
     assert "over the limit of 0.001 million pixels" in answer.json()["detail"]

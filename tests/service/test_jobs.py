@@ -178,14 +178,17 @@ def test_a_job_is_its_owners_alone(tmp_path: Path) -> None:
             jobs.get(id_, "")
 
 
-def test_a_settings_error_fails_the_job_in_one_line_without_a_path(tmp_path: Path) -> None:
+def test_what_ends_a_job_is_one_line_without_a_path(tmp_path: Path) -> None:
     jobs = made(tmp_path / "jobs")
+    stopped = create(jobs, [], archive({"a.png": png(1), "b-dead.png": png(2)})).job.id
     id_ = create(jobs, uploads(1)).job.id
     file = tmp_path / "jobs" / id_ / "job.json"
     file.write_text(file.read_text().replace('"batch_size"', '"batch_sise"'))
     jobs = made(tmp_path / "jobs")
     with jobs.running():
         view = until(jobs, id_, "failed")
+        reason = until(jobs, stopped, "failed").standing.reason
+    assert reason == ("http://localhost:1 cannot be reached. Is it up? What was done is kept: resume the job to go on")
     assert view.standing.reason == f"settings of job {id_}: unknown key 'batch_sise'; did you mean 'batch_size'?"
 
 
