@@ -21,21 +21,16 @@ _MOST_DIGITS = 18
 @dataclass(frozen=True)
 class Bounds:
     """How large a body may be, how long it may take and how many may be under way, by a section of the configuration,
-    of which `key` says the size; None where it is `_WORDS_MIB`."""
+    of which `key` says the size."""
 
     mib: int
     seconds: float
     at_once: int
     section: str
-    key: str | None
-
-    @property
-    def where(self) -> str:
-        """What says the size."""
-        return f"{self.section}.{self.key}" if self.key else "without files"
+    key: str
 
     def exceeded(self) -> TooLarge:
-        return TooLarge(f"the body is over the limit of {self.mib} MiB ({self.where})")
+        return TooLarge(f"the body is over the limit of {self.mib} MiB ({self.section}.{self.key})")
 
 
 class Bounded:
@@ -67,10 +62,10 @@ def bounds_of(scope: Scope, headers: Headers, config: ServiceConfig) -> Bounds:
 
     JSON and forms without files are read whole on the event loop.
     """
-    files = headers.get("content-type", "").lower().startswith("multipart/form-data") or is_page(scope["path"])
     limits = config.limits
+    files = headers.get("content-type", "").lower().startswith("multipart/form-data") or is_page(scope["path"])
     if not files or scope["path"] == "/login":  # which needs no key
-        return Bounds(_WORDS_MIB, limits.body_s, limits.uploads_at_once, "limits", None)
+        return Bounds(_WORDS_MIB, limits.body_s, limits.uploads_at_once, "limits", "body_mib is for files")
     if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == "/batches":
         jobs = config.jobs
         return Bounds(jobs.max_total_mib, jobs.upload_s, jobs.uploads_at_once, "jobs", "max_total_mib")

@@ -175,8 +175,8 @@ class Desk:
             self.check_room()
             if self._calls >= self._config.max_waiting:
                 raise Busy(f"{self._calls} searches are waiting already (desk.max_waiting)", _AGAIN_S)
-            future = self._hands.call(work)
             self._calls += 1
+        future = self._hands.call(work)
         future.add_done_callback(self._called)
         return future
 

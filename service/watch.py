@@ -24,7 +24,6 @@ from service.service import Service
 
 _PART = re.compile(r"\{\w+\}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""Others a client may make up, each a series for ever in the metrics."""
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 log = logging.getLogger(LOGGER)
 

@@ -246,7 +246,7 @@ class Jobs:
         standing = after(self._standings[id_], ended, before, results.counted(folder), self._closing)
         if standing.reason is not None:
             _log.error("job %s: %s; what its process said is in %s", id_, standing.reason, folder / shelf.LOG)
-            standing = replace(standing, reason=public(standing.reason.replace(str(folder.absolute()), "job")))
+            standing = replace(standing, reason=self._public(id_, standing.reason))
         self._note(id_, standing)
         if standing.state == "done":
             self._shelf.drop_uploads(id_)
@@ -299,6 +299,11 @@ class Jobs:
             with suppress(NoSuchJob, NoRoom):
                 self._remove(job)
                 _log.info("job %s: deleted, %g days after its end", job.id, self.limits.keep_days)
+
+    def _public(self, id_: str, reason: str) -> str:
+        """A reason without where this machine keeps the job, or anything else."""
+        folder = self._shelf.folder(id_)
+        return public(reason.replace(str(folder.absolute()), "job").replace(str(folder), "job"))
 
     def _close(self) -> None:
         with self._changed:

@@ -94,7 +94,7 @@ class Canned(Service):
     async def search(
         self,
         k: int,
-        index: str | None = None,  # noqa: ARG002 - as the service has it
+        index: str | None = None,  # noqa: ARG002 - as the service is called
         image: Upload | None = None,
         text: str | None = None,
     ) -> list[Evidence]:
