@@ -16,7 +16,7 @@ from service.service import Service, open_service
 
 def config_in(folder: Path, *assignments: str) -> ServiceConfig:
     """A configuration that a test client can ask, with its data in `folder`."""
-    return load_config(None, ["hosts=[testserver]", "desk.processes=0", "page=false", *assignments], data=folder)
+    return load_config(None, ["hosts=[testserver]", "desk.processes=0", *assignments], data=folder)
 
 
 @pytest.fixture(scope="session")
