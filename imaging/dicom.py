@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import warnings
+import zlib
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ from PIL import Image
 from imaging import dicom_facts
 from imaging.dicom_facts import element
 from imaging.errors import ImageError
-from imaging.limits import check_frame, check_size
+from imaging.limits import check_frame, check_size, most_volume_bytes
 from imaging.scale import as_rgb, scale_to_uint8, spread
 from imaging.types import Decoded, Pixels
+from imaging.unfolding import check_unfolds
 
 _ELEMENTS = (
     "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration",
@@ -50,12 +52,25 @@ def decode_dicom(data: bytes, name: str, frame: int | None) -> Decoded:
 
     config.settings.reading_validation_mode = config.IGNORE
     try:
+        _check_deflated(data, name)
         dataset = pydicom.dcmread(io.BytesIO(data), specific_tags=list(_ELEMENTS), force=True)
         return _decode(dataset, name, 1 if frame is None else frame)
     except ImageError:
         raise
     except Exception as error:  # noqa: BLE001  pydicom raises almost anything; its words may quote the file
         raise ImageError(f"{name}: damaged DICOM file ({type(error).__name__})") from None
+
+
+def _check_deflated(data: bytes, name: str) -> None:
+    """Raises ImageError for a file that is packed as a whole and would unfold to more than a volume may have."""
+    from pydicom.filereader import _read_file_meta_info, read_preamble
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    opened = io.BytesIO(data)
+    read_preamble(opened, force=True)
+    meta = _read_file_meta_info(opened)
+    if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        check_unfolds(name, data[opened.tell() :], zlib.decompressobj(-zlib.MAX_WBITS), most_volume_bytes())
 
 
 def _decode(dataset: Any, name: str, frame: int) -> Decoded:

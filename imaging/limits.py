@@ -38,6 +38,11 @@ def check_size(name: str, width: int, height: int) -> None:
         )
 
 
+def most_volume_bytes() -> int:
+    """The bytes that a volume's voxels may take here."""
+    return _volume_bytes.get()
+
+
 def check_volume(name: str, size: int) -> None:
     """Raises ImageError where a volume's voxels take more bytes than MAX_VOLUME_BYTES, or than a lower limit."""
     most = _volume_bytes.get()

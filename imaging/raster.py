@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import lzma
 import warnings
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,11 +18,19 @@ from imaging.errors import ImageError
 from imaging.limits import check_frame, check_size
 from imaging.scale import as_rgb, scale_to_uint8
 from imaging.types import Acquisition, Decoded, Pixels
+from imaging.unfolding import Unpacker, check_unfolds
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _STARTS = {"PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff", "GIF": b"GIF8"}
 """How files begin that Pillow takes for none where their header is cut off or says 0 pixels."""
+_UNPACKERS: dict[int, Callable[[], Unpacker]] = {
+    **dict.fromkeys((8, 32946, 50013), zlib.decompressobj),
+    34925: lzma.LZMADecompressor,
+}
+"""Of TIFF's compressions those that tifffile unfolds without a bound."""
+_SPARE = 1 << 20
+"""Bytes that a strip may have over its page: the last tiles of a row stand out of it."""
 _INCH, _CENTIMETRE = 2, 3
 """TIFF's ResolutionUnit."""
 
@@ -90,6 +101,7 @@ def _tifffile(data: bytes, name: str, frame: int) -> Decoded:
             check_frame(name, frame, len(file.pages))
             page: Any = file.pages[frame - 1]
             check_size(name, page.imagewidth, page.imagelength * page.samplesperpixel * page.imagedepth)
+            _check_segments(page, data, name)
             acquisition = _of_tifffile(file, frame)
             pixels, scaled = _page(page.asarray(), page.planarconfig == tifffile.PLANARCONFIG.SEPARATE)
             inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
@@ -100,6 +112,15 @@ def _tifffile(data: bytes, name: str, frame: int) -> Decoded:
         raise ImageError(f"{name}: damaged image: {' '.join(str(error).split()) or type(error).__name__}") from error
     upright = Image.fromarray(255 - pixels if inverted else pixels)
     return Decoded(upright, acquisition, tuple(notes))
+
+
+def _check_segments(page: Any, data: bytes, name: str) -> None:
+    """Raises ImageError where a strip or tile unfolds to more than the whole page has: tifffile unfolds all of it."""
+    opener = _UNPACKERS.get(int(page.compression))
+    if opener is None:
+        return
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+        check_unfolds(name, data[offset : offset + count], opener(), int(page.nbytes) + _SPARE)
 
 
 def _page(values: NDArray[Any], planes: bool) -> tuple[Pixels, list[str]]:
