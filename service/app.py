@@ -44,6 +44,7 @@ def create_app(service: Service) -> FastAPI:
         form_limits={"max_files": service.config.limits.images + 1, "max_fields": 100, "max_part_size": _FIELD_BYTES},
     )
     app.state.service = service
+    app.state.endings = []  # what ends that only waits, see service/server.py
     for part in (health, describe, search, records, batches, ratings, results, login):
         app.include_router(part.router)
     if service.config.page:
