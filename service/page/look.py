@@ -61,7 +61,7 @@ def look_into(page: Page) -> Looking:
             yield status("Covering parts of the image …"), "", busy
             async for step in look(page.service, asked, text, begun):
                 if isinstance(step, Looked):
-                    yield status(f"Done. It looks most at: {step.heat.place}."), _figure(step, text), idle
+                    yield status(_where(step.heat.place)), _figure(step, text), idle
                 else:
                     yield status(f"Covering parts of the image … {step:.0%}"), "", busy
         except Refusal as refusal:
@@ -98,6 +98,12 @@ def _parts(record: dict[str, Any], place: int) -> tuple[str, str]:
             return caption[:found], sentence["text"]
         start = max(start, found + len(sentence["text"]))
     return "", caption
+
+
+def _where(place: str) -> str:
+    if place == "nowhere":
+        return "Done. No part of the image counts for these words."
+    return f"Done. It looks most at: {place}."
 
 
 def _figure(looked: Looked, text: str) -> str:
