@@ -42,7 +42,7 @@ SETTINGS = (
 )
 SETTLE_S = 20
 TELLING = re.compile(rf"Traceback|/(root|home|tmp|usr|work|opt)/|site-packages|{PATIENT.replace('^', '.')}|PID-4711")
-KEPT = re.compile(r"records\.sqlite(-wal|-shm)?$|^tmp$")
+KEPT = re.compile(r"records\.sqlite(-wal|-shm)?$|^data/jobs/jobs\.lock$")
 
 
 @dataclass
@@ -170,7 +170,10 @@ def run(server: Server, work: Path, args: argparse.Namespace) -> dict[str, Any]:
         send_all(server, range(args.uploads), args.seed, args.clients, tally)
     took = time.monotonic() - began
     time.sleep(SETTLE_S)
+    # Of clients that left once all was sent: such a job was begun, and nobody took it back.
+    jobs = Sender(server.port).delete_jobs()
     return {
+        "jobs_of_clients_that_left": jobs,
         "uploads": args.uploads,
         "clients": args.clients,
         "seed": args.seed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 import time
 from dataclasses import dataclass, field
@@ -57,6 +58,16 @@ class Sender:
         connection.request("DELETE", path)
         connection.getresponse().read()
         connection.close()
+
+    def delete_jobs(self) -> int:
+        """Takes every job back, and says how many there were."""
+        connection = http.client.HTTPConnection(HOST, self._port, timeout=TIMEOUT_S)
+        connection.request("GET", "/batches")
+        jobs = json.loads(connection.getresponse().read())["jobs"]
+        connection.close()
+        for job in jobs:
+            self.delete(f"/batches/{job['id']}")
+        return len(jobs)
 
 
 def _send(connection: socket.socket, data: bytes) -> None:

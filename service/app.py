@@ -44,12 +44,12 @@ def create_app(service: Service) -> FastAPI:
         form_limits={"max_files": service.config.limits.images + 1, "max_fields": 100, "max_part_size": _FIELD_BYTES},
     )
     app.state.service = service
-    for part in (health, describe, search, records, batches, ratings, results):
+    app.state.endings = []  # what ends that only waits, see service/server.py
+    for part in (health, describe, search, records, batches, ratings, results, login):
         app.include_router(part.router)
     if service.config.page:
         from service.page import mount_page  # Gradio, which takes seconds to import
 
-        app.include_router(login.router)
         app.add_api_route("/", _to_page, include_in_schema=False)
         mount_page(app, service)
     handle_problems(app)

@@ -47,7 +47,7 @@ class DeskConfig(StrictModel):
     as suit the model, 0 for threads of this process.
     """
 
-    window_ms: Annotated[float, Field(ge=0, le=1000)]
+    window_ms: Annotated[float, Field(ge=0, le=10_000)]
     max_batch: Annotated[int, Field(ge=1, le=256)]
     max_waiting: Count
     waiting_mib: Count

@@ -32,7 +32,9 @@ class Gate:
         self._bodies: Counter[Bounds] = Counter()
         config = service.config
         names = {name.lower() for name in config.hosts}
-        self._hosts = names or (LOOPBACK if config.host in LOOPBACK and not service.keys else set())
+        # This machine's own names always: a health check asks under them, whatever name others know it by.
+        closed = names or (config.host in LOOPBACK and not service.keys)
+        self._hosts = names | LOOPBACK if closed else set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):

@@ -18,6 +18,7 @@ def run_service(config: ServiceConfig, tell: Tell) -> None:
         import uvicorn
 
         from service.app import create_app
+        from service.server import Server
         from service.service import open_service
     except ImportError as error:
         raise CannotServe("the service needs: pip install 'lumenscribe[serve]'") from error
@@ -25,14 +26,20 @@ def run_service(config: ServiceConfig, tell: Tell) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     app = create_app(open_service(config, tell))
     tell(f"Lumenscribe: http://{config.host}:{config.port}/ for people, /openapi.json says what programs can ask")
-    uvicorn.run(
-        app,
-        host=config.host,
-        port=config.port,
-        log_config=log_config(config.log),
-        access_log=False,
-        server_header=False,
-        date_header=True,
-        proxy_headers=False,
-        timeout_graceful_shutdown=round(config.desk.time_limit_s),
+    server = Server(
+        uvicorn.Config(
+            app,
+            host=config.host,
+            port=config.port,
+            log_config=log_config(config.log),
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,
+            timeout_graceful_shutdown=round(config.desk.time_limit_s),
+        ),
+        app.state.endings,
     )
+    server.run()
+    if not server.started:
+        sys.exit(1)

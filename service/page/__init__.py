@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.routing import Mount
@@ -47,4 +48,6 @@ def mount_page(app: FastAPI, service: Service) -> None:
         show_error=False, max_file_size=1,
     )  # fmt: skip
     mounted = next(route for route in app.routes if isinstance(route, Mount) and route.path == PATH)
-    mounted.app = Shield(mounted.app)
+    gradio: Any = mounted.app
+    app.state.endings.append(lambda: gradio.stop_event.set())
+    mounted.app = Shield(gradio)

@@ -115,12 +115,6 @@ class Uploads(Generic[F]):
             if token in self._files:
                 self._files.pop(token)[0].close()
 
-    def close(self) -> None:
-        """Lets go of all."""
-        with self._lock:
-            while self._files:
-                self._files.popitem()[1][0].close()
-
     @property
     def nbytes(self) -> int:
         """Bytes of all files."""

@@ -47,7 +47,7 @@ def served(data: Path, *given: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(30)  # pages may still be open in a browser
     said = log.read_text(errors="replace")
     assert "Traceback" not in said, said
 

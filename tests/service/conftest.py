@@ -15,10 +15,7 @@ from service.service import Service, open_service
 
 
 def config_in(folder: Path, *assignments: str) -> ServiceConfig:
-    """A configuration that a test client can ask, with its data in `folder`.
-
-    Without the page, which a test opens where it looks at it: Gradio leaves sockets and event loops open.
-    """
+    """A configuration that a test client can ask, with its data in `folder`."""
     return load_config(None, ["hosts=[testserver]", "desk.processes=0", "page=false", *assignments], data=folder)
 
 

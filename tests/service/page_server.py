@@ -28,6 +28,7 @@ from service.config import load_config
 from service.errors import Busy, NotThere
 from service.jobs import Jobs
 from service.logs import log_config
+from service.server import Server
 from service.service import Service, open_service
 
 SENTENCES = ("Blood smear, light microscopy.", "About 15 red cells and one white cell.", "No parasites are seen.")
@@ -123,7 +124,8 @@ def main(data: Path, port: int, *given: str) -> None:
     service = open_service(config) if real else Canned(config)
     if not real:
         service.jobs = Jobs(data / "jobs", LIMITS, COMMAND)
-    uvicorn.run(create_app(service), port=port, log_config=log_config("error"))
+    app = create_app(service)
+    Server(uvicorn.Config(app, port=port, log_config=log_config("error")), app.state.endings).run()
 
 
 if __name__ == "__main__":

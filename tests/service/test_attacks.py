@@ -27,7 +27,7 @@ FORM = {"content-type": "multipart/form-data; boundary=x"}
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Service:
     """A service that loads no model."""
-    service = Service(config_in(tmp_path_factory.mktemp("bare"), "limits.body_mib=2"))
+    service = Service(config_in(tmp_path_factory.mktemp("bare"), "limits.body_mib=2", "page=false"))
     service._load = lambda: None  # type: ignore[method-assign]
     return service
 
@@ -181,7 +181,7 @@ def test_an_example_that_is_not_there_tells_no_folder(stranger: TestClient) -> N
 
 def test_records_are_for_this_users_eyes(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    Service(config_in(data)).records.keep({"id": "a"}, "")
+    Service(config_in(data, "page=false")).records.keep({"id": "a"}, "")
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
     for file in data.glob("records.sqlite*"):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file.name

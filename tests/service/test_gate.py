@@ -17,9 +17,6 @@ from service.limits import Rates
 from service.service import open_service
 from tests.service.conftest import config_in
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # of what Gradio leaves open, for the page of `keyed`
 SECRET, LINE = new_key("lab")
 SLOW = new_key("slow")
 BARE = "settings.retrieval.enabled=false"  # no index need be built for these tests
@@ -38,9 +35,7 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A client of a service that needs keys: `lab` as often as it likes, `slow` twice a minute."""
     folder = tmp_path_factory.mktemp("keyed")
     (folder / "keys.yaml").write_text(f"{LINE}\n{SLOW[1][:-1]}, requests_a_minute: 2}}\n")
-    config = config_in(
-        folder / "data", BARE, f"keys.file={folder / 'keys.yaml'}", "limits.wrong_keys_a_minute=3", "page=true"
-    )
+    config = config_in(folder / "data", BARE, f"keys.file={folder / 'keys.yaml'}", "limits.wrong_keys_a_minute=3")
     with TestClient(create_app(open_service(config))) as client:
         yield client
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-WINDOW_S = 1.0
+WINDOW_S = 5.0
 
 
 @dataclass
