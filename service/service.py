@@ -101,7 +101,7 @@ class Service:
         runs is stopped and kept. Raises CannotServe."""
         with self.jobs.running():
             self.desk.start()
-            threading.Thread(target=self._load, name="load", daemon=True).start()
+            threading.Thread(target=self._load, name="load").start()  # no daemon: torch must not be cut off at the exit
             try:
                 yield
             finally:

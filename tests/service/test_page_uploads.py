@@ -31,7 +31,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def page(data: Path) -> Iterator[TestClient]:
-    with TestClient(create_app(Canned(config_in(data, "limits.body_mib=1")))) as client:
+    with TestClient(create_app(Canned(config_in(data, "page=true", "limits.body_mib=1")))) as client:
         yield client
 
 
