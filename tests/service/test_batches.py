@@ -171,7 +171,13 @@ def test_jobs_are_received_few_at_once_and_keep_nobody_else_out(tmp_path: Path) 
             await Response("taken")(scope, receive, send)
 
         gate = Gate(slow, opened(tmp_path, "jobs.uploads_at_once=1"))
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(gate), base_url="http://testserver") as client:
+        form = {"content-type": "multipart/form-data; boundary=b"}
+        async with (
+            asyncio.timeout(20),
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(gate), base_url="http://testserver", headers=form
+            ) as client,
+        ):
             first = asyncio.create_task(client.post("/batches", content=b"x"))
             await inside.wait()
             second = await client.post("/batches", content=b"x")
