@@ -54,7 +54,7 @@ class TransformersEngine:
     def of(cls, loaded: Loaded, config: ModelConfig, batch_size: int = 8) -> TransformersEngine:
         """An engine for a model that is in memory and in training: it answers as it is by then, and can be trained on.
 
-        `config` is what it was loaded with.
+        `loaded` is of `load(..., training=True)`, and `config` what it was loaded with.
         """
         engine = cls(config, batch_size=batch_size)
         engine._loaded, engine._in_training = loaded, True
