@@ -153,7 +153,7 @@ class TransformersEngine:
         """
         self._check(prompts)
         before, ids = self._answer_ids([begun.rstrip(), f"{begun}{text}".strip()])
-        given = shared_head(before, ids) if begun.strip() else 0
+        given = shared_head([before, ids]) if begun.strip() else 0
         if not text.strip() or given == len(ids):
             raise PromptError(f"{text[:40]!r} has no token of {self.model} to be scored. Give it a text")
         yield from self._by_batch(prompts, lambda batch: self._logprob(batch, ids, given))
