@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from machine import ROOT
 
+from batch.shards import put
 from evaluation.metrics.measures import Asked
 from evaluation.metrics.score import score_texts
 from evaluation.metrics.scored import Scored, read_scores
@@ -21,7 +22,7 @@ from evaluation.statistics.compare import Comparison, compare
 from evaluation.statistics.intervals import Estimate, Numbers, estimate
 from finetune.answers import sample
 from finetune.config import load_finetune_config
-from finetune.encode import Encoder
+from finetune.encode import IGNORED, Encoder
 from finetune.lessons import open_lessons
 from finetune.loss import answer_loss
 from finetune.records import read_split, write_split
@@ -45,9 +46,7 @@ class Work:
         if not file.is_file():
             file.parent.mkdir(parents=True, exist_ok=True)
             made = make()
-            part = file.with_suffix(".part")
-            part.write_text(json.dumps(made, indent=1) + "\n")
-            part.replace(file)
+            put(f"{json.dumps(made, indent=1)}\n".encode(), file)
         found: dict[str, Any] = json.loads(file.read_text())
         return found
 
@@ -102,7 +101,7 @@ def losses(config: str, adapter: Path | None, folder: Path, *changes: str) -> di
         for place in range(len(lessons)):
             batch = encoder([lessons[place]])
             nats.append(float(answer_loss(model.how, loaded.model, batch, 1)))
-            tokens.append(int((batch["labels"] != -100).sum()))
+            tokens.append(int((batch["labels"] != IGNORED).sum()))
     return {"groups": [r.group for r in records], "nats": nats, "tokens": tokens}
 
 

@@ -31,10 +31,11 @@ import numpy as np
 from machine import save
 from PIL import Image, ImageFilter
 
+from evaluation.statistics.intervals import estimate
 from imaging import LoadedImage
 from rag import Pipeline, open_pipeline
 from rag.config import resolve
-from rag.looking import LEAST, Cells, Heat, boxes, occlusion, showing
+from rag.looking import LEAST, Box, Cells, Heat, boxes, occlusion, showing
 from rag.types import Description, PreparedRequest, Request
 
 HOTTEST = 9
@@ -42,8 +43,7 @@ HOTTEST = 9
 CONTROLS = 5
 BLUR = 0.05
 """Radius of the blur, as a share of the image's longer side."""
-DRAWS = 10_000
-White = Sequence[tuple[int, int, int, int]]
+White = Sequence[Box]
 
 
 def main() -> None:
@@ -159,13 +159,11 @@ def compared(gains: np.ndarray) -> dict[str, Any]:
     """Mean of paired differences in nats with its interval, and how often the hottest cost more."""
     if not len(gains):
         return {"images": 0}
-    rng = np.random.default_rng(0)
-    means = rng.choice(gains, (DRAWS, len(gains))).mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
+    found = estimate(gains, range(len(gains)))  # each image is drawn by itself
     return {
         "images": len(gains),
-        "hottest less elsewhere, nats": round(float(gains.mean()), 4),
-        "95 %": [round(float(low), 4), round(float(high), 4)],
+        "hottest less elsewhere, nats": round(found.value, 4),
+        "95 %": [round(end, 4) for end in (found.low, found.high) if end is not None],
         "hottest cost more": round(float((gains > 0).mean()), 4),
     }
 

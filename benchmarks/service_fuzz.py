@@ -29,10 +29,11 @@ from pathlib import Path
 from typing import Any
 
 from machine import save
+from service_forms import TYPE, Part, form
 from service_process import Server, Watch, files_under, lumenscribe
 from service_seeds import PATIENT, seeds
 from service_sending import Answer, Sender
-from service_uploads import Part, Upload, form, upload
+from service_uploads import Upload, upload
 
 SETTINGS = (
     "limits.requests_a_minute=10000000",
@@ -126,7 +127,7 @@ def send_all(server: Server, numbers: range, seed: int, clients: int, tally: Tal
 def described(port: int) -> dict[str, Any]:
     """What the service says of the demo image, without what differs from time to time."""
     body = form(Part("image", seeds()["seed.png"], "seed.png", "image/png"))
-    sent = Upload(-1, "good", "/caption", "multipart/form-data; boundary=edge-of-parts", body)
+    sent = Upload(-1, "good", "/caption", TYPE, body)
     answer = Sender(port).send(sent)
     record: dict[str, Any] = json.loads(answer.body)
     if answer.status != 200:

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from service_forms import TYPE, Part, form
 from service_process import HOST
 
-EDGE = "edge-of-the-load"
 TIMEOUT_S = 300
 Check = Callable[[str, dict[str, Any]], None]
 """Hears an image's name and the record that came back."""
@@ -42,10 +42,11 @@ class Caption:
     def __init__(self, images: dict[str, bytes], check: Check, fields: dict[str, str] | None = None) -> None:
         self.names = list(images)
         self._check = check
-        self._bodies = {name: _form(name, image, fields or {}) for name, image in images.items()}
+        told = [Part(key, value.encode()) for key, value in (fields or {}).items()]
+        self._bodies = {name: form(*told, Part("image", image, name, "image/png")) for name, image in images.items()}
 
     def request(self, name: str) -> tuple[str, bytes, dict[str, str]]:
-        return "/caption", self._bodies[name], {"Content-Type": f"multipart/form-data; boundary={EDGE}"}
+        return "/caption", self._bodies[name], {"Content-Type": TYPE}
 
     def read(self, name: str, answer: bytes) -> None:
         self._check(name, json.loads(answer))
@@ -164,12 +165,3 @@ def _ask(connection: http.client.HTTPConnection, asked: Client, name: str, found
             asked.read(name, said)
         except (ValueError, KeyError) as error:
             found.refused(f"no answer: {type(error).__name__}: {error}")
-
-
-def _form(name: str, image: bytes, fields: dict[str, str]) -> bytes:
-    parts = [
-        f'--{EDGE}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n' for key, value in fields.items()
-    ]
-    head = f'--{EDGE}\r\nContent-Disposition: form-data; name="image"; filename="{name}"\r\n'
-    body = "".join(parts) + head + "Content-Type: image/png\r\n\r\n"
-    return body.encode() + image + f"\r\n--{EDGE}--\r\n".encode()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
-import struct
 import zipfile
 from functools import cache
 
 import machine  # noqa: F401 - it puts the root on the path
+import nibabel
 import numpy as np
 import pydicom
 import tifffile
@@ -60,19 +60,9 @@ def _saved(picture: Image.Image, kind: str, **options: str) -> bytes:
 
 
 def _nifti(grey: NDArray[np.uint8]) -> bytes:
-    """A volume of four slices, NIfTI-1 in one file: nifti.nimh.nih.gov/pub/dist/src/niftilib/nifti1.h."""
-    voxels = np.stack([grey] * 4, axis=2).astype("<i2")
-    head = bytearray(352)
-    struct.pack_into("<i", head, 0, 348)
-    struct.pack_into("<8h", head, 40, 3, *voxels.shape, 1, 1, 1, 1)
-    struct.pack_into("<hh", head, 70, 4, 16)  # int16, bits
-    struct.pack_into("<8f", head, 76, 1, 1, 1, 1, 0, 0, 0, 0)
-    struct.pack_into("<f", head, 108, 352)  # where the voxels begin
-    struct.pack_into("<hh", head, 252, 0, 1)
-    for row in range(3):
-        struct.pack_into("<4f", head, 280 + 16 * row, *(float(column == row) for column in range(4)))
-    head[344:348] = b"n+1\0"
-    return bytes(head) + voxels.tobytes(order="F")
+    """A volume of four slices, NIfTI-1 in one file."""
+    voxels = np.stack([grey] * 4, axis=2).astype(np.int16)
+    return bytes(nibabel.Nifti1Image(voxels, np.eye(4)).to_bytes())
 
 
 def _dicom(grey: NDArray[np.uint8], frames: int, packed: bool) -> bytes:

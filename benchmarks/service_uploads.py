@@ -10,10 +10,10 @@ import json
 import random
 from dataclasses import dataclass
 
+from service_forms import EDGE, TYPE, Part, form
 from service_seeds import good_zip, seeds
 from service_spoilt import EVIL_NAMES, SPOILT, good, spoilt_zip
 
-EDGE = "edge-of-parts"
 WRITING, SEARCH, BATCHES = ("/caption", "/ask", "/analyze", "/extract"), "/search", "/batches"
 SHARES = {
     "good": 2, "file": 60, "zip": 4, "name": 8, "content type": 6, "form": 8, "fields": 8, "connection": 4
@@ -74,30 +74,6 @@ class Upload:
     length: int | None = None
 
 
-@dataclass(frozen=True)
-class Part:
-    """One part of a form."""
-
-    name: str
-    data: bytes
-    file_name: str | None = None
-    content_type: str | None = None
-
-    def encoded(self) -> bytes:
-        told = f'form-data; name="{self.name}"'
-        if self.file_name is not None:
-            told += f'; filename="{self.file_name}"'
-        lines = [f"--{EDGE}", f"Content-Disposition: {told}"]
-        if self.content_type is not None:
-            lines.append(f"Content-Type: {self.content_type}")
-        return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogatepass") + self.data + b"\r\n"
-
-
-def form(*parts: Part) -> bytes:
-    """The body of a form."""
-    return b"".join(part.encoded() for part in parts) + f"--{EDGE}--\r\n".encode()
-
-
 def upload(number: int, seed: int = 0) -> Upload:
     """The request of that number."""
     rng = random.Random(f"{seed}-{number}")
@@ -123,7 +99,7 @@ def upload(number: int, seed: int = 0) -> Upload:
 def _odd_types(number: int, rng: random.Random) -> Upload:
     name, data = SPOILT["truncated"](rng)
     part = Part("image", data, name, rng.choice(TYPES))
-    whole = rng.choice(FORM_TYPES) if rng.random() < 0.7 else _type()
+    whole = rng.choice(FORM_TYPES) if rng.random() < 0.7 else TYPE
     return Upload(number, "content type", rng.choice((*WRITING, SEARCH, BATCHES)), whole, form(part))
 
 
@@ -145,7 +121,7 @@ def _broken_form(number: int, rng: random.Random) -> Upload:
         lambda: rng.randbytes(rng.choice((0, 1, 3_000))),
         lambda: form(Part("image", form(image), "a.png", f"multipart/mixed; boundary={EDGE}")),
     )
-    return Upload(number, "form", rng.choice((*WRITING, SEARCH, BATCHES)), _type(), rng.choice(bodies)())
+    return Upload(number, "form", rng.choice((*WRITING, SEARCH, BATCHES)), TYPE, rng.choice(bodies)())
 
 
 def _odd_fields(number: int, rng: random.Random) -> Upload:
@@ -180,13 +156,9 @@ def _cut_off(number: int, rng: random.Random) -> Upload:
     if rng.random() < 0.7:
         # After all of it is sent, too: then the request is under way, and its place must be freed.
         cut = rng.choice((0, rng.randrange(len(body)), rng.randrange(len(body)), len(body)))
-        return Upload(number, "connection", path, _type(), body, cut=cut)
+        return Upload(number, "connection", path, TYPE, body, cut=cut)
     length = rng.choice((0, 1, len(body) - 1, len(body) + 1_000, 2**40, -1))
-    return Upload(number, "connection", path, _type(), body, cut=len(body), length=length)
-
-
-def _type() -> str:
-    return f"multipart/form-data; boundary={EDGE}"
+    return Upload(number, "connection", path, TYPE, body, cut=len(body), length=length)
 
 
 def _image(file_name: str, data: bytes, name: str = "image") -> Part:
@@ -204,4 +176,4 @@ def _needed(path: str) -> list[Part]:
 
 
 def _sent(number: int, kind: str, path: str, parts: list[Part]) -> Upload:
-    return Upload(number, kind, path, _type(), form(*parts))
+    return Upload(number, kind, path, TYPE, form(*parts))

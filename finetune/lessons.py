@@ -63,35 +63,21 @@ class Lessons:
     def __getitem__(self, place: int) -> Lesson:
         """The lesson of a record. Raises RecordsError where its image cannot be read, TooLong where its text alone is
         over the model's budget for prompts."""
-        return self.shortened(place, 0)
+        return next(self.ever_shorter(place))
 
     def set_epoch(self, epoch: int) -> None:
         """What is drawn is drawn for this epoch, counted from 0, from now on."""
         self._epoch = epoch
 
-    def without_evidence(self, place: int) -> Lesson:
-        """The lesson with no evidence in its prompt."""
-        return self._made(place, self._images(place), ())
-
-    def shortened(self, place: int, fewer: int) -> Lesson:
-        """The lesson with so many pieces of evidence fewer, the last ones first.
-
-        The last are the least similar of their kind, as those that a budget of tokens leaves out.
-        """
-        images = self._images(place)
-        evidence = self._evidence(place, images)
-        return self._made(place, images, evidence[: max(len(evidence) - fewer, 0)])
-
     def ever_shorter(self, place: int) -> Iterator[Lesson]:
-        """The lesson with all its evidence, then with a piece fewer each time, down to none. Its images are read
-        once."""
-        images = self._images(place)
+        """The lesson with all its evidence, then with a piece fewer each time, down to none. Its images are read once.
+
+        The last pieces go first: the least similar of their kind, as those that a budget of tokens leaves out.
+        """
+        images = load_images(self._pipeline, self.records[place].request(self._config.data.folder))
         evidence = self._evidence(place, images)
         for kept in range(len(evidence), -1, -1):
             yield self._made(place, images, evidence[:kept])
-
-    def _images(self, place: int) -> tuple[LoadedImage, ...]:
-        return load_images(self._pipeline, self.records[place].request(self._config.data.folder))
 
     def _made(self, place: int, images: tuple[LoadedImage, ...], evidence: tuple[Evidence, ...]) -> Lesson:
         record = self.records[place]

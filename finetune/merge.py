@@ -22,11 +22,11 @@ from batch.export.placing import placed_folder
 from finetune.adapt import write_model
 from finetune.errors import MergeError
 from finetune.probes import Said, ask, difference, same_answers
-from vlm.adapters import AdapterBase, read_base
+from vlm.adapters import AdapterBase, adapter_config, read_base
 from vlm.config import ModelConfig, load_model_config
 from vlm.errors import one_line
 from vlm.loading import load
-from vlm.weights import ADAPTER_CONFIG, adapter_fingerprint, adapter_folder, find_files, fingerprint, weight_files
+from vlm.weights import adapter_fingerprint, adapter_folder, find_files, fingerprint, weight_files
 
 Stored = Literal["fp32", "bf16", "fp16"]
 MODEL, CARD, DATA = "model.yaml", "README.md", "data.json"
@@ -103,13 +103,8 @@ def merge(
 
 
 def _base_of(folder: Path) -> AdapterBase | None:
-    """Raises MergeError for what is no adapter, or one that changes no weights."""
-    said = folder / ADAPTER_CONFIG
-    if not said.is_file() and (folder / "config.json").is_file():
-        raise MergeError(f"{folder} is a whole model already: use it with --set model.path={folder}")
-    if not said.is_file():
-        raise MergeError(f"{folder} has no {ADAPTER_CONFIG}: give the folder of an adapter or of a run")
-    if '"PROMPT_TUNING"' in said.read_text(encoding="utf-8", errors="replace"):
+    """Raises AdapterNotFound for what is no adapter, MergeError for one that changes no weights."""
+    if adapter_config(folder).get("peft_type") == "PROMPT_TUNING":
         raise MergeError(f"adapter {folder} is a soft prompt, which changes no weights: use it with --adapter")
     return read_base(folder)
 

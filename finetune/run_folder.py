@@ -22,6 +22,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 import configs
+from batch.shards import put
 from finetune.config import FinetuneConfig
 from finetune.errors import FinetuneError
 
@@ -102,9 +103,7 @@ def read_json(file: Path) -> Any:
 
 def write_json(file: Path, value: Any) -> None:
     """Writes a file of a run in one step."""
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(file)
+    put(f"{json.dumps(value, indent=1, ensure_ascii=False)}\n".encode(), file)
 
 
 def _said(values: Mapping[str, Any], key: str) -> str:

@@ -68,7 +68,7 @@ def check_adapter(adapter: Path, config: ModelConfig, folder: Path) -> None:
     Raises AdapterNotFound and AdapterMismatch. Hub ids are compared where both have one; else fingerprints, since
     folders have other names on other machines; shapes tell of the rest later.
     """
-    said = _config(adapter)
+    said = adapter_config(adapter)
     if not (adapter / ADAPTER_WEIGHTS).is_file():
         raise AdapterNotFound(f"adapter {adapter}: no {ADAPTER_WEIGHTS} there. Give the folder that training wrote")
     if said.get("peft_type") not in _KINDS:
@@ -94,7 +94,7 @@ def attach_adapter(model: Any, adapter: Path, config: ModelConfig) -> Any:
     Raises AdapterNotFound where its weights are damaged, and AdapterMismatch where a layer's shape is another model's.
     """
     shapes = tensor_shapes(adapter)
-    if _config(adapter).get("peft_type") == "PROMPT_TUNING":
+    if adapter_config(adapter).get("peft_type") == "PROMPT_TUNING":
         return _with_soft_prompt(model, adapter, shapes, config)
     _check_shapes(model, shapes, adapter, config)
     from peft import PeftModel, get_peft_model_state_dict
@@ -145,7 +145,7 @@ def _with_soft_prompt(model: Any, adapter: Path, shapes: Shapes, config: ModelCo
     return model
 
 
-def _config(adapter: Path) -> dict[str, Any]:
+def adapter_config(adapter: Path) -> dict[str, Any]:
     """An adapter's adapter_config.json. Raises AdapterNotFound."""
     file = adapter / ADAPTER_CONFIG
     if not file.is_file() and (adapter / "config.json").is_file():
@@ -198,6 +198,6 @@ def _width(layer: Any, inner: bool) -> int | None:
 
 
 def _mismatch(adapter: Path, config: ModelConfig, why: str) -> str:
-    base = _config(adapter).get("base_model_name_or_path")
+    base = adapter_config(adapter).get("base_model_name_or_path")
     made_for = f" (it was made for {base})" if base else ""
     return f"adapter {adapter} does not fit model {config.name}{made_for}: {why}. Choose its own model with --model"

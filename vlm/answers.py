@@ -28,8 +28,8 @@ def first_tokens(
     """
     written = [ways_to_write(label) for label in labels]
     ids = answer_ids(family, control, cut, [form for forms in written for form in forms])
-    apart = next((n for n, several in enumerate(zip(*ids, strict=False)) if len(set(several)) > 1), None)
-    if apart is None:
+    apart = shared_head(ids)
+    if any(len(several) == apart for several in ids):
         return [], []
     following = iter(ids)
     return ids[0][:apart], [{next(following)[apart] for _ in forms} for forms in written]
@@ -40,7 +40,7 @@ def told_apart(firsts: Sequence[set[int]]) -> bool:
     return bool(firsts) and len(set().union(*firsts)) == sum(map(len, firsts))
 
 
-def shared_head(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens both begin with."""
-    apart = (n for n, pair in enumerate(zip(one, other, strict=False)) if len(set(pair)) > 1)
-    return next(apart, min(len(one), len(other)))
+def shared_head(answers: Sequence[Sequence[int]]) -> int:
+    """How many tokens all begin with."""
+    apart = (n for n, several in enumerate(zip(*answers, strict=False)) if len(set(several)) > 1)
+    return next(apart, min(map(len, answers)))

@@ -54,7 +54,7 @@ class TransformersEngine:
     def of(cls, loaded: Loaded, config: ModelConfig, batch_size: int = 8) -> TransformersEngine:
         """An engine for a model that is in memory and in training: it answers as it is by then, and can be trained on.
 
-        `config` is what it was loaded with.
+        `loaded` is of `load(..., training=True)`, and `config` what it was loaded with.
         """
         engine = cls(config, batch_size=batch_size)
         engine._loaded, engine._in_training = loaded, True
@@ -153,7 +153,7 @@ class TransformersEngine:
         """
         self._check(prompts)
         before, ids = self._answer_ids([begun.rstrip(), f"{begun}{text}".strip()])
-        given = shared_head(before, ids) if begun.strip() else 0
+        given = shared_head([before, ids]) if begun.strip() else 0
         if not text.strip() or given == len(ids):
             raise PromptError(f"{text[:40]!r} has no token of {self.model} to be scored. Give it a text")
         yield from self._by_batch(prompts, lambda batch: self._logprob(batch, ids, given))

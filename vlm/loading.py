@@ -200,8 +200,8 @@ def _quantisation(config: ModelConfig, folder: Path, dtype: torch.dtype, device:
 
 
 def _keep_differentiable(model: Any) -> None:
-    """On a CPU, bitsandbytes packs NF4 weights anew when they are first asked for inference, a look at the dev split
-    is enough, and from then on no gradient comes through them: it must not."""
+    """On a CPU with bf16, bitsandbytes packs NF4 weights anew when they are first asked for inference, a look at the
+    dev split is enough, and from then on no gradient comes through them: it must not, whoever looks."""
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False

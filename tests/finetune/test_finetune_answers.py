@@ -32,7 +32,7 @@ def test_training_goes_on_as_if_nobody_had_looked(
 
     def steps(looks: bool) -> list[torch.Tensor]:
         torch.manual_seed(0)
-        loaded = load(config, folder_of(kind), None)
+        loaded = load(config, folder_of(kind), None, training=True)
         model = _with_lora(loaded, config.how.lora_targets)
         engine = TransformersEngine.of(_of(loaded, model), config, batch_size=2)
         optimiser = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)

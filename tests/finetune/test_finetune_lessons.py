@@ -137,7 +137,9 @@ def test_what_is_drawn_depends_on_seed_epoch_and_record_alone(
     assert [text(other[place].prompt) for place in range(len(records))] not in (first, second)
 
 
-def test_dropout_shows_no_evidence_so_often(files: Path, records: list[TrainingRecord], tmp_path: Path) -> None:
+def test_dropout_shows_no_evidence_so_often(
+    plain: Lessons, files: Path, records: list[TrainingRecord], tmp_path: Path
+) -> None:
     lessons = opened(config(files, evidence={"dropout": 0.5}), records, tmp_path)
     bare = []
     for epoch in range(40):
@@ -146,7 +148,9 @@ def test_dropout_shows_no_evidence_so_often(files: Path, records: list[TrainingR
     assert 0.4 < sum(bare) / len(bare) < 0.6
     place = bare[-len(records) :].index(True)
     assert not shown(lessons[place].prompt)
-    assert text(lessons[place].prompt) == text(lessons.without_evidence(place).prompt)
+    undropped = list(plain.ever_shorter(place))
+    assert shown(undropped[0].prompt)
+    assert text(lessons[place].prompt) == text(undropped[-1].prompt)
 
 
 def test_a_dev_split_is_drawn_nothing_for(
@@ -160,9 +164,10 @@ def test_a_dev_split_is_drawn_nothing_for(
 
 def test_a_lesson_is_shortened_from_the_least_similar_on(plain: Lessons) -> None:
     """Pocket has the most similar first."""
-    whole = shown(plain[0].prompt)
-    assert shown(plain.shortened(0, 2).prompt) == dict(list(whole.items())[:-2])
-    assert shown(plain.shortened(0, 99).prompt) == {} == shown(plain.without_evidence(0).prompt)
+    whole = list(shown(plain[0].prompt).items())
+    assert len(whole) > 2
+    shorter = [shown(lesson.prompt) for lesson in plain.ever_shorter(0)]
+    assert shorter == [dict(whole[:kept]) for kept in range(len(whole), -1, -1)]
 
 
 def pieces_and_one(lesson: Lesson) -> int:

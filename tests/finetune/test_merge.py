@@ -176,11 +176,18 @@ def test_what_changes_no_weights_or_is_no_adapter(run_of: Runs, tmp_path: Path) 
     refused(MergeError, "is a soft prompt, which changes no weights", folder, tmp_path)
     whole = load_model_config(run_of("llama", "lora").model).path
     assert whole is not None
-    refused(MergeError, "is a whole model already", whole, tmp_path)
+    refused(AdapterNotFound, r"is a whole model: use it with --set model\.path=", whole, tmp_path)
     run = tmp_path / "full"
     shutil.copytree(whole, run / "adapter")  # as a run of method full leaves it
-    refused(MergeError, r"full/adapter is a whole model already", run, tmp_path)
-    refused(MergeError, "has no adapter_config.json: give the folder", tmp_path / "nowhere", tmp_path)
+    refused(
+        AdapterNotFound, r"full/adapter is a whole model: use it with --set model\.path=.*full/adapter$", run, tmp_path
+    )
+    refused(
+        AdapterNotFound,
+        r"no adapter_config\.json there\. Give the folder that training wrote",
+        tmp_path / "nowhere",
+        tmp_path,
+    )
 
 
 def test_an_adapter_of_peft_alone_needs_to_be_told_its_base(adapter: Path, tmp_path: Path) -> None:
