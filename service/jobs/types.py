@@ -17,6 +17,9 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 STATES: tuple[State, ...] = get_args(State)
 OPEN: tuple[State, ...] = ("queued", "running")
 
+MOST_FILES = 200
+"""Of one job's uploads: each is an open file, or up to a MiB of memory, until the job is stored. A zip is one."""
+
 
 class JobSettings(StrictModel):
     """Limits of one job (how many images, MiB of one image once unpacked, MiB of all uploads and of all that is packed
