@@ -16,16 +16,8 @@ from PIL import Image
 
 import cli
 import configs
-from pocket.starter import write_demo
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("demo")
-    write_demo(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
