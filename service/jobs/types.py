@@ -23,8 +23,9 @@ MOST_FILES = 200
 
 class JobSettings(StrictModel):
     """Limits of one job (how many images, MiB of one image once unpacked, MiB of all uploads and of all that is packed
-    in them, seconds until they have arrived), of all jobs (how many are received at once, how many may wait or run, MiB
-    that they leave on the disk), and how a job is run: as `batch` has `workers` and `block`, `nice` below the service.
+    in them, seconds until they have arrived), of all jobs (how many are received at once, may wait or run, may be
+    there, MiB that they leave on the disk), and how a job is run: as `batch` has `workers` and `block`, `nice` below
+    the service.
 
     What has ended is deleted after `keep_days`.
     """
@@ -35,6 +36,7 @@ class JobSettings(StrictModel):
     upload_s: Annotated[float, Field(gt=0)]
     uploads_at_once: Annotated[int, Field(ge=1)]
     max_open: Annotated[int, Field(ge=1)]
+    max_kept: Annotated[int, Field(ge=1)]
     min_free_mib: Annotated[int, Field(ge=0)]
     workers: Annotated[int, Field(ge=1)] | None
     block: Annotated[int, Field(ge=1)]
