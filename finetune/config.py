@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, model_validator
 
 import configs
-from configs import ConfigError, StrictModel
-from rag.config import Settings, merged, resolve, undotted
+from configs import StrictModel
+from rag.config import Settings, assigned, resolve
 
 Method = Literal["lora", "qlora", "dora", "soft_prompt", "full"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -140,15 +139,7 @@ def load_finetune_config(name: str, assignments: Iterable[str] = ()) -> Finetune
     """The configuration of that name or file, with `a.b=value` laid over it. Raises ConfigError."""
     file = configs.find("finetune", name)
     data: dict[str, Any] = {"name": file.stem, **configs.read_yaml(file)}
-    for assignment in assignments:
-        key, equals, value = assignment.partition("=")
-        if not equals or not key:
-            raise ConfigError(f"--set {assignment}: write it as key=value, for example --set training.epochs=1")
-        try:
-            data = merged(data, undotted({key.strip(): yaml.safe_load(value)}))
-        except yaml.YAMLError:
-            raise ConfigError(f"--set {assignment}: the value is not valid YAML") from None
-        configs.parse(FinetuneConfig, data, f"--set {assignment}")  # so that an error names this very assignment
+    data = assigned(FinetuneConfig, data, assignments, "training.epochs=1")
     config = configs.parse(FinetuneConfig, data, file.name)
     config.resolved_settings()  # a wrong key there is told before anything is loaded
     return config

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
 from configs import ROOT, ConfigError, StrictModel, parse, read_yaml
 from indexer.licenses import is_stated
@@ -176,20 +176,31 @@ def resolve(
     elif config is not None:
         where = described
         data = merged(data, config)
-    for assignment in assignments:
-        key, equals, value = assignment.partition("=")
-        if not equals or not key:
-            raise ConfigError(f"--set {assignment}: write it as key=value, for example --set prompt.length=short")
-        where = f"--set {assignment}"
-        try:
-            data = merged(data, _nested(key.strip().split("."), yaml.safe_load(value)))
-        except yaml.YAMLError:
-            raise ConfigError(f"--set {assignment}: the value is not valid YAML") from None
-        parse(Settings, data, where)  # so that an error names this very assignment
+    data = assigned(Settings, data, assignments, "prompt.length=short")
     for key, value in overrides.items():
         if value is not None:
             data = merged(data, _nested(key.split("__"), value))
     return parse(Settings, data, where)
+
+
+def assigned(
+    model: type[BaseModel], data: Mapping[str, Any], assignments: Iterable[str], example: str
+) -> dict[str, Any]:
+    """Values of a configuration with `a.b=value` assignments laid over them, each checked by itself.
+
+    `example` is one that can be given. Raises ConfigError, which names the assignment.
+    """
+    both = dict(data)
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {assignment}: write it as key=value, for example --set {example}")
+        try:
+            both = merged(both, undotted({key.strip(): yaml.safe_load(value)}))
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {assignment}: the value is not valid YAML") from None
+        parse(model, both, f"--set {assignment}")
+    return both
 
 
 def undotted(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imaging.loading import LOADING
 from rag.errors import CheckError
 from vlm.quiet import quiet
 
@@ -61,7 +62,10 @@ class CrossEncoder:
 
     def _loaded(self) -> PreTrainedModel:
         if self._model is None:
-            self._model, self._tokenizer = self._load()
+            with LOADING:
+                if self._model is None:
+                    model, self._tokenizer = self._load()
+                    self._model = model  # last: who sees it asks for the tokenizer next
         return self._model
 
     def _load(self) -> tuple[PreTrainedModel, Any]:

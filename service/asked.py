@@ -52,6 +52,10 @@ class Choice(BaseModel):
     ] = None
     seed: Annotated[int | None, Field(ge=0, lt=2**32, description="Where the model samples.")] = None
 
+    def alone(self) -> Choice:
+        """What is chosen, without what a form asks besides."""
+        return Choice(**{name: getattr(self, name) for name in Choice.model_fields})
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -104,6 +108,7 @@ class Offer:
 
     def __init__(self, config: ServiceConfig) -> None:
         self.config = config
+        self._own = config.resolved()
         self.models = tuple(config.offered.models)
         self.prompts = tuple(config.offered.prompts or configs.names("prompts"))
         self.indexes = dict(config.offered.indexes)
@@ -112,7 +117,7 @@ class Offer:
     def index(self, name: str | None) -> str:
         """The folder of an index, None: as the service is configured. Raises Unusable."""
         if name is None:
-            return self.config.resolved().retrieval.index
+            return self._own.retrieval.index
         return self.indexes[_known("index", name, tuple(self.indexes))]
 
     def _settings(self, choice: Choice) -> Settings:
@@ -121,7 +126,7 @@ class Offer:
             if name is not None:
                 _known(what, name, known)
         given = self.config.settings
-        if choice.model not in (None, self.config.resolved().model.name):
+        if choice.model not in (None, self._own.model.name):
             given = {**given, "model": {}}  # an adapter, or a folder, is of the model it was given for
         overrides: dict[str, Any] = {
             "model__name": choice.model,
@@ -182,7 +187,6 @@ class Offer:
             raise Unusable("schema: fields are copied, or a question is answered; give one or the other")
         if labels and question is None:
             raise Unusable("labels: they are answers to a question; give one")
-        choice = Choice(**{name: getattr(choice, name) for name in Choice.model_fields})
         nothing = Upload("", b"")
         if schema is not None:
             return self.extract(nothing, schema, choice)
@@ -194,7 +198,7 @@ class Offer:
         if len(uploads) > self.config.limits.images:
             raise Unusable(f"image: {len(uploads)} images in one question; the limit is {self.config.limits.images}")
         request = Request(uuid4().hex, tuple(upload.name for upload in uploads), task, **rest)
-        return Asked(request, tuple(uploads), self.settings(choice))
+        return Asked(request, tuple(uploads), self.settings(choice.alone()))
 
 
 def said_name(given: str | None) -> str:

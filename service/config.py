@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, field_validator
 
 from configs import ROOT, ConfigError, StrictModel, parse, read_yaml
-from rag.config import Settings, merged, resolve, undotted
+from rag.config import Settings, assigned, merged, resolve
 from service.jobs.types import JobSettings
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -102,15 +101,6 @@ def load_config(file: Path | None = None, assignments: Iterable[str] = (), **ove
     data, where = read_yaml(ROOT / "service.yaml"), "service.yaml"
     if file is not None:
         data, where = merged(data, read_yaml(file)), file.name
-    for assignment in assignments:
-        key, equals, value = assignment.partition("=")
-        if not equals or not key:
-            raise ConfigError(f"--set {assignment}: write it as key=value, for example --set desk.max_batch=16")
-        where = f"--set {assignment}"
-        try:
-            data = merged(data, undotted({key.strip(): yaml.safe_load(value)}))
-        except yaml.YAMLError:
-            raise ConfigError(f"--set {assignment}: the value is not valid YAML") from None
-        parse(ServiceConfig, data, where)  # so that an error names this very assignment
+    data = assigned(ServiceConfig, data, assignments, "desk.max_batch=16")
     data = merged(data, {key: value for key, value in overrides.items() if value is not None})
     return parse(ServiceConfig, data, where)

@@ -39,21 +39,16 @@ class Ticket:
     """Hears the text as it is written; such a request is described alone."""
     gone: threading.Event = field(default_factory=threading.Event)
 
-    def result(self) -> Outcome:
-        """The outcome, waited for in this thread. Raises TimedOut, Busy and what describing raises."""
-        try:
-            return self.future.result(self.left_s())
-        except TimeoutError:
-            self.cancel()
-            raise self.timed_out() from None
-
     async def answer(self) -> Outcome:
-        """The same, waited for on the event loop. Where the waiting task is cancelled, the place is freed."""
+        """The outcome. Where the waiting task is cancelled, the place is freed.
+
+        Raises TimedOut, Busy and what describing raises.
+        """
         try:
             async with asyncio.timeout(self.left_s()):
                 return await asyncio.wrap_future(self.future)
         except TimeoutError:
-            raise self.timed_out() from None
+            raise _timed_out(self.limit_s) from None
         finally:
             if not self.future.done():
                 self.cancel()
@@ -66,9 +61,6 @@ class Ticket:
     def left_s(self) -> float:
         """Seconds until its time is over."""
         return max(0.0, self.arrived + self.limit_s - time.monotonic())
-
-    def timed_out(self) -> TimedOut:
-        return timed_out(self.limit_s)
 
 
 @dataclass(frozen=True)
@@ -162,14 +154,14 @@ class Desk:
                 yield piece
             yield ticket.future.result()
         except TimeoutError:
-            raise ticket.timed_out() from None
+            raise _timed_out(ticket.limit_s) from None
         finally:
             ticket.cancel()
 
-    def call(self, work: Callable[[], T]) -> Future[T]:
+    async def call(self, work: Callable[[], T]) -> T:
         """Does some other work with the models and indexes of this process, beside the batches, one at a time.
 
-        Raises Busy where too much of it waits.
+        Raises Busy where too much of it waits, TimedOut, and what the work raises.
         """
         with self._changed:
             self.check_room()
@@ -178,7 +170,11 @@ class Desk:
             self._calls += 1
         future = self._hands.call(work)
         future.add_done_callback(self._called)
-        return future
+        try:
+            async with asyncio.timeout(self._config.time_limit_s):
+                return await asyncio.wrap_future(future)
+        except TimeoutError:
+            raise _timed_out(self._config.time_limit_s) from None
 
     def _called(self, _: Future[Any]) -> None:
         with self._changed:
@@ -265,6 +261,6 @@ class Desk:
         return min(60, max(_AGAIN_S, round(self._pace_s * waiting / 2)))
 
 
-def timed_out(limit_s: float) -> TimedOut:
+def _timed_out(limit_s: float) -> TimedOut:
     """A request was not answered in the time allowed."""
     return TimedOut(f"not answered within {limit_s:g} s (desk.time_limit_s)", _AGAIN_S)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
 from service.errors import WrongOrigin
@@ -29,11 +29,13 @@ _PAGE = (
 )
 
 
-def headers_for(path: str) -> dict[str, str]:
+_OF_PAGES = _ALWAYS | {"content-security-policy": _PAGE}
+_OF_DATA = _ALWAYS | {"content-security-policy": _DATA, "cache-control": "no-store"}
+
+
+def headers_for(path: str) -> Mapping[str, str]:
     """Those of an answer at this path."""
-    if is_page(path):
-        return _ALWAYS | {"content-security-policy": _PAGE}
-    return _ALWAYS | {"content-security-policy": _DATA, "cache-control": "no-store"}
+    return _OF_PAGES if is_page(path) else _OF_DATA
 
 
 def is_page(path: str) -> bool:

@@ -77,8 +77,7 @@ class Keys:
 
     def find(self, secret: str) -> Key | None:
         """The key that a client sent, if it is one."""
-        digest = hashlib.sha256(secret.encode()).hexdigest()
-        found = None
+        digest, found = _digest(secret), None
         for key in self._keys:  # all of them, so that time tells nothing
             if hmac.compare_digest(key.sha256, digest):
                 found = key
@@ -124,7 +123,7 @@ def _from_environment(text: str) -> list[Key]:
         parts = entry.split(":")
         given = dict(zip(("name", "sha256", "requests_a_minute"), parts, strict=False))
         try:
-            keys.append(Key.model_validate(given | {} if len(parts) <= 3 else {}))
+            keys.append(Key.model_validate(given if len(parts) <= 3 else {}))
         except ValueError:
             raise CannotServe(
                 f"{ENVIRONMENT}: entry {number} is not NAME:SHA256 or NAME:SHA256:REQUESTS_A_MINUTE (the hash, never "

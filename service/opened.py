@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from pathlib import Path
 
 from indexer import Index
 from rag.config import Settings
@@ -24,6 +25,7 @@ class Opened:
         self._said: set[str] = set()
         self._hear = tell
         self._shared = Shared()
+        self._folders: dict[str, Path] = {}
         self._pipelines: OrderedDict[tuple[str, Task], Pipeline] = OrderedDict()
         self._lock = threading.RLock()
 
@@ -47,7 +49,9 @@ class Opened:
     def index(self, folder: str) -> Index:
         """The index of a folder, or the starter index. Raises IndexerError."""
         with self._lock:
-            return self._shared.index(index_folder(folder, self._tell))
+            if folder not in self._folders:  # where the starter index lies is told by hashes of what it is made of
+                self._folders[folder] = index_folder(folder, self._tell)
+            return self._shared.index(self._folders[folder])
 
 
 def _example(task: Task) -> Request:

@@ -27,6 +27,8 @@ SIDES: tuple[Side, ...] = get_args(Side)
 PICTURE_SIDE = 1024
 """Longest side of an item's picture, in pixels."""
 
+COMMENT_CHARS, EDITED_CHARS = 5000, 20_000
+"""So long may a rater's comment be, and the text as they would have it."""
 _MOST_RATERS = 500
 """So many people rate a task; each takes a row of the file for every item they are given."""
 

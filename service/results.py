@@ -43,7 +43,7 @@ class Results:
     def all(self) -> list[Result]:
         """Those that are there, by name."""
         return [
-            Result(name, _about(file), file.stat().st_size, _page_of(file).is_file())
+            Result(name, _about(file), file.stat().st_size, page_of(file).is_file())
             for name, file in self._files().items()
         ]
 
@@ -53,7 +53,7 @@ class Results:
 
     def page(self, name: str) -> str:
         """The page of a result, HTML that refers to nothing outside it. Raises NotThere."""
-        page = _page_of(self.file(name))
+        page = page_of(self.file(name))
         if not page.is_file():
             raise NotThere(f"{name} has no page. See GET /benchmark")
         return page.read_text(encoding="utf-8")
@@ -71,7 +71,8 @@ class Results:
         return files[name]
 
 
-def _page_of(file: Path) -> Path:
+def page_of(file: Path) -> Path:
+    """Where the page of a result's file lies, if it has one."""
     return file.with_suffix(".html")
 
 

@@ -7,15 +7,15 @@ import json
 import logging
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
 from batch.errors import BatchError
-from batch.types import Described, Failed
+from batch.types import Failed
 from configs import ConfigError
 from imaging import ImageError
 from indexer.errors import IndexerError, RecordNotFoundError
@@ -26,7 +26,7 @@ from rag.starter import Tell
 from service.asked import Asked, Choice, Offer, Upload
 from service.config import ServiceConfig
 from service.crew import hands_for
-from service.desk import Desk, timed_out
+from service.desk import Desk
 from service.errors import (
     CannotDescribe,
     CannotServe,
@@ -39,6 +39,7 @@ from service.errors import (
     public,
 )
 from service.hands import Outcome
+from service.headers import LOOPBACK
 from service.jobs import JobAsked, JobFile, Jobs, JobView
 from service.keys import Key, Keys
 from service.limits import Rates
@@ -49,6 +50,8 @@ from service.rated import RatedTasks
 from service.records import RecordStore
 from service.results import Results
 from vlm.errors import PromptError, UnsupportedByServer, UnsupportedSchema, VlmError, one_line
+
+T = TypeVar("T")
 
 _log = logging.getLogger(LOGGER)
 _REFUSALS: dict[str, type[Refusal]] = {
@@ -101,10 +104,12 @@ class Service:
         runs is stopped and kept. Raises CannotServe."""
         with self.jobs.running():
             self.desk.start()
-            threading.Thread(target=self._load, name="load").start()  # no daemon: torch must not be cut off at the exit
+            loading = threading.Thread(target=self._load, name="load")  # no daemon: torch must not be cut off
+            loading.start()
             try:
                 yield
             finally:
+                loading.join()  # it uses what is closed next, and says that requests can be described
                 self._not_ready = "the service is ending"
                 self.desk.close()
                 self.records.close()
@@ -152,12 +157,12 @@ class Service:
             loaded = None if image is None else image.decoded(self.config.limits)
             return search_in(self.opened.index(folder), image=loaded, text=text, k=k)
 
-        limit_s = self.config.desk.time_limit_s
+        return await self.call(work)
+
+    async def call(self, work: Callable[[], T]) -> T:
+        """Other work with the models and indexes of this process, as `Desk.call` has it. Raises Refusal."""
         with _told():
-            try:
-                return await asyncio.wait_for(asyncio.wrap_future(self.desk.call(work)), limit_s)
-            except TimeoutError:
-                raise timed_out(limit_s) from None
+            return await self.desk.call(work)
 
     def begin_job(
         self,
@@ -204,16 +209,13 @@ def open_service(config: ServiceConfig, tell: Tell = lambda _: None) -> Service:
     Raises CannotServe, and what opening a pipeline raises, for what can be refused before anything is asked.
     """
     service = Service(config, tell)
-    if service.config.host not in _LOOPBACK and not service.keys and not config.open_to_network:
+    if service.config.host not in LOOPBACK and not service.keys and not config.open_to_network:
         raise CannotServe(
             f"host {config.host} can be reached from other machines, and no keys are set. Make one with "
             f"serve --new-key NAME, or say --open-to-network"
         )
     service.opened.pipeline(config.resolved(), "caption")
     return service
-
-
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @contextmanager
@@ -233,6 +235,3 @@ def _told() -> Iterator[None]:
     except (OSError, sqlite3.Error) as error:
         _log.error("a file cannot be read or written: %s", one_line(error, 2000))
         raise CannotDescribe(f"a file cannot be read or written: {public(error)}", retry_after_s=30) from error
-
-
-__all__ = ["Described", "Ready", "Service", "open_service"]

@@ -30,6 +30,16 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
         yield folder
 
 
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with the demo's images."""
+    from pocket.starter import write_demo
+
+    folder = tmp_path_factory.mktemp("demo")
+    write_demo(folder)
+    return folder
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """None: as many processes as pyproject.toml says. 0 for files or single tests: all would import what they need."""
     return 0 if all(Path(argument.split("::")[0]).is_file() for argument in config.args) else None

@@ -16,16 +16,8 @@ from PIL import Image
 
 import cli
 import configs
-from pocket.starter import write_demo
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("demo")
-    write_demo(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -199,12 +191,13 @@ def test_an_index_is_built_searched_and_refused_once_its_embedder_has_changed(
     records = [
         {"name": path.stem, "file": path.name, "says": f"Test {path.stem}."} for path in sorted(demo.glob("*.png"))
     ]
-    (demo / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    images = shutil.copytree(demo, tmp_path / "images")
+    (images / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     config = tmp_path / "index.yaml"
     fields = "{id: name, image: file, caption: says}"
     config.write_text(
         f"out: {tmp_path / 'index'}\nimage_embedder: {embedder}\n"
-        f"sources: [{{kind: folder, path: {demo}, records: records.jsonl, fields: {fields}}}]\n"
+        f"sources: [{{kind: folder, path: {images}, records: records.jsonl, fields: {fields}}}]\n"
     )
     assert run("index", "build", config).exit_code == 0
     found = run("index", "search", tmp_path / "index", "--image", smear, "--k", 1, "--json")

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from imaging.loading import LOADING
 from vlm.answers import answer_ids, first_tokens, shared_head, told_apart
 from vlm.config import ModelConfig
 from vlm.errors import AdapterMismatch, OutOfMemory, PromptError
@@ -74,9 +75,10 @@ class TransformersEngine:
         with self._lock:
             if self._loaded is None:
                 folder = self._folder
-                from vlm.loading import load
+                with LOADING:
+                    from vlm.loading import load
 
-                self._loaded = load(self._config, folder, self._adapter)
+                    self._loaded = load(self._config, folder, self._adapter)
             return self._loaded
 
     def unload(self) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imaging import LoadedImage
+from imaging.loading import LOADING
 from imaging.memory import keep_freed_memory
 from indexer.embedders import files
 from indexer.embedders.clip_tokens import measure_of
@@ -106,13 +107,18 @@ class OpenClipEmbedder(CountsTokens):
         return np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
 
     def load(self) -> _Loaded:
-        """Imports and reads the model now, where that is not done yet. Raises EmbedderUnavailableError."""
+        """Reads the model now, where that is not done yet; any thread may call. Raises EmbedderUnavailableError."""
         if self._loaded is None:
-            folder = self._files()
-            weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), folder / _WEIGHTS[0])
-            files.check_weights(weights, self._config, self._name)
-            self._loaded = self._create(folder)
+            with LOADING:
+                if self._loaded is None:
+                    self._loaded = self._read()
         return self._loaded
+
+    def _read(self) -> _Loaded:
+        folder = self._files()
+        weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), folder / _WEIGHTS[0])
+        files.check_weights(weights, self._config, self._name)
+        return self._create(folder)
 
     def _files(self) -> Path:
         pinned_pickle = _WEIGHTS[-1:] if self._config.weights_sha256 else ()

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging import LoadedImage
+from imaging.loading import LOADING
 from imaging.memory import keep_freed_memory
 from indexer.embedders import files
 from indexer.embedders.config import SentenceTransformersConfig
@@ -92,12 +93,17 @@ class SentenceTransformersEmbedder(CountsTokens):
         return tokens
 
     def load(self) -> SentenceTransformer:
-        """Imports and reads the model now, where that is not done yet. Raises EmbedderUnavailableError."""
+        """Reads the model now, where that is not done yet; any thread may call. Raises EmbedderUnavailableError."""
         if self._model is None:
-            folder = self._folder or files.fetch(self._config, self._name)
-            files.check_weights(folder / _WEIGHTS, self._config, self._name)
-            self._model = self._create(folder)
+            with LOADING:
+                if self._model is None:
+                    self._model = self._read()
         return self._model
+
+    def _read(self) -> SentenceTransformer:
+        folder = self._folder or files.fetch(self._config, self._name)
+        files.check_weights(folder / _WEIGHTS, self._config, self._name)
+        return self._create(folder)
 
     def _create(self, folder: Path) -> SentenceTransformer:
         import torch

@@ -81,7 +81,7 @@ class Jobs:
 
         Raises UploadRefused, UploadTooLarge, TooManyJobs and NoRoom; nothing is left of it then.
         """
-        with self._place(), self._shelf.making() as (id_, folder):
+        with self._place(new=True), self._shelf.making() as (id_, folder):
             images, notes = shelf.store(folder, uploads, archive, self.limits)
             job = Job(id_, owner, now_utc(), asked, options, settings.model_dump(mode="json"), images, tuple(notes))
             shelf.write_job(folder, job)
@@ -177,9 +177,15 @@ class Jobs:
             raise WrongJobState(f"job {job.id} {wrong}: it is {standing.state}")
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
-        """A place among the jobs that may wait or run. Raises TooManyJobs."""
+    def _place(self, new: bool = False) -> Iterator[None]:
+        """A place among the jobs that may wait or run; of a `new` one, among those that are there.
+
+        Raises TooManyJobs and NoRoom.
+        """
         with self._changed:
+            kept = len(self._jobs) + self._making
+            if new and kept >= self.limits.max_kept:
+                raise NoRoom(f"{kept:,} jobs are kept, as many as may (jobs.max_kept). Delete old ones")
             open_ = sum(standing.state in OPEN for standing in self._standings.values()) + self._making
             if open_ >= self.limits.max_open:
                 raise TooManyJobs(f"{open_} jobs wait or run, as many as may. Try again when one is done", 60)

@@ -17,11 +17,15 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 STATES: tuple[State, ...] = get_args(State)
 OPEN: tuple[State, ...] = ("queued", "running")
 
+MOST_FILES = 200
+"""Of one job's uploads: each is an open file, or up to a MiB of memory, until the job is stored. A zip is one."""
+
 
 class JobSettings(StrictModel):
     """Limits of one job (how many images, MiB of one image once unpacked, MiB of all uploads and of all that is packed
-    in them, seconds until they have arrived), of all jobs (how many are received at once, how many may wait or run, MiB
-    that they leave on the disk), and how a job is run: as `batch` has `workers` and `block`, `nice` below the service.
+    in them, seconds until they have arrived), of all jobs (how many are received at once, may wait or run, may be
+    there, MiB that they leave on the disk), and how a job is run: as `batch` has `workers` and `block`, `nice` below
+    the service.
 
     What has ended is deleted after `keep_days`.
     """
@@ -32,6 +36,7 @@ class JobSettings(StrictModel):
     upload_s: Annotated[float, Field(gt=0)]
     uploads_at_once: Annotated[int, Field(ge=1)]
     max_open: Annotated[int, Field(ge=1)]
+    max_kept: Annotated[int, Field(ge=1)]
     min_free_mib: Annotated[int, Field(ge=0)]
     workers: Annotated[int, Field(ge=1)] | None
     block: Annotated[int, Field(ge=1)]

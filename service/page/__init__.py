@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.routing import Mount
 
+from service.jobs.types import MOST_FILES
 from service.page.common import Page
 from service.page.uploads import Uploads
 from service.service import Service
@@ -21,6 +22,8 @@ _ICON = (
     "%3Ccircle cx=%228%22 cy=%228%22 r=%226.5%22 fill=%22%230b5d55%22/%3E%3Ccircle cx=%228%22 cy=%228%22 r=%222.4%22 "
     'fill=%22%23fff%22/%3E%3C/svg%3E">'
 )
+_MOST_IMAGES = 10_000
+"""That are held for all who look at the page."""
 _STATIC = Path(__file__).parent / "static"
 
 
@@ -37,7 +40,7 @@ def mount_page(app: FastAPI, service: Service) -> None:
     spool = config.data / "tmp"
     spool.mkdir(parents=True, exist_ok=True)
     most = service.jobs.limits.max_total_mib << 20
-    page = Page(service, Uploads(config.desk.waiting_mib << 20), Uploads(most), spool)
+    page = Page(service, Uploads(config.desk.waiting_mib << 20, _MOST_IMAGES), Uploads(most, MOST_FILES), spool)
     reports = Reports(config.data / "runs", service.results)
     app.include_router(routes(page, reports))
     script = (_STATIC / "page.js").read_text(encoding="utf-8")

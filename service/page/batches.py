@@ -11,7 +11,7 @@ import gradio as gr
 
 from service.errors import Refusal, Unusable
 from service.jobs import JobFile, JobView
-from service.jobs.types import OPEN
+from service.jobs.types import MOST_FILES, OPEN
 from service.page.common import Page, choice, drop_zone, listed, owner, panel, problem, status
 from service.page.html import render
 
@@ -22,11 +22,10 @@ _EVERY_S = 2.0
 def batch_tab(page: Page, tab: gr.Tab) -> None:
     """Lays the tab out."""
     jobs = page.service.jobs
+    most = min(jobs.limits.max_images, MOST_FILES)
     with gr.Row(elem_classes="ls-work"):
         with gr.Column(elem_classes="ls-aside"):
-            files = drop_zone(
-                page.service, "Drop images or a zip, or choose files", "batch-files", jobs.limits.max_images, "files"
-            )
+            files = drop_zone(page.service, "Drop images or a zip, or choose files", "batch-files", most, "files")
             go = gr.Button("Start", variant="primary", elem_id="batch-go")
             with gr.Accordion("Settings", open=False, elem_classes="ls-settings"):
                 settings = panel(page.service, "caption")

@@ -6,13 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass
 
-from rag.errors import RagError
 from rag.looking import Heat, occluding
 from rag.types import PreparedRequest
 from service.asked import Asked
 from service.errors import Unusable
 from service.service import Service
-from vlm.errors import VlmError
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class Looked:
 
 
 async def look(service: Service, asked: Asked, text: str, begun: str = "") -> AsyncIterator[float | Looked]:
-    """The share that is done, 0 to 1, and last the map. Leaving it leaves undone what is not begun. Raises Unusable.
+    """The share that is done, 0 to 1, and last the map. Leaving it leaves undone what is not begun. Raises Refusal.
 
     `begun` is what the model said before the text. Other work with the models goes on between the parts of this.
     """
@@ -37,14 +35,10 @@ async def look(service: Service, asked: Asked, text: str, begun: str = "") -> As
         (item,) = ready.items
         return item, occluding(pipeline, item, text, begun=begun)
 
-    try:
-        item, steps = await asyncio.wrap_future(service.desk.call(prepared))
-        while True:
-            step = await asyncio.wrap_future(service.desk.call(lambda: next(steps)))
-            if isinstance(step, Heat):
-                png = await asyncio.to_thread(step.png, item.images[0])
-                yield Looked(step, png)
-                return
-            yield step
-    except (RagError, VlmError) as error:
-        raise Unusable(str(error)) from error
+    item, steps = await service.call(prepared)
+    while True:
+        step = await service.call(lambda: next(steps))
+        if isinstance(step, Heat):
+            yield Looked(step, await asyncio.to_thread(step.png, item.images[0]))
+            return
+        yield step

@@ -13,7 +13,7 @@ from evaluation.ratings.types import HIGHEST, LOWEST, QUESTIONS
 from service.errors import Refusal, Unusable
 from service.page.common import Page, problem, status
 from service.page.html import render
-from service.rated import RatedTasks, RatingItem, Said
+from service.rated import COMMENT_CHARS, EDITED_CHARS, RatedTasks, RatingItem, Said
 
 MEANING = {
     "accuracy": "Is what it says true of the image?",
@@ -112,7 +112,7 @@ def _pressed(tasks: RatedTasks, at: Place, said: Mapping[str, Any]) -> Shown:
 
 def _said(do: str, said: Mapping[str, Any]) -> Said:
     """An answer as the page sent it. Raises Unusable."""
-    comment, edited = str(said.get("comment", ""))[:4000], str(said.get("edited", ""))[:8000]
+    comment, edited = str(said.get("comment", ""))[:COMMENT_CHARS], str(said.get("edited", ""))[:EDITED_CHARS]
     if do == "skip":
         return Said(comment=comment, skipped=True)
     if do in ("A", "B", "tie"):
@@ -145,6 +145,9 @@ def _at(tasks: RatedTasks, at: Place, position: int, before: str = "") -> Shown:
 
 def _drawn(tasks: RatedTasks, item: RatingItem, before: str) -> Shown:
     picture = tasks.picture(item.task, item.rater, item.position)
-    html = render("rate.html", item=item, picture=picture, questions=MEANING, scores=range(LOWEST, HIGHEST + 1))
+    html = render(
+        "rate.html", item=item, picture=picture, questions=MEANING, scores=range(LOWEST, HIGHEST + 1),
+        comment_chars=COMMENT_CHARS, edited_chars=EDITED_CHARS,
+    )  # fmt: skip
     told = f"{before}Item {item.position + 1} of {item.total}, {item.done} answered."
     return Place(item.task, item.rater, item.position, time.monotonic()), html, status(told)

@@ -11,7 +11,7 @@ from evaluation.errors import EvaluationError
 from evaluation.report.kinds import document_of
 from evaluation.report.writing import write
 from service.errors import NotThere, Unusable
-from service.results import Results
+from service.results import Results, page_of
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,15 @@ class Reports:
 
     def page(self, kind: str, name: str) -> str:
         """A report as HTML of one file. Raises NotThere, and Unusable for what no report can be made of."""
-        listed = self.own if kind == "own" else self.committed
-        if name not in [one.name for one in listed]:
-            raise NotThere(f"there is no report {name[:80]!r}")
-        if kind == "committed" and any(result.page for result in self._results.all() if result.name == name):
+        file = self._own_file(name) if kind == "own" else self._results.file(name)
+        if kind == "committed" and page_of(file).is_file():
             return self._results.page(name)
-        file = self._runs / name if kind == "own" else self._results.file(name)
         try:
             return write(document_of(file), "html")
         except (EvaluationError, BatchError) as error:
             raise Unusable(str(error).replace(f"{file.parent}/", "")) from error
+
+    def _own_file(self, name: str) -> Path:
+        if name not in [one.name for one in self.own]:
+            raise NotThere(f"there is no report {name[:80]!r}")
+        return self._runs / name

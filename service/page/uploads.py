@@ -81,13 +81,17 @@ F = TypeVar("F", bound=File)
 
 
 class Uploads(Generic[F]):
-    """Files by random token, `most_bytes` together at most: beyond that the one not used for longest leaves first."""
+    """Files by random token, `most_bytes` and `most_files` of them together at most: beyond that the one not used for
+    longest leaves first."""
 
-    def __init__(self, most_bytes: int, keep_s: float = KEEP_S, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most = most_bytes
+    def __init__(
+        self, most_bytes: int, most_files: int, keep_s: float = KEEP_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._most_bytes, self._most_files = most_bytes, most_files
         self._keep_s = keep_s
         self._clock = clock
         self._files: OrderedDict[str, tuple[F, float]] = OrderedDict()
+        self._nbytes = 0
         self._lock = threading.Lock()
 
     def add(self, file: F) -> str:
@@ -95,6 +99,7 @@ class Uploads(Generic[F]):
         token = secrets.token_urlsafe(24)
         with self._lock:
             self._files[token] = (file, self._clock())
+            self._nbytes += file.nbytes
             self._forget()
         return token
 
@@ -113,18 +118,23 @@ class Uploads(Generic[F]):
         """Lets go of a file, if it is there."""
         with self._lock:
             if token in self._files:
-                self._files.pop(token)[0].close()
+                self._let_go(token)
 
     @property
     def nbytes(self) -> int:
         """Bytes of all files."""
-        return sum(file.nbytes for file, _ in self._files.values())
+        return self._nbytes
 
     def _forget(self) -> None:
         oldest = self._clock() - self._keep_s
         while self._files:
-            file, used = next(iter(self._files.values()))
-            if used >= oldest and (self.nbytes <= self._most or len(self._files) == 1):
+            token, (_, used) = next(iter(self._files.items()))
+            fits = self._nbytes <= self._most_bytes and len(self._files) <= self._most_files
+            if used >= oldest and (fits or len(self._files) == 1):
                 return
-            self._files.popitem(last=False)
-            file.close()
+            self._let_go(token)
+
+    def _let_go(self, token: str) -> None:
+        file, _ = self._files.pop(token)
+        self._nbytes -= file.nbytes
+        file.close()

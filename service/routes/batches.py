@@ -15,6 +15,7 @@ from batch.errors import BatchError
 from service.asked import Choice, Label, Question, SchemaText
 from service.errors import CannotDescribe
 from service.jobs import JobFile, JobView
+from service.jobs.types import MOST_FILES
 from service.problems import documented
 from service.routes.common import READ_REFUSED, REFUSED, ServiceHere, owner
 from service.routes.examples import DESCRIPTION
@@ -24,8 +25,6 @@ from service.service import Service
 router = APIRouter(prefix="/batches", tags=["batches"])
 JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="As `POST /batches` answered it.")]
 _LINES = "application/jsonl"
-_MOST_FILES = 200
-"""In one form, each up to a MiB in memory while it is received, else an open file. A zip is one."""
 
 
 class BatchForm(Choice):
@@ -33,7 +32,7 @@ class BatchForm(Choice):
 
     image: Annotated[
         list[UploadFile],
-        Field(default_factory=list, max_length=_MOST_FILES, description="The image files; more of them in a zip."),
+        Field(default_factory=list, max_length=MOST_FILES, description="The image files; more of them in a zip."),
     ]
     archive: Annotated[UploadFile | None, Field(description="A zip of images. It is not unpacked.")] = None
     question: Annotated[Question | None, Field(description="What to answer about each image.")] = None
@@ -112,7 +111,7 @@ _GONE = READ_REFUSED | documented(404, 503)
 @router.post(
     "",
     status_code=202,
-    form_limits={"max_files": _MOST_FILES + 1},
+    form_limits={"max_files": MOST_FILES + 1},
     responses={202: _OF_JOB | {"headers": {"Location": {"schema": {"type": "string"}}}}, **REFUSED, **documented(507)},
 )
 def begin(request: Request, response: Response, service: ServiceHere, form: Annotated[BatchForm, MULTIPART]) -> JobOut:

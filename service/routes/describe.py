@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from service.asked import Choice
 from service.routes.common import REFUSED, ServiceHere, answered
 from service.routes.examples import ANSWER, DESCRIPTION, EVENTS, FIELDS
 from service.routes.forms import MULTIPART, AnalyzeForm, AskForm, CaptionForm, ExtractForm
@@ -29,7 +28,7 @@ def _answers(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
 @router.post("/caption", response_class=Response, responses=_answers(DESCRIPTION))
 async def caption(request: Request, service: ServiceHere, form: Annotated[CaptionForm, MULTIPART]) -> Response:
     """Describe an image, with the evidence behind the description."""
-    asked = service.offer.caption(await form.upload(), _choice(form), form.article)
+    asked = service.offer.caption(await form.upload(), form, form.article)
     return await answered(request, service, asked)
 
 
@@ -37,24 +36,19 @@ async def caption(request: Request, service: ServiceHere, form: Annotated[Captio
 async def ask(request: Request, service: ServiceHere, form: Annotated[AskForm, MULTIPART]) -> Response:
     """Answer a question about one or more images together; with labels, the likeliest of them."""
     uploads = await form.uploads()
-    asked = service.offer.ask(uploads, form.question, _choice(form), form.labels, form.article)
+    asked = service.offer.ask(uploads, form.question, form, form.labels, form.article)
     return await answered(request, service, asked)
 
 
 @router.post("/analyze", response_class=Response, responses=_answers(ANSWER))
 async def analyze(request: Request, service: ServiceHere, form: Annotated[AnalyzeForm, MULTIPART]) -> Response:
     """Do with one or more images what an instruction in any words says."""
-    return await answered(request, service, service.offer.ask(await form.uploads(), form.instruction, _choice(form)))
+    return await answered(request, service, service.offer.ask(await form.uploads(), form.instruction, form))
 
 
 @router.post("/extract", response_class=Response, responses=_answers(FIELDS))
 async def extract(request: Request, service: ServiceHere, form: Annotated[ExtractForm, MULTIPART]) -> Response:
     """Copy the fields of a document image into JSON that satisfies a JSON Schema."""
     upload = await form.upload()
-    asked = await asyncio.to_thread(service.offer.extract, upload, form.json_schema, _choice(form))
+    asked = await asyncio.to_thread(service.offer.extract, upload, form.json_schema, form)
     return await answered(request, service, asked)
-
-
-def _choice(form: Choice) -> Choice:
-    """What a form chooses of how it is done, without what it asks."""
-    return Choice(**{name: getattr(form, name) for name in Choice.model_fields})

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from evaluation.ratings.store import Saved
 from evaluation.ratings.types import HIGHEST, LOWEST, MAX_NAME_CHARS, Kind
 from service.problems import documented
-from service.rated import RatingItem, Said, Side
+from service.rated import COMMENT_CHARS, EDITED_CHARS, RatingItem, Said, Side
 from service.routes.common import READ_REFUSED, REFUSED, ServiceHere
 
 router = APIRouter(prefix="/ratings", tags=["ratings"])
@@ -54,8 +54,8 @@ class SaidOut(_Shape):
     completeness: Score = None
     usefulness: Score = None
     preferred: Side | None = None
-    comment: Annotated[str, Field(max_length=5000)] = ""
-    edited: Annotated[str, Field(max_length=20_000)] = ""
+    comment: Annotated[str, Field(max_length=COMMENT_CHARS)] = ""
+    edited: Annotated[str, Field(max_length=EDITED_CHARS)] = ""
     skipped: bool = False
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ from indexer import (
     open_index,
     verify_index,
 )
-from indexer.embedders import files
+from indexer.embedders import create_embedder, files
 from indexer.embedders.config import OpenClipConfig, SentenceTransformersConfig
 from indexer.embedders.cores import Cores
 
@@ -43,6 +45,36 @@ def test_open_clip_from_a_folder(tiny_clip: Path, tmp_path: Path) -> None:
     texts = embedder.embed_texts(["a smear", "a lung"])
     np.testing.assert_allclose(np.linalg.norm(texts, axis=1), 1, atol=1e-5)
     assert embedder.embed_images([]).shape == (0, 32)
+
+
+@pytest.mark.parametrize("kind", ["open_clip", "sentence_transformers"])
+def test_a_model_that_several_threads_want_is_read_once_and_by_one_at_a_time(
+    kind: str, tiny_clip: Path, tiny_sentences: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any]
+    if kind == "open_clip":
+        clip = OpenClipConfig(kind="open_clip", folder=str(tiny_clip))
+        made = [create_embedder(name, clip) for name in "ab"]
+    else:
+        sentences = SentenceTransformersConfig(kind="sentence_transformers", folder=str(tiny_sentences))
+        made = [create_embedder(name, sentences) for name in "ab"]
+    real, reading, most, read = type(made[0])._create, 0, 0, 0
+
+    def counted(self: Any, folder: Path) -> Any:
+        nonlocal reading, most, read
+        reading, read = reading + 1, read + 1
+        most = max(most, reading)
+        time.sleep(0.1)  # long enough for the others to come
+        try:
+            return real(self, folder)
+        finally:
+            reading -= 1
+
+    monkeypatch.setattr(type(made[0]), "_create", counted)
+    with ThreadPoolExecutor(6) as pool:
+        loaded = list(pool.map(lambda number: made[number % 2].load(), range(6)))
+    assert (read, most) == (2, 1)
+    assert len(set(map(id, loaded))) == 2
 
 
 def test_open_clip_preprocesses_as_the_model_says(tiny_clip: Path, tmp_path: Path) -> None:

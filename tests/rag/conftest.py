@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import pytest
 
 from imaging import LoadedImage
 from indexer.types import Embedder, Evidence, Example, Vectors
-from pocket.starter import write_demo
 from rag import Pipeline, open_pipeline
 from rag.config import resolve
 from rag.types import Request
 from vlm.types import Engine, Generation, GenerationParams, Prompt
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with the demo's images."""
-    folder = tmp_path_factory.mktemp("demo")
-    write_demo(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

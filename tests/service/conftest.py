@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from pocket.starter import write_demo
 from service.app import create_app
 from service.config import ServiceConfig, load_config
 from service.service import Service, open_service
@@ -17,14 +16,6 @@ from service.service import Service, open_service
 def config_in(folder: Path, *assignments: str) -> ServiceConfig:
     """A configuration that a test client can ask, with its data in `folder`."""
     return load_config(None, ["hosts=[testserver]", "desk.processes=0", "page=false", *assignments], data=folder)
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with the demo's images."""
-    folder = tmp_path_factory.mktemp("demo")
-    write_demo(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

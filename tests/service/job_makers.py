@@ -34,8 +34,8 @@ _BATCH = (
 COMMAND = (sys.executable, str(HERE / "fake_job.py"))
 SETTINGS: Settings = resolve(None, ["check.text_embedder=null"], retrieval__enabled=False)
 LIMITS = JobSettings(
-    max_images=2000, max_image_mib=256, max_total_mib=1024, upload_s=60, uploads_at_once=4, max_open=20, min_free_mib=0,
-    workers=None, block=2, nice=0, keep_days=30,
+    max_images=2000, max_image_mib=256, max_total_mib=1024, upload_s=60, uploads_at_once=4, max_open=20, max_kept=100,
+    min_free_mib=0, workers=None, block=2, nice=0, keep_days=30,
 )  # fmt: skip
 
 

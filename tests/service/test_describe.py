@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
+from conftest import config_in
 from fastapi.testclient import TestClient
 
 from cli import main
+from service.asked import Asked
+from service.service import open_service
 from service.shapes import RecordOut
 
 
@@ -56,3 +62,22 @@ def test_an_address_in_place_of_an_image_is_refused(client: TestClient) -> None:
         answer = client.post("/caption", data={"image": given})
         assert answer.status_code == 422
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_service_that_ends_while_it_loads_waits_for_that_and_is_not_ready_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = open_service(config_in(tmp_path))
+    begun, loaded = threading.Event(), threading.Event()
+
+    def load(_: Asked) -> None:
+        begun.set()
+        time.sleep(0.2)
+        loaded.set()
+
+    monkeypatch.setattr(service._hands, "load", load)
+    with service.running():
+        assert begun.wait(30)
+        assert not loaded.is_set()
+    assert loaded.is_set()
+    assert (service.ready().ready, service.ready().why) == (False, "the service is ending")

@@ -17,7 +17,7 @@ from rag.config import resolve
 from rag.types import Request
 from service.asked import Asked, Upload
 from service.config import DeskConfig
-from service.desk import Desk
+from service.desk import Desk, Ticket
 from service.errors import Busy, CannotDescribe, TimedOut
 from service.hands import Outcome
 
@@ -88,6 +88,10 @@ def asked(id_: str, settings: Any = DEFAULT, size: int = 1, schema: str | None =
     return Asked(request, (Upload("a.png", b"x" * size),), settings)
 
 
+def outcome(ticket: Ticket) -> Outcome:
+    return asyncio.run(ticket.answer())
+
+
 @contextmanager
 def desk_with(hands: HeldHands, **changed: Any) -> Iterator[Desk]:
     desk = Desk(DeskConfig(**CONFIG | changed), hands)
@@ -108,7 +112,7 @@ def test_requests_that_come_together_and_are_asked_alike_are_one_batch() -> None
         assert hands.wait_for(2) == [["a", "b", "c"], ["o"]]
         hands.finish(0)
         hands.finish(1)
-        assert [ticket.result().id for ticket in [*tickets, other]] == ["a", "b", "c", "o"]
+        assert [outcome(ticket).id for ticket in [*tickets, other]] == ["a", "b", "c", "o"]
 
 
 def test_documents_with_other_schemas_are_other_batches() -> None:
@@ -175,7 +179,7 @@ def test_who_leaves_frees_its_place_and_is_not_described() -> None:
         hands.finish(0)
         assert hands.wait_for(2)[1] == ["stays"]
         hands.finish(1)
-        assert stays.result().id == "stays"
+        assert outcome(stays).id == "stays"
 
 
 def test_a_task_that_is_cancelled_frees_its_place() -> None:
@@ -196,15 +200,16 @@ def test_a_task_that_is_cancelled_frees_its_place() -> None:
         assert desk.state.waiting == 0
 
 
-def test_time_is_limited_and_the_place_is_free_then() -> None:
+def test_time_is_limited_and_the_place_is_free_then(monkeypatch: pytest.MonkeyPatch) -> None:
     hands = HeldHands()
+    monkeypatch.setattr(hands, "call", lambda _: Future())
     with desk_with(hands, window_ms=0, time_limit_s=0.1) as desk:
         desk.submit(asked("a"))
         hands.wait_for(1)
         with pytest.raises(TimedOut):
             asyncio.run(desk.submit(asked("b")).answer())
         with pytest.raises(TimedOut):
-            desk.submit(asked("c")).result()
+            asyncio.run(desk.call(list))
         assert desk.state.waiting == 0
 
 
@@ -216,11 +221,11 @@ def test_what_is_wrong_with_a_batch_reaches_each_of_its_requests_and_the_desk_go
         hands.begun[0][1].set_exception(CannotDescribe("the model is gone"))
         for ticket in tickets:
             with pytest.raises(CannotDescribe, match="the model is gone"):
-                ticket.result()
+                outcome(ticket)
         after = desk.submit(asked("c"))
         hands.wait_for(2)
         hands.finish(1)
-        assert after.result().id == "c"
+        assert outcome(after).id == "c"
 
 
 def test_a_machine_without_a_thread_to_spare_fails_a_batch_and_not_the_desk(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,11 +238,11 @@ def test_a_machine_without_a_thread_to_spare_fails_a_batch_and_not_the_desk(monk
         with monkeypatch.context() as patched:
             patched.setattr(hands, "describe", no_thread)
             with pytest.raises(CannotDescribe, match="cannot be begun: can't start new thread"):
-                desk.submit(asked("a")).result()
+                outcome(desk.submit(asked("a")))
         after = desk.submit(asked("b"))
         hands.wait_for(1)
         hands.finish(0)
-        assert after.result().id == "b"
+        assert outcome(after).id == "b"
 
 
 def test_a_request_that_has_no_outcome_is_told_so() -> None:
@@ -247,7 +252,7 @@ def test_a_request_that_has_no_outcome_is_told_so() -> None:
         hands.wait_for(1)
         hands.begun[0][1].set_result([])
         with pytest.raises(CannotDescribe):
-            ticket.result()
+            outcome(ticket)
 
 
 def test_closing_finishes_what_was_taken_and_takes_no_more() -> None:
@@ -268,7 +273,7 @@ def test_closing_finishes_what_was_taken_and_takes_no_more() -> None:
     hands.finish(1)
     closing.join(10)
     assert not closing.is_alive()
-    assert [ticket.result().id for ticket in tickets] == ["a", "b"]
+    assert [outcome(ticket).id for ticket in tickets] == ["a", "b"]
 
 
 def test_a_stream_has_pieces_then_the_outcome_and_is_described_alone() -> None:

@@ -222,6 +222,17 @@ def test_no_more_jobs_than_may_wait(tmp_path: Path) -> None:
         jobs.resume(first, "")
 
 
+def test_no_more_jobs_than_may_be_there_whatever_became_of_them(tmp_path: Path) -> None:
+    jobs = made(tmp_path / "jobs", LIMITS.model_copy(update={"max_kept": 2}))
+    first, second = (create(jobs, uploads(1)).job.id for _ in range(2))
+    jobs.cancel(first, "")
+    with pytest.raises(NoRoom, match=r"2 jobs are kept, as many as may \(jobs.max_kept\). Delete old ones"):
+        create(jobs, uploads(1))
+    assert jobs.resume(first, "").standing.state == "queued"
+    jobs.delete(second, "")
+    create(jobs, uploads(1))
+
+
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "jobs"
     jobs = made(root, LIMITS.model_copy(update={"min_free_mib": 1 << 40}))

@@ -41,7 +41,7 @@ def image(size: int) -> Image:
 
 def test_what_is_not_used_leaves_and_what_is_used_stays() -> None:
     now = 0.0
-    uploads: Uploads[Image] = Uploads(100, keep_s=10, clock=lambda: now)
+    uploads: Uploads[Image] = Uploads(100, 9, keep_s=10, clock=lambda: now)
     old, used = uploads.add(image(1)), uploads.add(image(2))
     now = 9.0
     assert uploads.get(used).nbytes == 2
@@ -52,7 +52,7 @@ def test_what_is_not_used_leaves_and_what_is_used_stays() -> None:
 
 
 def test_files_together_stay_within_their_bound_and_are_closed() -> None:
-    uploads: Uploads[Spooled] = Uploads(10)
+    uploads: Uploads[Spooled] = Uploads(10, 9)
     first, second = (Spooled(name, io.BytesIO(b"x" * 8), 8) for name in "ab")
     uploads.add(first)
     token = uploads.add(second)
@@ -61,6 +61,17 @@ def test_files_together_stay_within_their_bound_and_are_closed() -> None:
     uploads.drop(token)
     assert second.file.closed
     assert uploads.nbytes == 0
+
+
+def test_many_small_files_are_bounded_too_each_is_an_open_one() -> None:
+    uploads: Uploads[Spooled] = Uploads(100, 3)
+    files = [Spooled(str(number), io.BytesIO(b"x"), 1) for number in range(5)]
+    tokens = [uploads.add(file) for file in files]
+    assert [file.file.closed for file in files] == [True, True, False, False, False]
+    assert uploads.nbytes == 3
+    with pytest.raises(NotThere):
+        uploads.get(tokens[1])
+    assert uploads.get(tokens[2]) is files[2]
 
 
 def test_an_image_is_held_by_a_token_and_shown_small(page: TestClient, smear: bytes, data: Path) -> None:

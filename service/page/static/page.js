@@ -54,13 +54,13 @@ window.lumenscribe = (() => {
       held.push(file.token);
     };
     const take = async (files) => {
-      const wanted = [...files].slice(0, most);
+      const wanted = [...files];
       if (!wanted.length) return;
       if (most === 1) { held.forEach((token) => forget(kind, token)); held = []; shown.replaceChildren(); }
       place.setAttribute("aria-busy", "true");
       const problems = [];
       for (const file of wanted) {
-        if (held.length >= most) { problems.push(`${most} files at most.`); break; }
+        if (held.length >= most) { problems.push(most === 1 ? "One file at a time." : `${most} files at most.`); break; }
         if (file.size > mib * 2 ** 20) { problems.push(`${file.name} is over the limit of ${mib} MiB.`); continue; }
         tell(`Reading ${file.name} …`);
         try { show(await send(file, kind)); } catch (error) { problems.push(error.message); }
