@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +45,17 @@ def mount_page(app: FastAPI, service: Service) -> None:
     reports = Reports(config.data / "runs", service.results)
     app.include_router(routes(page, reports))
     script = (_STATIC / "page.js").read_text(encoding="utf-8")
-    gr.mount_gradio_app(
-        app, blocks(page, reports), PATH, theme=theme(), css_paths=_STATIC / "page.css",
-        head=f"{_ICON}<script>{script}</script>",
-        footer_links=[], run_history=False, ssr_mode=False, pwa=False, mcp_server=False, enable_monitoring=False,
-        show_error=False, max_file_size=1,
-    )  # fmt: skip
-    mounted = next(route for route in app.routes if isinstance(route, Mount) and route.path == PATH)
-    gradio: Any = mounted.app
+
+    async def mounted() -> None:
+        gr.mount_gradio_app(
+            app, blocks(page, reports), PATH, theme=theme(), css_paths=_STATIC / "page.css",
+            head=f"{_ICON}<script>{script}</script>",
+            footer_links=[], run_history=False, ssr_mode=False, pwa=False, mcp_server=False, enable_monitoring=False,
+            show_error=False, max_file_size=1,
+        )  # fmt: skip
+
+    asyncio.run(mounted())  # where no loop runs, Gradio makes four and closes none
+    mount = next(route for route in app.routes if isinstance(route, Mount) and route.path == PATH)
+    gradio: Any = mount.app
     app.state.endings.append(lambda: gradio.stop_event.set())
-    mounted.app = Shield(gradio)
+    mount.app = Shield(gradio)

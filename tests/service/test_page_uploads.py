@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,3 +141,13 @@ def test_a_report_is_looked_up_by_name_alone(page: TestClient, data: Path) -> No
     assert answer.headers["x-frame-options"] == "SAMEORIGIN"
     assert "script-src" not in answer.headers["content-security-policy"]
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_a_page_that_is_made_leaves_no_event_loop_behind(tmp_path: Path) -> None:
+    def loops() -> int:
+        return sum(isinstance(thing, asyncio.AbstractEventLoop) and not thing.is_closed() for thing in gc.get_objects())
+
+    before = loops()
+    app = create_app(Canned(config_in(tmp_path, "page=true")))
+    assert any(getattr(route, "path", "") == "/page" for route in app.routes)
+    assert loops() == before

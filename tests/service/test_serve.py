@@ -113,7 +113,10 @@ def test_a_full_desk_says_503_and_when_to_come_again(program: Program, smear: by
 
 def test_logs_are_json_lines_that_name_the_request(program: Program) -> None:
     program.get("/choices?secret=hunter2", {"x-request-id": "of-the-log"})
-    log = Path(os.readlink(f"/proc/{program.process.pid}/fd/2")).read_text()
+    file = Path(os.readlink(f"/proc/{program.process.pid}/fd/2"))
+    until = time.monotonic() + 10
+    while "of-the-log" not in (log := file.read_text()) and time.monotonic() < until:
+        time.sleep(0.05)  # the line is written once the answer is sent
     line = next(json.loads(line) for line in log.splitlines() if "of-the-log" in line)
     assert (line["event"], line["route"], line["status"]) == ("request", "/choices", 200)
     assert "hunter2" not in log
