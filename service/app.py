@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from importlib import metadata
 from typing import Any
 
@@ -26,11 +26,12 @@ Images are sent as files in forms; no path and no address is taken. Every error 
 
 
 def create_app(service: Service) -> FastAPI:
-    """The application. Its lifespan opens the desk and, at the end, finishes what was taken."""
+    """The application. Where the service does not run already, its lifespan opens the desk and, at the end, finishes
+    what was taken."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        with service.running():
+        with nullcontext() if service.runs else service.running():
             yield
 
     app = FastAPI(

@@ -22,6 +22,7 @@ from batch.workers.work import describe_block
 from rag.opening import model_config
 from service.asked import Asked
 from service.config import Limits, ServiceConfig
+from service.errors import CannotDescribe
 from service.hands import Hands, Outcome, Threads, decoded
 from service.opened import Opened
 
@@ -52,14 +53,18 @@ class Processes:
         self._limits = limits
         self._threads = threads
         self._waiters = ThreadPoolExecutor(count + threads.count, thread_name_prefix="process")
-        self._pool = self._opened_pool(count)
+        self._pool: ProcessPoolExecutor | None = None
         self._suspects: ProcessPoolExecutor | None = None
         self._mending, self._suspecting = threading.Lock(), threading.Lock()
 
     def load(self, asked: Asked) -> None:
         """In each process; in this one, too, so that the first text that streams need not wait."""
-        for loaded in [self._pool.submit(_load, asked) for _ in range(self.count)]:
-            loaded.result()
+        pool = self._running()
+        try:
+            for loaded in [pool.submit(_load, asked) for _ in range(self.count)]:
+                loaded.result()
+        except BrokenProcessPool as error:
+            raise CannotDescribe("a process died while it loaded the models; perhaps memory ran out") from error
         self._threads.load(asked)
 
     def describe(self, batch: Sequence[Asked]) -> Future[list[Outcome]]:
@@ -79,14 +84,14 @@ class Processes:
         self._threads.close()
 
     def _describe(self, batch: Sequence[Asked]) -> list[Outcome]:
-        pool = self._pool
+        pool = self._running()
         try:
             return pool.submit(self._describe_there, tuple(batch), self._limits).result()
         except BrokenProcessPool:
             with self._mending:
                 if self._pool is pool:
                     pool.shutdown(wait=False)
-                    self._pool = self._opened_pool(self.count)
+                    self._pool = None
             return [outcome for asked in batch for outcome in self._alone(asked)]
 
     def _alone(self, asked: Asked) -> list[Outcome]:
@@ -100,6 +105,12 @@ class Processes:
                 pool.shutdown(wait=False)
                 self._suspects = None
                 return [Failed(asked.id, "worker", f"{asked.id}: {_DIED}")]
+
+    def _running(self) -> ProcessPoolExecutor:
+        """The processes; begun with the first that is asked of them, for what is refused before needs none."""
+        with self._mending:
+            self._pool = self._pool or self._opened_pool(self.count)
+            return self._pool
 
     def _opened_pool(self, count: int) -> ProcessPoolExecutor:
         spawned = multiprocessing.get_context("spawn")

@@ -21,6 +21,7 @@ from imaging import ImageError
 from indexer.errors import IndexerError, RecordNotFoundError
 from indexer.types import Evidence
 from rag.errors import RagError
+from rag.prompts import PromptTemplate
 from rag.retrieve import search_in
 from rag.starter import Tell
 from service.asked import Asked, Choice, Offer, Upload
@@ -49,6 +50,7 @@ from service.opened import Opened
 from service.rated import RatedTasks
 from service.records import RecordStore
 from service.results import Results
+from vlm.config import load_model_config
 from vlm.errors import PromptError, UnsupportedByServer, UnsupportedSchema, VlmError, one_line
 
 T = TypeVar("T")
@@ -77,7 +79,8 @@ class Service:
     """All that requests need. Use it inside `running`.
 
     `offer` makes requests of what clients choose, `desk` describes them, `records` keeps what was answered. `jobs`
-    describes many images in processes of its own; `rated` are the rating tasks, `results` what is committed.
+    describes many images in processes of its own; `rated` are the rating tasks, `results` what is committed. `runs` is
+    whether `running` was entered.
     """
 
     def __init__(self, config: ServiceConfig, tell: Tell = lambda _: None) -> None:
@@ -97,12 +100,14 @@ class Service:
         self.metrics.watch(self.desk)
         self.metrics.watch_jobs(lambda state: self.jobs.counted(state))
         self._not_ready = "the models are being loaded"
+        self.runs = False
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Opens the desk, goes on with jobs, loads the models; at the end, what was taken is finished, and a job that
         runs is stopped and kept. Raises CannotServe."""
         with self.jobs.running():
+            self.runs = True
             self.desk.start()
             loading = threading.Thread(target=self._load, name="load")  # no daemon: torch must not be cut off
             loading.start()
@@ -113,6 +118,15 @@ class Service:
                 self._not_ready = "the service is ending"
                 self.desk.close()
                 self.records.close()
+
+    def check_offered(self) -> None:
+        """Raises UnknownModel, TemplateError and IndexerError for an offered name behind which is nothing."""
+        for model in self.offer.models:
+            load_model_config(model)
+        for prompt in self.offer.prompts:
+            PromptTemplate.load(prompt)
+        for folder in self.offer.indexes.values():
+            self.opened.index(folder)
 
     def key(self, given: str, address: str) -> Key:
         """The key that somebody at an address gave. Raises NoKey for a wrong one, TooMany after many of them."""
@@ -196,7 +210,7 @@ class Service:
         """Loads what the first request needs, so that it need not wait."""
         try:
             self._hands.load(self.offer.caption(Upload("image", b""), Choice()))
-        except (ConfigError, IndexerError, RagError, VlmError) as error:
+        except (ConfigError, IndexerError, RagError, VlmError, CannotDescribe) as error:
             self._not_ready = public(error)
             self.tell(f"cannot describe: {one_line(error, 2000)}")
         else:
@@ -215,6 +229,7 @@ def open_service(config: ServiceConfig, tell: Tell = lambda _: None) -> Service:
             f"serve --new-key NAME, or say --open-to-network"
         )
     service.opened.pipeline(config.resolved(), "caption")
+    service.check_offered()
     return service
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
+from conftest import config_in
 
 from configs import ConfigError
+from indexer.errors import IndexerError
+from rag.errors import TemplateError
 from service.asked import Choice, Offer, Upload, said_name
 from service.config import load_config
-from service.errors import Unusable
+from service.errors import CannotServe, Unusable
+from service.jobs import Jobs
+from service.run import run_service
+from service.service import Service, open_service
+from vlm.errors import UnknownModel
 
 
 def test_a_misspelt_key_names_the_near_one() -> None:
@@ -69,3 +77,32 @@ def test_labels_are_a_choice(labels: list[str]) -> None:
 def test_what_is_no_schema_is_refused(schema: str) -> None:
     with pytest.raises(Unusable, match="schema"):
         Offer(load_config()).extract(Upload("a.png", b"x"), schema, Choice())
+
+
+@pytest.mark.parametrize(
+    ("setting", "error", "told"),
+    [
+        ("offered.models=[pokcet]", UnknownModel, "unknown model 'pokcet'"),
+        ("offered.prompts=[zero_shto]", TemplateError, "unknown prompt 'zero_shto'"),
+        ("offered.indexes={mine: nowhere/at/all}", IndexerError, "nowhere/at/all"),
+    ],
+)
+def test_an_offer_behind_which_is_nothing_is_refused_at_the_start(
+    tmp_path: Path, setting: str, error: type[Exception], told: str
+) -> None:
+    with pytest.raises(error, match=told) as raised:
+        open_service(config_in(tmp_path, setting))
+    assert "\n" not in str(raised.value)
+
+
+def test_an_address_or_a_folder_in_use_is_told_in_one_line_before_models_are_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Service, "_load", lambda _: pytest.fail("models are loaded"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotServe, match=f"127.0.0.1:{port} cannot be listened at") as raised:
+            run_service(config_in(tmp_path / "a", f"port={port}"), lambda _: None)
+        assert "\n" not in str(raised.value)
+    with Jobs(tmp_path / "b/jobs", config_in(tmp_path).jobs).running(), pytest.raises(CannotServe, match="b/jobs"):
+        run_service(config_in(tmp_path / "b", "port=0"), lambda _: None)
