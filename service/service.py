@@ -120,7 +120,7 @@ class Service:
                 self.records.close()
 
     def check_offered(self) -> None:
-        """Raises UnknownModel, TemplateError and IndexerError for an offered name behind which is nothing."""
+        """Raises UnknownModel, ConfigError and IndexerError for an offered name behind which is nothing."""
         for model in self.offer.models:
             load_model_config(model)
         for prompt in self.offer.prompts:

@@ -10,7 +10,6 @@ from conftest import config_in
 
 from configs import ConfigError
 from indexer.errors import IndexerError
-from rag.errors import TemplateError
 from service.asked import Choice, Offer, Upload, said_name
 from service.config import load_config
 from service.errors import CannotServe, Unusable
@@ -83,7 +82,7 @@ def test_what_is_no_schema_is_refused(schema: str) -> None:
     ("setting", "error", "told"),
     [
         ("offered.models=[pokcet]", UnknownModel, "unknown model 'pokcet'"),
-        ("offered.prompts=[zero_shto]", TemplateError, "unknown prompt 'zero_shto'"),
+        ("offered.prompts=[zero_shto]", ConfigError, "unknown prompt 'zero_shto'"),
         ("offered.indexes={mine: nowhere/at/all}", IndexerError, "nowhere/at/all"),
     ],
 )
