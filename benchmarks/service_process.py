@@ -15,11 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import psutil
 from machine import ROOT
 
 HOST = "127.0.0.1"
+FLAT = 1.05
 READY_S = 900
 """A first start builds the starter index, on a machine that may have other work."""
 
@@ -143,7 +145,7 @@ class Watch:
                 return
             self.samples.append((time.monotonic() - self._began, self.server.memory_mib()))
 
-    def told(self) -> dict[str, float | list[float]]:
+    def told(self) -> dict[str, Any]:
         """Its course: medians of quarters, the peak, and how much the last quarter is over the second."""
         held = [mib for _, mib in self.samples]
         if len(held) < 4:
@@ -155,6 +157,11 @@ class Watch:
             "peak_mib": round(max(held), 1),
             "last_over_second": round(quarters[3] / quarters[1], 4),
         }
+
+
+def is_flat(told: dict[str, Any]) -> bool:
+    """Whether memory, as `Watch.told` has it, grew no more than `FLAT` from the second quarter to the last."""
+    return bool(told["last_over_second"] <= FLAT)
 
 
 def files_under(*folders: Path) -> dict[str, int]:

@@ -8,7 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 OF_EACH = ("id", "timings_s")
-"""What no two runs share. `run.together` is how many were described at once, `run.settings` how that was asked for."""
+"""What no two runs share."""
+OF_RUN = ("together", "settings_sha256")
+"""How many were described at once, and the digest that this is in."""
+OF_SETTINGS = ("batch_size",)
+"""How that was asked for: one by one of the command line."""
+OF_MACHINE = ("threads",)
+"""The service's processes share the cores that the command line has for itself."""
 NEAR = 1e-3
 
 
@@ -44,9 +50,13 @@ class Same:
 
 
 def _bare(record: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in record.items() if key not in OF_EACH}
-    run = {key: value for key, value in (record.get("run") or {}).items() if key not in ("together", "settings")}
-    return {**kept, "run": run}
+    run = _without(record["run"], OF_RUN)
+    run["settings"], run["machine"] = _without(run["settings"], OF_SETTINGS), _without(run["machine"], OF_MACHINE)
+    return {**_without(record, OF_EACH), "run": run}
+
+
+def _without(value: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: kept for key, kept in value.items() if key not in keys}
 
 
 def _differences(where: str, wanted: Any, found: Any) -> list[tuple[str, bool]]:

@@ -23,6 +23,7 @@ from rag.opening import model_config
 from service.asked import Asked
 from service.config import Limits, ServiceConfig
 from service.errors import CannotDescribe
+from service.freed import GivesBack
 from service.hands import Hands, Outcome, Threads, decoded
 from service.opened import Opened
 
@@ -127,6 +128,7 @@ def _begin(threads: int) -> None:
     os.environ["OMP_NUM_THREADS"] = str(threads)  # torch and faiss read it when they are imported
     _opened.append(Opened())
     threading.Thread(target=end_with_parent, daemon=True).start()
+    GivesBack()
 
 
 def _load(asked: Asked) -> None:

@@ -39,6 +39,7 @@ from service.errors import (
     UnusableImage,
     public,
 )
+from service.freed import GivesBack
 from service.hands import Outcome
 from service.headers import LOOPBACK
 from service.jobs import JobAsked, JobFile, Jobs, JobView
@@ -111,9 +112,11 @@ class Service:
             self.desk.start()
             loading = threading.Thread(target=self._load, name="load")  # no daemon: torch must not be cut off
             loading.start()
+            giving_back = GivesBack()
             try:
                 yield
             finally:
+                giving_back.close()
                 loading.join()  # it uses what is closed next, and says that requests can be described
                 self._not_ready = "the service is ending"
                 self.desk.close()

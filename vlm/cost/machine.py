@@ -27,10 +27,15 @@ def versions(packages: tuple[str, ...]) -> dict[str, str]:
     return {name: metadata.version(name) for name in packages}
 
 
-def memory_mib() -> float:
-    """MiB of memory this process has now, once what it freed is given back to the system."""
+def give_back_freed() -> None:
+    """Gives the system what this process has freed, where its C library keeps that (glibc does)."""
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def memory_mib() -> float:
+    """MiB of memory this process has now, once what it freed is given back to the system."""
+    give_back_freed()
     return _status_mib("VmRSS")
 
 
