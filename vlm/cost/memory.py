@@ -157,9 +157,9 @@ def tuned(config: ModelConfig, device: torch.device, work: Work, what: Tuned) ->
 
     The model as for describing; what is trained in fp32, its gradients and Adam's two moments, in fp32 or 8 bits with a
     scale a block; the input of every layer that gradients pass through (Chen et al., 2016) and one layer worked out
-    anew, twice for its gradients, or, without checkpoints, what is in hand in all of them; scores of the answers'
-    tokens, so many at a time (SCORED_TOGETHER), in the compute precision, in fp32 and their gradients. Raises
-    ModelNotFound and UnsupportedQuantisation.
+    anew, twice for its gradients (once where none pass), or, without checkpoints, what is in hand in all of them;
+    scores of the answers' tokens, so many at a time (SCORED_TOGETHER), in the compute precision, in fp32 and their
+    gradients. Raises ModelNotFound and UnsupportedQuantisation.
     """
     model = shape_of(config)
     dtype = compute_dtype(config, device)
@@ -183,12 +183,14 @@ def _held_for_gradients(config: ModelConfig, model: Any, work: Work, what: Tuned
     tokens = work.batch * (work.text_tokens + work.new_tokens + image_tokens(config, model.config, work.image_side))
     inside = _HIDDEN * text.hidden_size + _WIDEST * text.intermediate_size
     held = tokens * text.num_hidden_layers * (text.hidden_size if what.checkpointed else inside)
+    seen = work.batch * _seen(config, model, work)
     if what.vision:  # a checkpoint holds one hidden state of those in hand
-        seen = work.batch * _seen_blocks(model) * _seen(config, model, work)
-        held += seen // _HIDDEN if what.checkpointed else seen
+        held += _seen_blocks(model) * (seen // _HIDDEN if what.checkpointed else seen)
+    # Values and their gradients; no gradients reach a frozen tower.
+    passing = max(2 * work.batch * _read(config, model, work), seen * (2 if what.vision else 1))
     positions = min(work.batch * (work.new_tokens + 1), SCORED_TOGETHER)
     scores = positions * (what.scored or _vocabulary(model)) * (2 * dtype.itemsize + 4)
-    return int(held * dtype.itemsize + 2 * _passing(config, model, work, dtype) + scores)
+    return int((held + passing) * dtype.itemsize + scores)
 
 
 def adapter_parameters(config: ModelConfig, model: nn.Module, rank: int) -> int:
@@ -212,10 +214,14 @@ def _passing(config: ModelConfig, model: Any, work: Work, dtype: torch.dtype) ->
     Attention is assumed never to hold its whole matrix (PyTorch's scaled_dot_product_attention does not). What a
     convolutional trunk has in hand is left out.
     """
+    return int(work.batch * max(_read(config, model, work), _seen(config, model, work)) * dtype.itemsize)
+
+
+def _read(config: ModelConfig, model: Any, work: Work) -> int:
+    """Numbers in hand inside a block of the language model, for one prompt."""
     text = model.config.get_text_config()
-    read = work.text_tokens + image_tokens(config, model.config, work.image_side)
-    language = read * (_HIDDEN * text.hidden_size + _WIDEST * text.intermediate_size)
-    return int(work.batch * max(language, _seen(config, model, work)) * dtype.itemsize)
+    tokens = work.text_tokens + image_tokens(config, model.config, work.image_side)
+    return int(tokens * (_HIDDEN * text.hidden_size + _WIDEST * text.intermediate_size))
 
 
 def _seen(config: ModelConfig, model: Any, work: Work) -> int:
