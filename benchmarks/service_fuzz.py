@@ -8,10 +8,10 @@ answer must be a success, a 4xx that says in RFC 9457 what is wrong, or an hones
 leaves may go without. None may tell of a path of this machine, a traceback, or the patient's name that the DICOM files
 hold.
 
-Memory is taken of the whole tree of processes (PSS) through the run: the last quarter may be 1.05 times the second. At
-the end the service must describe an image as at the start, have as few open files as then and no file left but its
-records, and end by itself with exit code 0. Texts are short (`generation.max_new_tokens`), so that time goes into
-uploads. `--only 4711` sends single ones again and prints what came back. Writes benchmarks/service_fuzz.json.
+Memory is taken of the whole tree of processes (PSS) after the first thousand: the last quarter may be 1.05 times the
+second. At the end the service must describe an image as at the start, have as few open files as then and no file left
+but its records, and end by itself with exit code 0. Texts are short (`generation.max_new_tokens`), so that time goes
+into uploads. `--only 4711` sends single ones again and prints what came back. Writes benchmarks/service_fuzz.json.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ SETTINGS = (
     "log=warning",
 )
 SETTLE_S = 20
+OPENING = 1_000
+"""Uploads in which each process opens what it needs when it is first asked for: decoders, the models of checks."""
 TELLING = re.compile(rf"Traceback|/(root|home|tmp|usr|work|opt)/|site-packages|{PATIENT.replace('^', '.')}|PID-4711")
 KEPT = re.compile(r"records\.sqlite(-wal|-shm)?$|^data/jobs/jobs\.lock$")
 
@@ -119,7 +121,7 @@ def send_all(server: Server, numbers: range, seed: int, clients: int, tally: Tal
     while any(thread.is_alive() for thread in threads):
         time.sleep(15)
         done = sum(counts.total() for counts in tally.statuses.values())
-        print(f"{done} of {len(numbers)}, {len(tally.wrong)} wrong, {server.memory_mib():.0f} MiB", flush=True)
+        print(f"{done} sent, {len(tally.wrong)} wrong, {server.memory_mib():.0f} MiB", flush=True)
     if ended.is_set():
         raise SystemExit(f"the service ended with {server.process.returncode}:\n{server.said()}")
 
@@ -133,6 +135,13 @@ def described(port: int) -> dict[str, Any]:
     if answer.status != 200:
         raise SystemExit(f"a good image was answered {answer.status}: {record}")
     return {key: value for key, value in record.items() if key not in ("id", "timings_s", "run")}
+
+
+def search_by_words(port: int) -> None:
+    """Has the service's own process open the model of texts, which few hostile uploads come to."""
+    answer = Sender(port).send(Upload(-1, "good", "/search", TYPE, form(Part("text", b"white cells"))))
+    if answer.status != 200:
+        raise SystemExit(f"a good search was answered {answer.status}: {answer.body[:300]!r}")
 
 
 def left_over(work: Path) -> list[str]:
@@ -167,8 +176,11 @@ def run(server: Server, work: Path, args: argparse.Namespace) -> dict[str, Any]:
     """The uploads, and what is measured around them."""
     before, files = described(server.port), server.open_files()
     tally, began = Tally(), time.monotonic()
+    opening = min(OPENING, args.uploads // 10)
+    search_by_words(server.port)
+    send_all(server, range(opening), args.seed, args.clients, tally)
     with Watch(server) as watch:
-        send_all(server, range(args.uploads), args.seed, args.clients, tally)
+        send_all(server, range(opening, args.uploads), args.seed, args.clients, tally)
     took = time.monotonic() - began
     time.sleep(SETTLE_S)
     # Of clients that left once all was sent: such a job was begun, and nobody took it back.

@@ -16,6 +16,9 @@ from service.page.rate import rate_tab
 from service.page.reports import Reports
 from service.page.search import search_tab
 
+_LOOKS_EVERY_S = 0.02
+"""How often Gradio looks for work of the page. By itself it does so each millisecond, on a core that describes."""
+
 
 def blocks(page: Page, reports: Reports) -> gr.Blocks:
     """The page; nothing of it is counted or sent anywhere."""
@@ -34,6 +37,7 @@ def blocks(page: Page, reports: Reports) -> gr.Blocks:
             for name, lay_out in tabs.items():
                 with gr.Tab(name, elem_id=f"ls-{name.lower()}", id=name.lower()) as tab:
                     lay_out(tab)
+    made._queue.sleep_when_free = _LOOKS_EVERY_S
     return made
 
 
