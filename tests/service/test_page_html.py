@@ -120,11 +120,3 @@ def test_evidence_names_source_licence_author_and_copies() -> None:
 @pytest.mark.parametrize(("seconds", "said"), [(0.2, "1 s"), (61, "61 s"), (600, "10 min"), (7200, "2.0 h")])
 def test_times_are_said_as_people_say_them(seconds: float, said: str) -> None:
     assert minutes(seconds) == said
-
-
-def test_gradio_still_looks_for_work_as_often_as_it_is_told() -> None:
-    """The page says how often (`_LOOKS_EVERY_S`); a queue that ignored it would look each millisecond."""
-    gradio = pytest.importorskip("gradio")
-    with gradio.Blocks(analytics_enabled=False) as made:
-        pass
-    assert made._queue.sleep_when_free < 0.02

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import config_in
@@ -151,3 +153,11 @@ def test_a_page_that_is_made_leaves_no_event_loop_behind(tmp_path: Path) -> None
     app = create_app(Canned(config_in(tmp_path, "page=true")))
     assert any(getattr(route, "path", "") == "/page" for route in app.routes)
     assert loops() == before
+
+
+def test_the_page_looks_for_work_as_often_as_it_says_and_not_each_millisecond(tmp_path: Path) -> None:
+    app = create_app(Canned(config_in(tmp_path, "page=true")))
+    shield: Any = next(route for route in app.routes if getattr(route, "path", "") == "/page")
+    queue = shield.app._app.blocks._queue
+    assert queue.sleep_when_free == pytest.approx(0.02)
+    assert "asyncio.sleep(self.sleep_when_free)" in inspect.getsource(type(queue).start_processing)
