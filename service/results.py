@@ -1,4 +1,4 @@
-"""The results that are committed with the program: `benchmarks/*.json`, and the experiments' with their pages.
+"""The results that are committed with the program: `benchmarks/*.json`, and those of its folders, `finetune.medpix`.
 
 They are known by name, and a name is looked up among those that are there, never made a path.
 """
@@ -13,7 +13,6 @@ from configs import ROOT
 from service.errors import NotThere
 
 FOLDER = ROOT.parent / "benchmarks"
-_EXPERIMENTS = "experiments"
 _DOCSTRING = re.compile(r'\s*"""(.*?)"""', re.DOTALL)
 
 
@@ -60,7 +59,7 @@ class Results:
 
     def _files(self) -> dict[str, Path]:
         files = {file.stem: file for file in self._folder.glob("*.json")}
-        files |= {f"{_EXPERIMENTS}.{file.stem}": file for file in (self._folder / _EXPERIMENTS).glob("*.json")}
+        files |= {f"{file.parent.name}.{file.stem}": file for file in self._folder.glob("*/*.json")}
         return dict(sorted(files.items()))
 
     def file(self, name: str) -> Path:

@@ -27,7 +27,7 @@ from service.app import create_app
 from service.service import open_service
 from tests.service.conftest import config_in
 
-WITHIN_S = 20.0
+WITHIN_S = 30.0
 """Of fuzzing, all operations together: each in its turn has an equal part of what is left."""
 TIMEOUT_S = 180
 AT_LEAST = 2

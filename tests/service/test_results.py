@@ -16,6 +16,7 @@ def test_what_is_committed_is_there_by_name_with_what_its_script_measured() -> N
     assert found["ratings"].about is not None
     assert found["ratings"].about.startswith("Do Bradley-Terry intervals cover")
     assert found["models_pocket"].about is None
+    assert {"finetune.medpix", "finetune.gpu"} <= found.keys()
     assert found["experiments.pocket_prompts"].page
     assert not found["experiments.search_pocket"].page
     assert Results().note == ""
