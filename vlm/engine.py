@@ -226,10 +226,11 @@ class TransformersEngine:
         """One batch through the model; `options` go to its `generate`. Raises MemoryError where the GPU is full."""
         loaded = self.load()
         from vlm.decoding import LogprobMeter, processors
+        from vlm.last_row import last_row_alone
         from vlm.shared_head import read_once
 
         started = time.perf_counter()
-        with self._at_work(loaded.model):
+        with self._at_work(loaded.model), last_row_alone():
             inputs: Mapping[str, Any] = self._encode(batch, params.max_new_tokens, loaded)
             if self._config.how.shares_head:
                 inputs, seen = read_once(loaded.model, inputs)

@@ -20,6 +20,7 @@ from vlm.adapters import adapts, attach_adapter, check_adapter
 from vlm.config import ModelConfig
 from vlm.errors import ModelUnusable, OutOfMemory, UnsupportedQuantisation, one_line
 from vlm.families.control_tokens import ControlTokens
+from vlm.last_row import can_read_last_row
 from vlm.precision import auto_class, compute_dtype, kept_linears, without_weights
 from vlm.quiet import quiet
 from vlm.vision import compute_in_bf16, fold_norms, lay_channels_last
@@ -77,6 +78,8 @@ def load(config: ModelConfig, folder: Path, adapter: Path | None, *, training: b
                 compute_in_bf16(tower, model.dtype, device, config.name)
         if training:
             _keep_differentiable(model)
+        else:
+            can_read_last_row(model)
         if adapter is not None:
             model = attach_adapter(model, adapter, config)
     return _loaded(model, processor, tokenizer, device, stop_ids)
