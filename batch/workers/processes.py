@@ -88,7 +88,7 @@ class Processes:
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Processes that begin inside never hear Ctrl-C, which a terminal tells them all, nor a SIGTERM that all of them get:
+    """Processes that begin inside never hear Ctrl-C, which a terminal tells them all, nor a SIGTERM to all of them:
     it is this one's affair, which hears of it afterwards and lets blocks be finished. See `_end_when_told`."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
