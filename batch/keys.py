@@ -29,8 +29,10 @@ _PLACES = (
     ("check", "calibration"),
 )  # fmt: skip
 """Settings that say where something lies. What lies there counts, under a name of its own."""
-_LOADED: dict[str, Any] = {**dict.fromkeys(("dtype", "vision_dtype", "quantisation", "abstention"), True),
-                           "server": {"image_side"}}  # fmt: skip
+_LOADED: dict[str, Any] = {
+    **dict.fromkeys(("dtype", "vision_dtype", "quantisation", "abstention", "label_temperature"), True),
+    "server": {"image_side"},
+}
 """Of a model's configuration, what shapes its texts and is told nowhere else."""
 
 

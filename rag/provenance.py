@@ -65,7 +65,7 @@ def _sha256(value: Any) -> str:
 def _precision(config: ModelConfig) -> dict[str, Any]:
     """How the model's files are loaded; and how long its prompts may be, which decides what evidence they hold."""
     if config.server is not None:
-        return {"prompt_tokens": config.prompt_tokens}
+        return {"prompt_tokens": config.prompt_tokens, "label_temperature": config.label_temperature}
     import torch
 
     from vlm.precision import compute_dtype
@@ -76,6 +76,7 @@ def _precision(config: ModelConfig) -> dict[str, Any]:
         "dtype": str(dtype).removeprefix("torch."),
         "vision_dtype": config.vision_dtype,
         "prompt_tokens": config.prompt_tokens,
+        "label_temperature": config.label_temperature,
     }
 
 

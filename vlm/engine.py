@@ -49,6 +49,7 @@ class TransformersEngine:
         self._batch_size = batch_size
         self._loaded: Loaded | None = None
         self._in_training = False
+        self._label_temperature = config.label_temperature if adapter is None else 1.0
         self._lock = threading.Lock()
 
     @classmethod
@@ -58,7 +59,7 @@ class TransformersEngine:
         `loaded` is of `load(..., training=True)`, and `config` what it was loaded with.
         """
         engine = cls(config, batch_size=batch_size)
-        engine._loaded, engine._in_training = loaded, True
+        engine._loaded, engine._in_training, engine._label_temperature = loaded, True, 1.0
         return engine
 
     @cached_property
@@ -127,9 +128,10 @@ class TransformersEngine:
     ) -> Iterator[tuple[int, LabelScores]]:
         """Yields `(position in prompts, LabelScores)` batch by batch, not in the order of `prompts`.
 
-        A label's probability is that of its tokens and then an end token, teacher-forced after the prompt, divided by
-        the sum over all labels: `softmax(sum of log-probabilities)`, in the order of `labels`. Texts are scored
-        without white space around them, as answers are given. It is untempered, and takes a forward pass a label.
+        A label's probability is that of its tokens and then an end token, teacher-forced after the prompt, to the
+        power of 1 / `label_temperature` of the model's configuration, divided by the sum over all labels:
+        `softmax(sum of log-probabilities / label_temperature)`, in the order of `labels`. Texts are scored without
+        white space around them, as answers are given. The mass is untempered. It takes a forward pass a label.
         With `one_pass` it is that of the label's first token alone, behind what all of them begin with, however it is
         written (`ways_to_write`): one forward pass for all labels.
 
@@ -287,7 +289,7 @@ class TransformersEngine:
             else:
                 logprobs = answer_logprobs(how, loaded.model, inputs, answers, loaded.stop_ids)
             masses = logprobs.logsumexp(dim=1).exp().tolist()
-            rows = logprobs.softmax(dim=1).tolist()
+            rows = (logprobs / self._label_temperature).softmax(dim=1).tolist()
             return [LabelScores(tuple(row), mass) for row, mass in zip(rows, masses, strict=True)]
 
     def _logprob(self, batch: Sequence[Prompt], answer: Sequence[int], begun: int) -> list[float]:
