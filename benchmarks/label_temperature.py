@@ -4,9 +4,10 @@
 
 Two kinds of questions it was not trained on: the yes/no questions of `vqa_rad` dev, and "white cell present" of crops
 of `bccd` dev, each without evidence and with it. The temperature is the one of `GRID` with the least negative
-log-likelihood, the mean over the kinds. Since the same questions must not choose it and judge it, images are split in
-`FOLDS` parts: each part is judged by the temperature that the others choose, the same parts of both kinds together. ECE
-is that of `reliability.py`. `configs/models/pocket.yaml` has what all parts together choose.
+log-likelihood over all questions (Guo et al. 2017); beside it stands the one where both kinds count alike, however many
+questions they have. Since the same questions must not choose it and judge it, images are split in `FOLDS` parts: each
+part is judged by the temperature that the others choose, the same parts of both kinds together. ECE is that of
+`reliability.py`. `configs/models/pocket.yaml` has what all parts together choose.
 """
 
 from __future__ import annotations
@@ -73,7 +74,10 @@ def main() -> None:
         }
         for name, kind in kinds.items()
     }
-    result = {"models": bench.house.models, "chosen": chosen, "of each part": crossed.chosen, "rows": rows}
+    result = {
+        "models": bench.house.models, "chosen": chosen, "of each part": crossed.chosen,
+        "chosen, kinds counting alike": choose(kinds.values(), alike=True), "rows": rows,
+    }  # fmt: skip
     for name, row in rows.items():
         print(name, row["questions"], row["ece"], flush=True)
     print(f"chosen {chosen}, of each part {crossed.chosen}")
@@ -100,10 +104,11 @@ def asked(bench: Bench) -> dict[str, Asked]:
     return found
 
 
-def choose(kinds: Iterable[Asked]) -> float:
-    """The temperature under which the answers are likeliest, each kind counting alike."""
+def choose(kinds: Iterable[Asked], alike: bool = False) -> float:
+    """The temperature under which the answers are likeliest."""
     several = list(kinds)
-    return min(GRID, key=lambda temperature: float(np.mean([kind.loss(temperature) for kind in several])))
+    weights = None if alike else [len(kind.yes) for kind in several]
+    return min(GRID, key=lambda t: float(np.average([kind.loss(t) for kind in several], weights=weights)))
 
 
 @dataclass(frozen=True)
