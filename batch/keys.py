@@ -14,11 +14,13 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
+from batch.hardware import has_gpu
 from batch.types import Item
 from indexer.manifest import hash_json
 from rag.pipeline import Pipeline
 from rag.provenance import without_secrets_in
 from rag.types import Request
+from vlm.config import ModelConfig
 from vlm.weights import adapter_fingerprint
 
 NAME_DIGITS = 12
@@ -27,8 +29,10 @@ _PLACES = (
     ("check", "calibration"),
 )  # fmt: skip
 """Settings that say where something lies. What lies there counts, under a name of its own."""
-_LOADED: dict[str, Any] = {**dict.fromkeys(("dtype", "vision_dtype", "quantisation", "abstention"), True),
-                           "server": {"image_side"}}  # fmt: skip
+_LOADED: dict[str, Any] = {
+    **dict.fromkeys(("dtype", "vision_dtype", "quantisation", "abstention", "label_temperature"), True),
+    "server": {"image_side"},
+}
 """Of a model's configuration, what shapes its texts and is told nowhere else."""
 
 
@@ -41,10 +45,9 @@ def shaped_by(pipeline: Pipeline, generator: str | None = None) -> dict[str, Any
     for room, key in _PLACES:
         settings[room].pop(key)
     adapter, calibration = pipeline.settings.model.adapter, pipeline.checking.reliance.calibration
-    loaded = None if speaker.config is None else speaker.config.model_dump(mode="json", include=_LOADED)
     return {
         "model": f"{speaker.engine.model}@{speaker.engine.fingerprint}",
-        "loaded": loaded,
+        "loaded": None if speaker.config is None else _loaded(speaker.config),
         **({} if generator is None else {"generator": generator}),
         "adapter": None if adapter is None else adapter_fingerprint(adapter),
         "prompts": {task: template.version for task, template in sorted(pipeline.templates.items())},
@@ -56,6 +59,14 @@ def shaped_by(pipeline: Pipeline, generator: str | None = None) -> dict[str, Any
         "settings": without_secrets_in(settings),
         "program": metadata.version("lumenscribe"),
     }
+
+
+def _loaded(config: ModelConfig) -> dict[str, Any]:
+    """How a model is loaded. `auto` is told with what it comes to here: a run does not go on in another precision."""
+    loaded = config.model_dump(mode="json", include=_LOADED)
+    if config.server is None and config.dtype == "auto":
+        loaded["dtype"] = f"auto: {'bf16' if has_gpu() else 'fp32'}"
+    return loaded
 
 
 def run_name(shaped: dict[str, Any]) -> str:

@@ -62,7 +62,8 @@ class LoadedImage:
 
     `sha256` is of the file's bytes (and of the frame's number, where one was named), `phash` a 64-bit perceptual hash
     of the pixels (both lower-case hex).
-    `notes` says in words what decoding had to change ("16-bit values scaled to 8 bits").
+    `notes` says in words what decoding had to change ("16-bit values scaled to 8 bits"). `features` is what models have
+    read of the picture, by the digest of the trunk that read it (`imaging.trunk`): of this object alone, no copy of it.
     """
 
     name: str
@@ -71,6 +72,11 @@ class LoadedImage:
     phash: str
     acquisition: Acquisition = field(default_factory=Acquisition)
     notes: tuple[str, ...] = ()
+    features: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process is sent."""
+        return {**vars(self), "features": {}}
 
     @cached_property
     def pixels_sha256(self) -> str:

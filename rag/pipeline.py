@@ -16,6 +16,7 @@ from rag.acquisition import facts_line
 from rag.checking import Checking, checking_of
 from rag.config import Settings
 from rag.errors import RequestError, TemplateError
+from rag.one_trunk import read_once
 from rag.prompts import PromptInputs, PromptTemplate, Task
 from rag.record import Recorder
 from rag.retrieve import EvidenceFinder, Found
@@ -47,7 +48,10 @@ class Pipeline:
         with _collector_paused():
             self.speaker.engine.load()
             if self.retriever:
-                self.retriever.load({kind for template in self.templates.values() for kind in template.kinds})
+                kinds = {kind for template in self.templates.values() for kind in template.kinds}
+                self.retriever.load(kinds)
+                if kinds:
+                    read_once(self.speaker.engine, self.retriever)
 
     def run(self, requests: Sequence[Request]) -> Iterator[Description | Failure]:
         """Describes a batch; what cannot be described comes first, as Failures."""

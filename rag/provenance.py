@@ -33,7 +33,7 @@ def run_of(settings: Settings, speaker: Speaker) -> Run:
     return Run(
         settings=resolved,
         settings_sha256=_sha256(resolved),
-        model=_precision(speaker.config) if speaker.config else {},
+        model=_precision(speaker.config, settings.model.adapter is not None) if speaker.config else {},
         adapter=None if settings.model.adapter is None else adapter_fingerprint(settings.model.adapter),
         versions=_versions(),
         machine=_device(speaker.config),
@@ -62,10 +62,15 @@ def _sha256(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _precision(config: ModelConfig) -> dict[str, Any]:
-    """How the model's files are loaded; and how long its prompts may be, which decides what evidence they hold."""
+def _precision(config: ModelConfig, adapted: bool) -> dict[str, Any]:
+    """How the model's files are loaded; how long its prompts may be, which decides what evidence they hold; and the
+    temperature of its answers to choose from."""
+    said = {
+        "prompt_tokens": config.prompt_tokens,
+        "label_temperature": 1.0 if adapted else config.label_temperature,
+    }
     if config.server is not None:
-        return {"prompt_tokens": config.prompt_tokens}
+        return said
     import torch
 
     from vlm.precision import compute_dtype
@@ -75,7 +80,7 @@ def _precision(config: ModelConfig) -> dict[str, Any]:
         "quantisation": config.quantisation,
         "dtype": str(dtype).removeprefix("torch."),
         "vision_dtype": config.vision_dtype,
-        "prompt_tokens": config.prompt_tokens,
+        **said,
     }
 
 

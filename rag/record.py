@@ -12,6 +12,7 @@ from rag.checking import Checking, check_warnings
 from rag.config import Settings
 from rag.errors import AnswerError
 from rag.fields import read_fields, texts_of
+from rag.one_trunk import was_read_once
 from rag.prompts import VERSION_DIGITS, PromptTemplate, Task
 from rag.provenance import prompt_sha256, run_of
 from rag.types import (
@@ -28,7 +29,7 @@ from rag.types import (
     Stopwatch,
     Tokens,
 )
-from vlm.types import Generation
+from vlm.types import Generation, Prompt
 
 
 class Recorder:
@@ -104,8 +105,13 @@ class Recorder:
             choice=choice,
             left_out=item.left_out,
             prompt_sha256=prompt_sha256(item.prompt.prompt),
-            run=replace(self._run, together=together),
+            run=replace(self._run, together=together, model=self._loaded(item.prompt.prompt)),
         )
+
+    def _loaded(self, prompt: Prompt) -> dict[str, Any]:
+        """How the model was loaded; what the embedder read for it is in the precision of all the rest."""
+        read = was_read_once(self._speaker.engine, prompt)
+        return {**self._run.model, "vision_dtype": "model"} if read else self._run.model
 
     @cached_property
     def _run(self) -> Run:

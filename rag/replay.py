@@ -86,18 +86,19 @@ class Replayer:
 
     def _pipeline(self, settings: Settings, request: Request, was: Record) -> Pipeline:
         """The whole path for these settings, opened once; or that with the record's evidence in the index's place."""
-        key = (settings.model_dump_json(), request.task)
         if not self._searching and settings.prompt.example_images:
             raise RequestError("the prompt shows pictures that only the index has: leave --recorded-evidence off")
+        opened = settings if self._searching else _as_it_was_read(settings, was)
+        key = (opened.model_dump_json(), request.task)
         if self._opened is None or self._opened[0] != key:
             finder = None if self._searching else RecordedFinder(was, {})
             try:
-                self._opened = key, open_pipeline(settings, [request], self._tell, finder)
+                self._opened = key, open_pipeline(opened, [request], self._tell, finder)
             except IndexerError as error:
                 raise RequestError(
                     f"{error}. To run from the record alone, without its index: --recorded-evidence"
                 ) from error
-        return self._opened[1] if self._searching else _with_evidence(self._opened[1], was, {})
+        return self._opened[1] if self._searching else _with_evidence(self._opened[1], settings, was, {})
 
     def _from_record(self, pipeline: Pipeline, was: Record, request: Request) -> tuple[Pipeline, Prepared] | None:
         """A pipeline for the recorded evidence, and its prompt; None where that cannot be made any more."""
@@ -108,15 +109,24 @@ class Replayer:
                 pictures = {example.id: example.thumbnail for example in pipeline.retriever.index.examples(ids)}
             except RecordNotFoundError:
                 return None
-        recorded = _with_evidence(pipeline, was, pictures)
+        recorded = _with_evidence(pipeline, pipeline.settings, was, pictures)
         prepared = recorded.prepare([request])
         return None if prepared.failures else (recorded, prepared)
 
 
-def _with_evidence(pipeline: Pipeline, was: Record, pictures: Mapping[str, bytes]) -> Pipeline:
+def _as_it_was_read(settings: Settings, was: Record) -> Settings:
+    """Settings by which the generator reads pictures itself as the index's embedder did for it, where nobody says how:
+    in the precision that the record tells."""
+    told = was.run.model.get("vision_dtype")
+    if told != "model" or settings.model.vision_dtype is not None:
+        return settings
+    return settings.model_copy(update={"model": settings.model.model_copy(update={"vision_dtype": told})})
+
+
+def _with_evidence(pipeline: Pipeline, settings: Settings, was: Record, pictures: Mapping[str, bytes]) -> Pipeline:
     """The same pipeline with the record's evidence in place of what its retriever finds."""
     finder = None if pipeline.retriever is None else RecordedFinder(was, pictures)
-    return Pipeline(pipeline.settings, pipeline.speaker, pipeline.templates, finder, pipeline.checking)
+    return Pipeline(settings, pipeline.speaker, pipeline.templates, finder, pipeline.checking)
 
 
 def _described(pipeline: Pipeline, prepared: Prepared) -> Description | Failure:

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from typing import Annotated, Any
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 import configs
 import imaging
@@ -21,12 +21,14 @@ from imaging.limits import lowered
 from rag.config import Settings, resolve
 from rag.errors import RequestError
 from rag.fields import checked_schema
-from rag.prompts import Length, Task
+from rag.prompts import Exchange, Length, Task
 from rag.types import Request
 from service.config import Limits, ServiceConfig
 from service.errors import Unusable
 
+MOST_EXCHANGES = 20
 _NAME_CHARS = 120
+_ANSWER_CHARS = 8000
 _MOST_PARTS = 500
 """Objects and lists of a schema."""
 _PLACE = re.compile(r"[\\/]")
@@ -151,13 +153,19 @@ class Offer:
         choice: Choice,
         labels: Sequence[str] = (),
         article: str | None = None,
+        history: Sequence[Exchange] = (),
     ) -> Asked:
-        """An answer about all images together; with labels, the likeliest of them. Raises Unusable."""
+        """An answer about all images together, going on from what was said of them before; with labels, the likeliest
+        of them. Raises Unusable."""
         choices = tuple(label.strip() for label in labels)
+        if choices and history:
+            raise Unusable("history: a choice between labels goes on from nothing; give labels or history")
         if choices and (len(choices) < 2 or "" in choices or len(set(choices)) < len(choices)):
             raise Unusable("labels: give two or more answers to choose from, each once, none empty")
         task: Task = "classify" if choices else "ask"
-        return self._asked(task, uploads, choice, question=question.strip(), labels=choices, article=article)
+        return self._asked(
+            task, uploads, choice, question=question.strip(), labels=choices, article=article, history=tuple(history)
+        )
 
     def extract(self, upload: Upload, schema: str, choice: Choice) -> Asked:
         """The fields of a document image. Raises Unusable for what is no JSON Schema, or one of too many parts.
@@ -199,6 +207,28 @@ class Offer:
             raise Unusable(f"image: {len(uploads)} images in one question; the limit is {self.config.limits.images}")
         request = Request(uuid4().hex, tuple(upload.name for upload in uploads), task, **rest)
         return Asked(request, tuple(uploads), self.settings(choice.alone()))
+
+
+class Said(BaseModel):
+    """A question about the images and the answer to it, as a client sends them again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    question: Question
+    answer: Annotated[str, Field(max_length=_ANSWER_CHARS)]
+
+
+_HISTORY = TypeAdapter(Annotated[list[Said], Field(max_length=MOST_EXCHANGES)])
+
+
+def said_before(text: str | None) -> tuple[Exchange, ...]:
+    """The exchanges of a form's JSON text, oldest first. Raises Unusable."""
+    try:
+        return tuple(Exchange(one.question.strip(), one.answer) for one in _HISTORY.validate_json(text or "[]"))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise Unusable(f"history: {place + ': ' if place else ''}{first['msg'].lower()}") from error
 
 
 def said_name(given: str | None) -> str:

@@ -90,6 +90,9 @@ class ModelConfig(StrictModel):
     """Name of the prompt template that suits this model for captions."""
     choice_prompt: str = "choice"
     """The same for a question with the answers to choose from."""
+    label_temperature: Annotated[float, Field(gt=0)] = 1.0
+    """Divides the log-probabilities of answers to choose from before they are shares of one: more than 1 for a model
+    that is too sure of them. Of the model as it is; with an adapter it is another one, and this is 1."""
     evidence_order: Literal["best_first", "best_last"] = "best_last"
     """Where prompts have the example most like the image: first, or last and nearest to the instruction."""
     abstention: tuple[str, ...] = ()

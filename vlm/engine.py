@@ -19,6 +19,7 @@ from vlm.config import ModelConfig
 from vlm.errors import AdapterMismatch, OutOfMemory, PromptError
 from vlm.families.control_tokens import ControlTokens
 from vlm.labels import checked_labels
+from vlm.trunk import trunk_of
 from vlm.types import Engine, Generation, GenerationParams, LabelScores, Prompt, StopReason, reads_fewer
 from vlm.weights import find_files, fingerprint
 
@@ -49,6 +50,7 @@ class TransformersEngine:
         self._batch_size = batch_size
         self._loaded: Loaded | None = None
         self._in_training = False
+        self._label_temperature = config.label_temperature if adapter is None else 1.0
         self._lock = threading.Lock()
 
     @classmethod
@@ -58,13 +60,24 @@ class TransformersEngine:
         `loaded` is of `load(..., training=True)`, and `config` what it was loaded with.
         """
         engine = cls(config, batch_size=batch_size)
-        engine._loaded, engine._in_training = loaded, True
+        engine._loaded, engine._in_training, engine._label_temperature = loaded, True, 1.0
         return engine
 
     @cached_property
     def fingerprint(self) -> str:
         """12 hex digits of the model's files, read once. See `vlm.weights.fingerprint`."""
         return fingerprint(self._folder)
+
+    @cached_property
+    def trunk(self) -> str | None:
+        """The digest of what reads pixels (`imaging.trunk`): of images whose `features` have it nothing is read again.
+
+        None where the tower takes no such features, or may be another one than the files say. Reads the files.
+        """
+        how = self._config.how
+        if not how.takes_features or how.vision_tower is None or self._adapter is not None or self._in_training:
+            return None
+        return trunk_of(self._folder, how.vision_tower)
 
     def load(self) -> Loaded:
         """Loads the model now where it is not loaded yet, and returns it. Safe to call from another thread.
@@ -127,9 +140,10 @@ class TransformersEngine:
     ) -> Iterator[tuple[int, LabelScores]]:
         """Yields `(position in prompts, LabelScores)` batch by batch, not in the order of `prompts`.
 
-        A label's probability is that of its tokens and then an end token, teacher-forced after the prompt, divided by
-        the sum over all labels: `softmax(sum of log-probabilities)`, in the order of `labels`. Texts are scored
-        without white space around them, as answers are given. It is untempered, and takes a forward pass a label.
+        A label's probability is that of its tokens and then an end token, teacher-forced after the prompt, to the
+        power of 1 / `label_temperature` of the model's configuration, divided by the sum over all labels:
+        `softmax(sum of log-probabilities / label_temperature)`, in the order of `labels`. Texts are scored without
+        white space around them, as answers are given. The mass is untempered. It takes a forward pass a label.
         With `one_pass` it is that of the label's first token alone, behind what all of them begin with, however it is
         written (`ways_to_write`): one forward pass for all labels.
 
@@ -166,6 +180,12 @@ class TransformersEngine:
         Loads no model.
         """
         return told_apart(self._first_tokens(checked_labels(labels))[1])
+
+    def read_already(self, prompt: Prompt) -> bool:
+        """Whether another model has read all its images by the same trunk; then this one does not read them again."""
+        if not prompt.images or not any(image.features for image in prompt.images):
+            return False
+        return self.trunk is not None and all(self.trunk in image.features for image in prompt.images)
 
     @cached_property
     def _folder(self) -> Path:
@@ -210,7 +230,8 @@ class TransformersEngine:
             "".join(part for message in prompt.messages for part in message.parts if isinstance(part, str))
             for prompt in prompts
         ]
-        sizes = [(len(prompt.images), count) for prompt, count in zip(prompts, self.count_tokens(texts), strict=True)]
+        likes = [(len(prompt.images), self.read_already(prompt)) for prompt in prompts]
+        sizes = list(zip(likes, self.count_tokens(texts), strict=True))
         batches: list[list[int]] = []
         for position in sorted(range(len(prompts)), key=lambda p: sizes[p], reverse=True):
             last = batches[-1] if batches else None
@@ -287,7 +308,7 @@ class TransformersEngine:
             else:
                 logprobs = answer_logprobs(how, loaded.model, inputs, answers, loaded.stop_ids)
             masses = logprobs.logsumexp(dim=1).exp().tolist()
-            rows = logprobs.softmax(dim=1).tolist()
+            rows = (logprobs / self._label_temperature).softmax(dim=1).tolist()
             return [LabelScores(tuple(row), mass) for row, mass in zip(rows, masses, strict=True)]
 
     def _logprob(self, batch: Sequence[Prompt], answer: Sequence[int], begun: int) -> list[float]:
@@ -332,6 +353,11 @@ class TransformersEngine:
     def _encode(self, batch: Sequence[Prompt], new_tokens: int, loaded: Loaded) -> Any:
         """The model's inputs on its device. Raises PromptError where no `new_tokens` more would fit."""
         inputs = self._config.how.encode(loaded.processor, batch, loaded.control)
+        if self.trunk is not None and self.read_already(batch[0]):
+            import torch
+
+            features = [image.features[self.trunk] for prompt in batch for image in prompt.images]
+            inputs["pixel_values"] = torch.stack(features)
         if loaded.virtual_tokens:
             from vlm.soft_prompt import make_room
 

@@ -23,6 +23,7 @@ from vlm.families.control_tokens import ControlTokens
 from vlm.last_row import can_read_last_row
 from vlm.precision import auto_class, compute_dtype, kept_linears, without_weights
 from vlm.quiet import quiet
+from vlm.trunk import take_features
 from vlm.vision import compute_in_bf16, fold_norms, lay_channels_last
 from vlm.weights import adapter_folder
 
@@ -76,6 +77,8 @@ def load(config: ModelConfig, folder: Path, adapter: Path | None, *, training: b
             lay_channels_last(tower)
             if config.vision_dtype == "bf16":
                 compute_in_bf16(tower, model.dtype, device, config.name)
+            if config.how.takes_features and not training:
+                take_features(tower)
         if training:
             _keep_differentiable(model)
         else:
@@ -148,7 +151,9 @@ def _check_stored_quantisation(config: ModelConfig, method: str, where: str) -> 
 def _load_processor(config: ModelConfig, folder: Path, where: str) -> Any:
     try:
         kind = AutoTokenizer if config.how.max_images == 0 else AutoProcessor
-        processor = kind.from_pretrained(folder, local_files_only=True, trust_remote_code=config.trust_remote_code)
+        processor = kind.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=config.trust_remote_code, **config.how.processor_options
+        )
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
         raise ModelUnusable(f"{where}: its processor cannot be loaded: {one_line(error)}") from error
     tokenizer = config.how.tokenizer(processor)

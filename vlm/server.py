@@ -46,6 +46,7 @@ class ServerEngine:
             raise ValueError(f"model {config.name} is not a server's")
         self.max_images = config.images_per_prompt
         self._name = config.name
+        self._label_temperature = config.label_temperature
         self._server: ServerConfig = config.server
         self._counts_streams = True
         self._places = threading.BoundedSemaphore(config.server.concurrency)
@@ -96,10 +97,10 @@ class ServerEngine:
         """Yields `(position in prompts, LabelScores)`, each as soon as it is done; with `one_pass` alone.
 
         The server is asked for one token and its likeliest first tokens, `TOLD_TOKENS`. A label's probability is that
-        of all those that it begins with and no other label does, letters' case aside; one that is not among them has
-        0. Raises UnsupportedByServer at once without `one_pass`, since the chat API gives no probability of an answer
-        that was not chosen, and where the server names no probabilities or none of a label; PromptError for labels
-        that are no choice; and what `generate` does.
+        of all those that it begins with and no other label does, letters' case aside, tempered and normalised as
+        `LabelScores` says; one that is not among them has 0. Raises UnsupportedByServer at once without `one_pass`,
+        since the chat API gives no probability of an answer that was not chosen, and where the server names no
+        probabilities or none of a label; PromptError for labels that are no choice; and what `generate` does.
         """
         texts = checked_labels(labels)
         if not (one_pass and self.told_apart_at_once(texts)):
@@ -220,7 +221,8 @@ class ServerEngine:
                 f"{self._server.url}: none of {', '.join(labels)} is among the {TOLD_TOKENS} likeliest beginnings of "
                 f"an answer. Ask without labels"
             )
-        return LabelScores(tuple(found[label] / whole for label in labels), whole)
+        tempered = {label: chance ** (1 / self._label_temperature) for label, chance in found.items()}
+        return LabelScores(tuple(tempered[label] / sum(tempered.values()) for label in labels), whole)
 
     def _pieces(self, body: dict[str, Any], time_limit_s: float | None) -> Generator[str | Generation, None, None]:
         """As `stream`. A stop at the time limit leaves the tokens uncounted where the server counts at the end."""

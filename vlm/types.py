@@ -76,7 +76,8 @@ class Generation:
 class LabelScores:
     """How likely each of some labels is as the answer.
 
-    `probabilities` are in the labels' order and sum to 1: normalised over the labels, they say which is likelier.
+    `probabilities` are in the labels' order and sum to 1: normalised over the labels, by the temperature of the model's
+    configuration (`label_temperature`), they say which is likelier.
     `mass` is what the model gives all of them together, 0 to 1: how likely it is to say any of them.
     """
 

@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Literal
 
 from batch.errors import BatchError
+from batch.hardware import has_gpu
 from batch.types import Workers
 from batch.workers.here import Here
 from batch.workers.processes import Processes
@@ -23,7 +23,6 @@ ServerKind = Literal["vllm"]
 _SMALL = 200_000_000
 """Parameters of a model that may well be loaded once a core: under a GiB each, in 32 bits."""
 
-_DRIVER = Path("/proc/driver/nvidia")
 _VLLM_BATCH = 64
 """Requests that Ray's processor hands to an engine in one go."""
 
@@ -85,18 +84,9 @@ class Crew:
 def processes_for(model: ModelConfig | None) -> int:
     """How many processes suit a model: one a core for a small one on a CPU, else one that has it all."""
     small = model is not None and model.parameters is not None and model.parameters <= _SMALL
-    return len(os.sched_getaffinity(0)) if small and not _has_gpu() else 1
+    return len(os.sched_getaffinity(0)) if small and not has_gpu() else 1
 
 
 def threads_each(count: int) -> int:
     """The share of each of `count` processes in the cores."""
     return max(1, len(os.sched_getaffinity(0)) // count)
-
-
-def _has_gpu() -> bool:
-    """Whether torch has one to use; torch, which takes seconds to import, is only asked where there is a driver."""
-    if not _DRIVER.exists():
-        return False
-    import torch
-
-    return torch.cuda.is_available()

@@ -59,7 +59,7 @@ class Processes:
                 dead = False
                 for block in work.next(len(under_way)):
                     try:
-                        with _ctrl_c_held():
+                        with _signals_held():
                             under_way[pool.submit(_describe, block)] = block
                     except BrokenProcessPool:  # one died since; what is under way hears of it below
                         dead = True
@@ -87,10 +87,10 @@ class Processes:
 
 
 @contextmanager
-def _ctrl_c_held() -> Iterator[None]:
-    """Processes that begin inside never hear Ctrl-C, which a terminal tells them all: it is this one's affair, which
-    hears of it afterwards and lets blocks be finished."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _signals_held() -> Iterator[None]:
+    """Processes that begin inside never hear Ctrl-C, which a terminal tells them all, nor a SIGTERM to all of them:
+    it is this one's affair, which hears of it afterwards and lets blocks be finished. See `_end_when_told`."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
@@ -200,6 +200,7 @@ def _begin(given: _Given) -> None:
     _opened.append(given)
     os.environ["OMP_NUM_THREADS"] = str(given.threads)  # torch and faiss read it when they are imported
     threading.Thread(target=end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_when_told, daemon=True).start()
 
 
 def end_with_parent() -> None:
@@ -208,6 +209,14 @@ def end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def _end_when_told() -> None:
+    """Ends this process at a SIGTERM of the one that began it, which ends its pool so; at no other's."""
+    parent = os.getppid()
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+        pass
+    os._exit(1)
 
 
 def _describe(block: Block) -> BlockResult:

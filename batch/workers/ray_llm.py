@@ -30,6 +30,10 @@ _STAGES = 8
 """Batches for which requests are under way: each stage of a processor waits for a batch to be full, so that with fewer
 none would ever be."""
 _AT_AN_ACTOR = 2
+REFUSED = "the engine refuses it: "
+"""Before an engine's own words, in the reason of a request that it gave no answer to."""
+_REFUSED_AT_ONCE = 16
+"""So many requests that an engine refuses before it has answered any: then it is the engine."""
 LIGHT = {"num_cpus": 0.1}
 """Of what packs and unpacks rows around a processor, so that it finds room beside the workers."""
 
@@ -62,7 +66,8 @@ class RayLlmWorkers:
         self._actors, self._address = actors, address
 
     def describe(self, blocks: Iterable[Block]) -> Generator[BlockResult, None, None]:
-        """Results as they are done. Raises RunStopped, and the error of a worker that ends the run."""
+        """Results as they are done. Raises RunStopped, for an engine that refuses whatever it is asked, too, and the
+        error of a worker that ends the run."""
         coming = iter(blocks)
         first = next(coming, None)
         if first is None:
@@ -78,11 +83,13 @@ class RayLlmWorkers:
         table = Table(first, coming, lambda blocks, asked: blocks > fitted.actors and asked >= self._requests)
         laid = table.fill()
         open_blocks: dict[int, _Open] = {}
+        refusals = _Refusals()
         for rows in self._data_set(table.desk, fitted, laid).iter_batches(batch_size=None, prefetch_batches=0):
             for position, place, packed in zip(rows["position"], rows["place"], rows["result"], strict=True):
                 said: Described | Failed | Exception = pickle.loads(packed)  # noqa: S301 - our own worker wrote it
                 if isinstance(said, Exception):
                     raise said
+                refusals.hear(said)
                 block = table.open.get(int(position))
                 if block is None:
                     continue
@@ -127,6 +134,26 @@ class _Open:
 
     outcomes: dict[int, Described | Failed] = field(default_factory=dict)
     since: float = field(default_factory=perf_counter)
+
+
+@dataclass
+class _Refusals:
+    """How many requests an engine has refused that answered none so far."""
+
+    count: int = 0
+    answers: bool = False
+
+    def hear(self, said: Described | Failed) -> None:
+        """Raises RunStopped where it is not the requests that are wrong."""
+        if isinstance(said, Described):
+            self.answers = True
+        elif not self.answers and REFUSED in said.reason:
+            self.count += 1
+            if self.count == _REFUSED_AT_ONCE:
+                why = said.reason.partition(REFUSED)[2]
+                raise RunStopped(
+                    f"the engine answers none of its first {self.count} requests: {why}. Run again with --retry-failed"
+                )
 
 
 def vllm_processor(model_source: str, batch_size: int, replicas: int, **engine: Any) -> Processor:

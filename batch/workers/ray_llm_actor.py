@@ -17,6 +17,7 @@ from typing import Any, TypedDict, cast
 from batch.types import Block, Described, Failed
 from batch.workers.ray_actor import ENDS_THE_RUN, WHOLE, Given, stopped
 from batch.workers.ray_desk import wait
+from batch.workers.ray_llm import REFUSED
 from batch.workers.work import PreparedBlock, finish_block, prepare_block
 from rag.pipeline import Pipeline
 from rag.types import Prepared, PreparedRequest
@@ -168,7 +169,7 @@ def _answers(rows: dict[str, Any]) -> Iterator[Answered]:
     nothing = [None] * len(rows["prepared"])
     for answered, error in zip(rows.get("answered", nothing), rows.get(ERROR, nothing), strict=True):
         if error:
-            why = f"the engine refuses it: {one_line(str(error))}"
+            why = f"{REFUSED}{one_line(str(error))}"
             yield {
                 "text": "", "prompt_tokens": None, "new_tokens": None, "cut": False, "seconds": 0.0, "refused": why,
             }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from imaging import LoadedImage
 from imaging.loading import LOADING
 from imaging.memory import keep_freed_memory
+from imaging.trunk import Trunk, trunk_digest
 from indexer.embedders import files
 from indexer.embedders.clip_tokens import measure_of
 from indexer.embedders.config import OpenClipConfig
@@ -38,18 +40,31 @@ class _Loaded:
     device: str
     cores: Cores | None
 
-    def encode(self, images: Sequence[LoadedImage]) -> Vectors:
-        """Unit vectors of one batch."""
+    def encode(self, images: Sequence[LoadedImage], trunk: str | None = None) -> Vectors:
+        """Unit vectors of one batch. With `trunk` its features stay with the images, under that name."""
         import torch
 
         with torch.inference_mode():
-            pixels = torch.stack([self.preprocess(image.picture) for image in images])
-            vectors: Vectors = self.model.encode_image(pixels.to(self.device), normalize=True).float().cpu().numpy()
-        return vectors
+            pixels = torch.stack([self.preprocess(image.picture) for image in images]).to(self.device)
+            if trunk is None:
+                vectors = self.model.encode_image(pixels, normalize=True)
+            else:
+                tower = self.model.visual
+                features = tower.trunk.forward_features(pixels)
+                for image, own in zip(images, features, strict=True):
+                    image.features[trunk] = own
+                vectors = torch.nn.functional.normalize(tower.head(tower.trunk.forward_head(features)), dim=-1)
+            found: Vectors = vectors.float().cpu().numpy()
+        return found
 
 
 class OpenClipEmbedder(CountsTokens):
-    """An open_clip model as an embedder. Nothing heavy is imported or read before the first embedding."""
+    """An open_clip model as an embedder. Nothing heavy is imported or read before the first embedding.
+
+    With `keeps_features` images keep what its trunk has read of them, for a generator with the same.
+    """
+
+    keeps_features = False
 
     def __init__(self, name: str, config: OpenClipConfig) -> None:
         folder = files.local_folder(config, name)
@@ -69,11 +84,18 @@ class OpenClipEmbedder(CountsTokens):
     def embed_images(self, images: Sequence[LoadedImage]) -> Vectors:
         """Unit vectors of the images, float32 `(n, dim)`. Raises EmbedderUnavailableError at the first use."""
         loaded = self.load()
+        encode = partial(loaded.encode, trunk=self.trunk if self.keeps_features else None)
         if loaded.cores is not None and len(images) > loaded.cores.count:
             size = min(_BATCH["core"], -(-len(images) // loaded.cores.count))
-            return self._joined(loaded.cores.map(loaded.encode, images, size))
+            return self._joined(loaded.cores.map(encode, images, size))
         size = _BATCH[loaded.device]
-        return self._joined([loaded.encode(images[start : start + size]) for start in range(0, len(images), size)])
+        return self._joined([encode(images[start : start + size]) for start in range(0, len(images), size)])
+
+    @cached_property
+    def trunk(self) -> str | None:
+        """The digest of what reads pixels; None where that is no timm model of the plain kind (`imaging.trunk`), or
+        its files are not at hand. Reads the files."""
+        return None if self._folder is None else _trunk(self._folder)
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of the texts in the images' space, float32 `(n, dim)`; the tokenizer cuts long texts."""
@@ -158,6 +180,19 @@ class OpenClipEmbedder(CountsTokens):
         copy = files.fetch_revision(hub, revision, self._name, ("config.json",))
         text = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))["model_cfg"]["text_cfg"]
         return {"text_cfg": {**text, "hf_model_name": str(copy), "hf_model_pretrained": False}}
+
+
+def _trunk(folder: Path) -> str | None:
+    """The digest of the trunk of an open_clip model: one that is pooled plainly, so that its map is all it gives."""
+    try:
+        told = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+        vision, shown = told["model_cfg"]["vision_cfg"], told["preprocess_cfg"]
+        plain = vision["timm_pool"] == "avg" and vision["timm_proj"] == "linear"
+        squashed = (shown["interpolation"], shown["resize_mode"]) == ("bicubic", "squash")
+        trunk = Trunk(vision["timm_model_name"], vision["image_size"], tuple(shown["mean"]), tuple(shown["std"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return trunk_digest(trunk, folder / _WEIGHTS[0], "visual.trunk.") if plain and squashed else None
 
 
 def _dim(folder: Path, name: str) -> int:

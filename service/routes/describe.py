@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from service.asked import said_before
 from service.routes.common import REFUSED, ServiceHere, answered
 from service.routes.examples import ANSWER, DESCRIPTION, EVENTS, FIELDS
 from service.routes.forms import MULTIPART, AnalyzeForm, AskForm, CaptionForm, ExtractForm
@@ -34,9 +35,10 @@ async def caption(request: Request, service: ServiceHere, form: Annotated[Captio
 
 @router.post("/ask", response_class=Response, responses=_answers(ANSWER))
 async def ask(request: Request, service: ServiceHere, form: Annotated[AskForm, MULTIPART]) -> Response:
-    """Answer a question about one or more images together; with labels, the likeliest of them."""
-    uploads = await form.uploads()
-    asked = service.offer.ask(uploads, form.question, form, form.labels, form.article)
+    """Answer a question about one or more images together, going on from what was said of them before; with labels, the
+    likeliest of them."""
+    uploads, history = await form.uploads(), said_before(form.history)
+    asked = service.offer.ask(uploads, form.question, form, form.labels, form.article, history)
     return await answered(request, service, asked)
 
 

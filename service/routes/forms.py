@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Form, UploadFile
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.asked import Choice, Label, Question, SchemaText, Upload, said_name
+from service.asked import MOST_EXCHANGES, Choice, Label, Question, SchemaText, Upload, said_name
 from service.errors import Unusable
 
 MULTIPART = Form(media_type="multipart/form-data")
@@ -48,6 +48,14 @@ class AskForm(Choice):
         list[Label], Field(max_length=50, default_factory=list, description="Answers to choose from; repeat it.")
     ]
     article: Annotated[str | None, Field(max_length=200, description="Their case or PMCID.")] = None
+    history: Annotated[
+        str | None,
+        Field(
+            max_length=100_000,
+            description=f"What was asked and answered about these images before, oldest first, {MOST_EXCHANGES} at "
+            'most, as JSON text: [{"question": ..., "answer": ...}, ...].',
+        ),
+    ] = None
 
     async def uploads(self) -> list[Upload]:
         """Their bytes, read into memory. Raises Unusable."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import fakes
@@ -13,7 +14,9 @@ from batch.plan import plan_of
 from batch.types import Item, Unusable
 from rag.config import resolve
 from rag.opening import open_pipeline
+from rag.pipeline import Pipeline
 from rag.types import Request
+from vlm.config import load_model_config
 
 CALIBRATION = "weights: {support: 1.0}\nbias: 0.0\nthreshold: %s\nmade_from: {}\n"
 
@@ -39,6 +42,21 @@ def test_what_shapes_a_text_names_the_run_and_where_it_lies_does_not(tmp_path: P
 def test_what_another_engine_writes_is_another_run() -> None:
     pipeline = open_pipeline(fakes.SETTINGS, [Request("a", ("a",))])
     assert len({run_name(shaped_by(pipeline)), run_name(shaped_by(pipeline, "vllm"))}) == 2
+
+
+def test_a_run_begun_on_a_cpu_does_not_go_on_on_a_gpu_in_another_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    def names() -> list[str]:
+        config = load_model_config("pocket")
+        made = open_pipeline(fakes.SETTINGS, [Request("a", ("a",))])
+        return [
+            run_name(shaped_by(Pipeline(made.settings, replace(made.speaker, config=one), made.templates, None)))
+            for one in (config, config.model_copy(update={"dtype": "fp32"}))
+        ]
+
+    auto, fp32 = names()
+    monkeypatch.setattr("batch.keys.has_gpu", lambda: True)
+    assert names()[0] != auto
+    assert names()[1] == fp32
 
 
 @pytest.mark.parametrize(

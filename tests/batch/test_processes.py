@@ -113,7 +113,7 @@ SCRIPT = (
     "import fakes\nfrom pathlib import Path\nfrom rag.types import Request\n"
     "from batch.workers.processes import Processes\n"
     "if __name__ == '__main__':\n"
-    "    signal.signal(signal.SIGINT, lambda *_: None)\n"
+    "    for heard in (signal.SIGINT, signal.SIGTERM): signal.signal(heard, lambda *_: None)\n"
     "    blocks = fakes.blocks_of(Path(sys.argv[1]), 1)\n"
     "    at_work = Processes(fakes.SETTINGS, [Request('a', ('a',))], 1, 1, fakes.dying_pipeline)\n"
     "    for result in at_work.describe(blocks): print(result.worker, flush=True)\n"
@@ -142,6 +142,29 @@ def test_ctrl_c_while_processes_begin_does_not_kill_them(tmp_path: Path) -> None
     assert begun.returncode == 0
     assert said == ""
     assert told.split() == [str(below[0].pid)] * 2
+
+
+def test_a_sigterm_to_all_of_them_leaves_it_to_the_first_what_is_finished(tmp_path: Path) -> None:
+    """As systemd and `timeout` send it."""
+    with begin(tmp_path, 4, 0.3) as begun:
+        assert begun.stdout is not None
+        first = begun.stdout.readline()
+        os.killpg(begun.pid, signal.SIGTERM)
+        told, said = begun.communicate(timeout=60)
+    assert begun.returncode == 0
+    assert said == ""
+    assert told.split() == [first.strip()] * 3
+
+
+def test_a_process_ends_at_a_sigterm_of_the_one_that_began_it(tmp_path: Path) -> None:
+    """So a pool that broke gets rid of the others."""
+    fakes.images(tmp_path, ["a", "b"])
+    at_work = Processes(fakes.SETTINGS, [Request("a", ("a",))], 1, 1, fakes.dying_pipeline)
+    results = at_work.describe(fakes.blocks_of(tmp_path, 1))
+    worker = psutil.Process(int(next(results).worker))
+    worker.terminate()
+    worker.wait(10)
+    results.close()
 
 
 def test_processes_end_when_the_one_that_began_them_is_killed(tmp_path: Path) -> None:

@@ -91,6 +91,23 @@ def test_a_request_that_the_engine_refuses_fails_alone(tmp_path: Path, monkeypat
         assert outcomes[1] == Failed("1-plain", "prompt", "1-plain: the engine refuses it: ValueError: too long")
 
 
+def test_an_engine_that_refuses_everything_ends_the_run() -> None:
+    refused = Failed("a", "prompt", f"a: {ray_llm.REFUSED}ValueError: no such model")
+    broken = Failed("b", "image", "b: no image")
+    described = Described("c", {})
+    many = ray_llm._REFUSED_AT_ONCE
+    heard = ray_llm._Refusals()
+    for outcome in [refused, broken] * (many - 1):
+        heard.hear(outcome)
+    with pytest.raises(
+        RunStopped, match=rf"^the engine answers none of its first {many} .*: ValueError: no such model"
+    ):
+        heard.hear(refused)
+    heard = ray_llm._Refusals()
+    for outcome in [described, *[refused] * 3 * many]:
+        heard.hear(outcome)
+
+
 def test_labels_are_refused() -> None:
     asked = Request("a", ("a.png",), "classify", "Which?", labels=("yes", "no"))
     with pytest.raises(RequestError, match="does not score labels"):

@@ -142,7 +142,7 @@ def test_closing_ends_the_threads(tmp_path: Path) -> None:
 
 def test_a_small_model_is_loaded_once_a_core_and_a_server_asked_by_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2, 3})
-    monkeypatch.setattr("batch.workers.choose._has_gpu", lambda: False)
+    monkeypatch.setattr("batch.workers.choose.has_gpu", lambda: False)
     from rag.opening import open_pipeline
 
     plain = resolve(fakes.SETTINGS.model_dump())

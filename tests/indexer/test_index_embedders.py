@@ -29,6 +29,7 @@ from indexer import (
     verify_index,
 )
 from indexer.embedders import create_embedder, files
+from indexer.embedders.clip import OpenClipEmbedder
 from indexer.embedders.config import OpenClipConfig, SentenceTransformersConfig
 from indexer.embedders.cores import Cores
 
@@ -89,6 +90,33 @@ def test_open_clip_preprocesses_as_the_model_says(tiny_clip: Path, tmp_path: Pat
         expected = model.eval().encode_image(preprocess(Image.fromarray(image.pixels))[None], normalize=True).numpy()
     embedder = load_embedder(OpenClipConfig(kind="open_clip", folder=str(tiny_clip)))
     np.testing.assert_allclose(embedder.embed_images([image]), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_what_the_trunk_reads_stays_with_the_images_where_it_is_wanted(count: int, tmp_path: Path) -> None:
+    import torch
+
+    embedder = load_embedder("pocket-clip")
+    assert isinstance(embedder, OpenClipEmbedder)
+    write_images(tmp_path, count)
+    images = [imaging.load(tmp_path / f"images/{n}.png") for n in range(count)]
+    vectors = embedder.embed_images(images)
+    assert all(image.features == {} for image in images)
+    embedder.keeps_features = True
+    np.testing.assert_allclose(embedder.embed_images(images), vectors, atol=1e-6)
+    last = images[-1].features[str(embedder.trunk)]
+    assert isinstance(last, torch.Tensor)
+    assert last.shape == (1280, 12, 12)
+    head = embedder.load().model.visual.head
+    with torch.inference_mode():
+        own = torch.nn.functional.normalize(head(last.mean(dim=(1, 2))), dim=0).numpy()
+    np.testing.assert_allclose(own, vectors[-1], atol=1e-5)
+
+
+def test_a_trunk_that_does_not_read_a_squashed_picture_is_none(tiny_clip: Path) -> None:
+    embedder = load_embedder(OpenClipConfig(kind="open_clip", folder=str(tiny_clip)))
+    assert isinstance(embedder, OpenClipEmbedder)
+    assert embedder.trunk is None
 
 
 def test_batch_norms_are_folded_and_vectors_stay(tiny_clip: Path) -> None:

@@ -53,6 +53,7 @@ def record(asked: Asked | None = None, **over: Any) -> dict[str, Any]:
         evidence(2, f"Blood smear. {HOSTILE}", "javascript:window.hurt=1"),
     ]
     retrieved = asked is None or asked.settings.retrieval.enabled
+    before = [] if asked is None or not question else [f"goes on from {len(asked.request.history)} answers"]
     return {
         "id": "r1", "task": "ask" if question else "caption", **said,
         "sentences": [
@@ -65,7 +66,7 @@ def record(asked: Asked | None = None, **over: Any) -> dict[str, Any]:
              "attributions": ["A. Author"], "urls": []}
         ] if retrieved else [],
         "abstained": False, "abstained_because": None, "withheld": None,
-        "warnings": [f"copied from [1]: 9 words in a row {HOSTILE}"], "model": "pocket@1", "adapter": None,
+        "warnings": [f"copied from [1]: 9 words in a row {HOSTILE}", *before], "model": "pocket@1", "adapter": None,
         "prompt": "few_shot@2", "index": "/home/somebody/secret/starter@1:2" if retrieved else None,
         "confidence": {"score": 0.74, "signals": {}, "votes": {}}, "timings_s": {"total": 0.5},
     } | over  # fmt: skip

@@ -57,6 +57,32 @@ def test_text_streams_and_ends_with_the_record(client: TestClient, smear: bytes)
     assert "".join(piece["text"] for piece in data[:-1]).strip() == data[-1]["caption"]
 
 
+def test_a_question_goes_on_from_what_was_said_before(client: TestClient, smear: bytes) -> None:
+    said = [{"question": "What is it?", "answer": "A blood smear."}]
+    answer = client.post(
+        "/ask", files={"image": ("a.png", smear)}, data={"question": "Which cells?", "history": json.dumps(said)}
+    )
+    assert answer.status_code == 200
+    assert answer.json()["history"] == said
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"history": "[what?"}, "history: invalid json"),
+        ({"history": '[{"question": "What?"}]'}, "history: 0.answer: field required"),
+        ({"history": json.dumps([{"question": "What?", "answer": "A."}] * 21)}, "history: list should have at most 20"),
+        ({"history": '[{"question": "What?", "answer": "A."}]', "labels": ["a", "b"]}, "give labels or history"),
+    ],
+)
+def test_a_history_that_is_none_is_refused(
+    data: dict[str, object], message: str, client: TestClient, smear: bytes
+) -> None:
+    answer = client.post("/ask", files={"image": ("a.png", smear)}, data={"question": "Which cells?", **data})
+    assert answer.status_code == 422
+    assert message in answer.json()["detail"]
+
+
 def test_an_address_in_place_of_an_image_is_refused(client: TestClient) -> None:
     for given in ("https://example.org/a.png", "/etc/hostname", "file:///etc/hostname"):
         answer = client.post("/caption", data={"image": given})

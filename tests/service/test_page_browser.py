@@ -190,6 +190,16 @@ def test_questions_are_answered_and_earlier_answers_stay(browser: Browser, addre
         expect(page.locator("#ask-result .ls-question >> nth=0")).to_have_text(question)
         expect(page.locator("#ask-status")).to_contain_text("Done")
     assert page.locator("#ask-result .ls-question").all_inner_texts() == ["Which stain?", "How many cells?"]
+    expect(page.locator("#ask-result")).not_to_contain_text("goes on from 1 answers")
+    page.check("#ask-on input")
+    page.click("#ask-go")
+    expect(page.locator("#ask-result .ls-question")).to_have_count(3)
+    expect(page.locator("#ask-result")).to_contain_text("goes on from 2 answers")
+    page.click('#ask-images button[aria-label="Remove cell.tiff"]')
+    page.wait_for_timeout(300)
+    page.click("#ask-go")
+    expect(page.locator("#ask-result .ls-question")).to_have_count(4)
+    expect(page.locator("#ask-result")).not_to_contain_text("goes on from 3 answers")
     assert axe(page) == []
 
 

@@ -283,3 +283,27 @@ def test_the_mass_is_what_the_model_gives_all_labels_together(config_of: Configs
     engine = open_engine(config)
     (found,) = dict(engine.score(PROMPTS[:1], LABELS)).values()
     assert found.mass == pytest.approx(sum(math.exp(by_hand(engine, config, PROMPTS[0], x)) for x in LABELS), rel=1e-3)
+
+
+@pytest.mark.parametrize("one_pass", [False, True])
+def test_a_temperature_makes_a_model_less_sure_and_leaves_what_it_says_at_all(
+    one_pass: bool, config_of: Configs
+) -> None:
+    labels = ("Yes.", "No.")
+    plain = config_of("smolvlm")
+    own, cooler = (
+        dict(TransformersEngine(config).score(PROMPTS, labels, one_pass))
+        for config in (plain, plain.model_copy(update={"label_temperature": 2.5}))
+    )
+    for position, scores in own.items():
+        odds, less = (math.log(p[0] / p[1]) for p in (scores.probabilities, cooler[position].probabilities))
+        assert abs(odds) > 1e-3
+        assert less == pytest.approx(odds / 2.5)
+        assert cooler[position].mass == pytest.approx(scores.mass)
+
+
+def test_an_adapted_model_has_no_temperature_of_the_one_it_was_made_from(config_of: Configs) -> None:
+    config = config_of("smolvlm").model_copy(update={"label_temperature": 2.5})
+    plain = TransformersEngine(config_of("smolvlm"))
+    training = TransformersEngine.of(plain.load(), config)
+    assert scored(training, PROMPTS, LABELS) == scored(plain, PROMPTS, LABELS)

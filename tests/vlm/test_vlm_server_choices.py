@@ -48,6 +48,14 @@ def test_labels_are_judged_by_the_first_token(served: WebServer) -> None:
     assert (body["max_tokens"], body["logprobs"], body["top_logprobs"]) == (1, True, 20)
 
 
+def test_labels_are_normalised_by_the_configuration_s_temperature(served: WebServer) -> None:
+    told(served, yes=0.8, no=0.1)
+    cooler = config(served).model_copy(update={"label_temperature": 3.0})
+    ((_, found),) = open_engine(cooler).score([prompt()], ("yes", "no"), one_pass=True)
+    assert found.probabilities == pytest.approx((2 / 3, 1 / 3))
+    assert found.mass == pytest.approx(0.9)
+
+
 def test_a_token_that_two_labels_begin_with_counts_for_neither(served: WebServer) -> None:
     told(served, C=0.5, CT=0.2, CO=0.1)
     assert scores(served, "CT", "COPD").probabilities == pytest.approx((2 / 3, 1 / 3))

@@ -46,6 +46,11 @@ class Family(ABC):
     shares_head: ClassVar[bool] = False
     """Whether the tokens that prompts begin with alike can be read once for a batch: each looks at the ones before it
     alone, and its place is its number among them."""
+    processor_options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """What its processor is loaded with, besides the folder."""
+    takes_features: ClassVar[bool] = False
+    """Whether the tower gives a map of each image and the rest of the model takes it whole, so that it may come from
+    another model with the same trunk (`vlm.trunk`)."""
     answer_start: ClassVar[str] = ""
     """What an answer begins with after the prompt, before its own text."""
     answer_cue: ClassVar[str] = ""

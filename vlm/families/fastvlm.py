@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from vlm.families.base import LANGUAGE_LINEARS, ChatFamily
 
 
@@ -12,6 +14,9 @@ class FastVlm(ChatFamily):
     model_types = ("fast_vlm",)
     max_images = None
     shares_head = True
+    takes_features = True
+    processor_options = MappingProxyType({"backend": "pil"})
+    """As open_clip resizes, to the bit: features of either are the other's."""
     lora_targets = rf"model\.language_model\.layers\.\d+\.{LANGUAGE_LINEARS}"
     keep_precision = r"lm_head|model\.vision_tower\..*|model\.multi_modal_projector\..*"
     vision_tower = "model.vision_tower"
