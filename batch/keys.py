@@ -62,10 +62,10 @@ def shaped_by(pipeline: Pipeline, generator: str | None = None) -> dict[str, Any
 
 
 def _loaded(config: ModelConfig) -> dict[str, Any]:
-    """How a model is loaded. `auto` is told with what it comes to here: a run does not go on in another precision."""
+    """How a model is loaded. `auto` is told as what it comes to here: a run does not go on in another precision."""
     loaded = config.model_dump(mode="json", include=_LOADED)
-    if config.server is None and config.dtype == "auto":
-        loaded["dtype"] = f"auto: {'bf16' if has_gpu() else 'fp32'}"
+    if config.server is None:
+        loaded["dtype"] = config.dtype_with(gpu=config.dtype == "auto" and has_gpu())
     return loaded
 
 

@@ -22,7 +22,6 @@ import contextlib
 import statistics
 import time
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from engine_choices import loaded
@@ -33,7 +32,8 @@ import vlm.last_row
 from imaging import LoadedImage
 from rag import Pipeline, open_pipeline
 from rag.config import resolve
-from rag.retrieve import IMAGES, Retriever
+from rag.one_trunk import read_once
+from rag.retrieve import Retriever
 from rag.types import Description, Request
 
 BLOCK = 32
@@ -54,8 +54,10 @@ class Way:
         finder = self.pipeline.retriever
         if not isinstance(finder, Retriever):
             raise TypeError("evidence comes from an index")
-        embedder: Any = finder.index.embedder_for(IMAGES)
-        embedder.keeps_features = self.one_reading
+        if not read_once(self.pipeline.speaker.engine, finder):
+            raise TypeError("the trunks are not the same")
+        if not self.one_reading:
+            finder.reads = None
         requests = [Request(image.name, (replace(image),)) for image in images]  # nobody has read these
         said: dict[str, str] = {}
         began = time.process_time()

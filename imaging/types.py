@@ -75,7 +75,7 @@ class LoadedImage:
     features: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What another process is sent."""
+        """What a copy is made of, and what another process is sent."""
         return {**vars(self), "features": {}}
 
     @cached_property

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from indexer.embedders.clip import OpenClipEmbedder
 from rag.retrieve import IMAGES, EvidenceFinder, Retriever
 from vlm import Engine, Prompt, TransformersEngine
 
 
-def read_once(engine: Engine, finder: EvidenceFinder | None) -> bool:
-    """Lets what the embedder reads of pictures stay with them for the engine; whether their trunks are the same.
+def read_once(engine: Engine, finder: EvidenceFinder) -> bool:
+    """Has `finder` leave with the pictures what it reads of them, for the engine, where their trunks are the same.
 
-    Reads the trunks' files, the first time. Raises IndexerError.
+    Whether they are. Reads the trunks' files, the first time. Raises IndexerError.
     """
     if not isinstance(finder, Retriever) or IMAGES not in finder.index.spaces:
         return False
-    embedder = finder.index.embedder_for(IMAGES)
+    embedder, finder.reads = finder.index.embedder_for(IMAGES), None
     if not isinstance(engine, TransformersEngine) or not isinstance(embedder, OpenClipEmbedder):
         return False
     if engine.trunk is None or engine.trunk != embedder.trunk:
         return False
-    embedder.keeps_features = True
+    finder.reads = partial(embedder.embed_images, keep=True)
     return True
 
 

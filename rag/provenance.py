@@ -67,7 +67,7 @@ def _precision(config: ModelConfig, adapted: bool) -> dict[str, Any]:
     temperature of its answers to choose from."""
     said = {
         "prompt_tokens": config.prompt_tokens,
-        "label_temperature": 1.0 if adapted else config.label_temperature,
+        "label_temperature": config.label_temperature_with(adapted),
     }
     if config.server is not None:
         return said

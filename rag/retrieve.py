@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -93,6 +93,8 @@ class Retriever:
         self.narrow = narrow
         self._guard = Guard(index, guard)
         self.electorate = electorate
+        self.reads: Callable[[Sequence[LoadedImage]], Vectors] | None = None
+        """Makes the images' vectors where they are read for the generator, too (`rag.one_trunk`)."""
 
     @property
     def version(self) -> str:
@@ -151,7 +153,8 @@ class Retriever:
         if IMAGES not in self.index.spaces:
             return [None for _ in images]
         with clock.measure("embed"):
-            vectors = self.index.embedder_for(IMAGES).embed_images([i for several in images for i in several])
+            embed = self.reads or self.index.embedder_for(IMAGES).embed_images
+            vectors = embed([image for several in images for image in several])
         ends = np.cumsum([len(several) for several in images])
         return [vectors[end - len(several) : end] for several, end in zip(images, ends, strict=True)]
 

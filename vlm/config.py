@@ -14,7 +14,8 @@ from vlm.errors import UnknownModel
 from vlm.families import FAMILIES, Family
 from vlm.types import GenerationParams
 
-Dtype = Literal["auto", "bf16", "fp16", "fp32"]
+ExactDtype = Literal["bf16", "fp16", "fp32"]
+Dtype = Literal["auto", ExactDtype]
 VisionDtype = Literal["model", "bf16"]
 Quantisation = Literal["none", "nf4", "int8"]
 
@@ -129,6 +130,16 @@ class ModelConfig(StrictModel):
         elif self.parameters is None:
             raise ValueError("parameters: how many weights it has")
         return self
+
+    def dtype_with(self, gpu: bool) -> ExactDtype:
+        """What `dtype` comes to on a machine with a GPU or without."""
+        if self.dtype == "auto":
+            return "bf16" if gpu else "fp32"
+        return self.dtype
+
+    def label_temperature_with(self, adapter: bool) -> float:
+        """`label_temperature`, or 1 where an adapter makes another model of it."""
+        return 1.0 if adapter else self.label_temperature
 
     @property
     def images_per_prompt(self) -> int | None:

@@ -50,7 +50,6 @@ class TransformersEngine:
         self._batch_size = batch_size
         self._loaded: Loaded | None = None
         self._in_training = False
-        self._label_temperature = config.label_temperature if adapter is None else 1.0
         self._lock = threading.Lock()
 
     @classmethod
@@ -60,7 +59,7 @@ class TransformersEngine:
         `loaded` is of `load(..., training=True)`, and `config` what it was loaded with.
         """
         engine = cls(config, batch_size=batch_size)
-        engine._loaded, engine._in_training, engine._label_temperature = loaded, True, 1.0
+        engine._loaded, engine._in_training = loaded, True
         return engine
 
     @cached_property
@@ -308,7 +307,8 @@ class TransformersEngine:
             else:
                 logprobs = answer_logprobs(how, loaded.model, inputs, answers, loaded.stop_ids)
             masses = logprobs.logsumexp(dim=1).exp().tolist()
-            rows = (logprobs / self._label_temperature).softmax(dim=1).tolist()
+            temperature = self._config.label_temperature_with(self._adapter is not None or self._in_training)
+            rows = (logprobs / temperature).softmax(dim=1).tolist()
             return [LabelScores(tuple(row), mass) for row, mass in zip(rows, masses, strict=True)]
 
     def _logprob(self, batch: Sequence[Prompt], answer: Sequence[int], begun: int) -> list[float]:

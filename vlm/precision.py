@@ -26,9 +26,7 @@ _CPU_ROWS = 32
 
 def compute_dtype(config: ModelConfig, device: torch.device) -> torch.dtype:
     """The precision of what is not quantised, and of all arithmetic."""
-    if config.dtype == "auto":
-        return torch.bfloat16 if device.type == "cuda" else torch.float32
-    return _DTYPES[config.dtype]
+    return _DTYPES[config.dtype_with(gpu=device.type == "cuda")]
 
 
 def auto_class(config: ModelConfig) -> Any:

@@ -147,12 +147,12 @@ class _Refusals:
         """Raises RunStopped where it is not the requests that are wrong."""
         if isinstance(said, Described):
             self.answers = True
-        elif not self.answers and REFUSED in said.reason:
+        elif not self.answers and said.reason.startswith(start := f"{said.id}: {REFUSED}"):
             self.count += 1
             if self.count == _REFUSED_AT_ONCE:
-                why = said.reason.partition(REFUSED)[2]
                 raise RunStopped(
-                    f"the engine answers none of its first {self.count} requests: {why}. Run again with --retry-failed"
+                    f"the engine answers none of its first {self.count} requests: {said.reason.removeprefix(start)}. "
+                    f"What was done is kept: mend it, and run again with --retry-failed"
                 )
 
 

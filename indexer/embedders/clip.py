@@ -59,12 +59,7 @@ class _Loaded:
 
 
 class OpenClipEmbedder(CountsTokens):
-    """An open_clip model as an embedder. Nothing heavy is imported or read before the first embedding.
-
-    With `keeps_features` images keep what its trunk has read of them, for a generator with the same.
-    """
-
-    keeps_features = False
+    """An open_clip model as an embedder. Nothing heavy is imported or read before the first embedding."""
 
     def __init__(self, name: str, config: OpenClipConfig) -> None:
         folder = files.local_folder(config, name)
@@ -81,10 +76,13 @@ class OpenClipEmbedder(CountsTokens):
     def _read_measure(self) -> Measure:
         return measure_of(self._tokenize())
 
-    def embed_images(self, images: Sequence[LoadedImage]) -> Vectors:
-        """Unit vectors of the images, float32 `(n, dim)`. Raises EmbedderUnavailableError at the first use."""
+    def embed_images(self, images: Sequence[LoadedImage], keep: bool = False) -> Vectors:
+        """Unit vectors of the images, float32 `(n, dim)`. Raises EmbedderUnavailableError at the first use.
+
+        With `keep` images keep in their `features` what the trunk has read of them, for a generator with the same.
+        """
         loaded = self.load()
-        encode = partial(loaded.encode, trunk=self.trunk if self.keeps_features else None)
+        encode = partial(loaded.encode, trunk=self.trunk if keep else None)
         if loaded.cores is not None and len(images) > loaded.cores.count:
             size = min(_BATCH["core"], -(-len(images) // loaded.cores.count))
             return self._joined(loaded.cores.map(encode, images, size))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,5 +73,5 @@ def test_features_are_of_one_picture_and_stay_where_they_were_read() -> None:
     image = LoadedImage("a", Image.new("RGB", (4, 4)), "0", "0")
     image.features["trunk"] = "a map"
     assert replace(image, picture=Image.new("RGB", (4, 4), "red")).features == {}
-    assert pickle.loads(pickle.dumps(image)).features == {}  # noqa: S301 - written here
+    assert copy.copy(image).features == {}  # as pickle makes one
     assert image.features == {"trunk": "a map"}

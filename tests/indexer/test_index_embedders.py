@@ -102,8 +102,7 @@ def test_what_the_trunk_reads_stays_with_the_images_where_it_is_wanted(count: in
     images = [imaging.load(tmp_path / f"images/{n}.png") for n in range(count)]
     vectors = embedder.embed_images(images)
     assert all(image.features == {} for image in images)
-    embedder.keeps_features = True
-    np.testing.assert_allclose(embedder.embed_images(images), vectors, atol=1e-6)
+    np.testing.assert_allclose(embedder.embed_images(images, keep=True), vectors, atol=1e-6)
     last = images[-1].features[str(embedder.trunk)]
     assert isinstance(last, torch.Tensor)
     assert last.shape == (1280, 12, 12)
