@@ -42,6 +42,10 @@ class WebServer:
     asked: list[Asked] = field(default_factory=list)
 
 
+ENDS_WITHIN_S = 0.02
+"""So often the server looks whether it is to end; half a second, its own default, is half of many a test."""
+
+
 @contextmanager
 def web_server(answer: Callable[[Asked], Answer]) -> Iterator[WebServer]:
     """Serves on a free port of 127.0.0.1 while the context lasts."""
@@ -89,7 +93,7 @@ def web_server(answer: Callable[[Asked], Answer]) -> Iterator[WebServer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     served.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(ENDS_WITHIN_S,), daemon=True)
     thread.start()
     try:
         yield served
