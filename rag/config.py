@@ -80,7 +80,8 @@ class GuardSettings(StrictModel):
 class RetrievalSettings(StrictModel):
     """Where evidence comes from, how many examples and passages there are of it, and what it may be.
 
-    `narrow` names what a file says of itself that examples must share.
+    `narrow` names what a file says of itself that examples must share. Records of before `one_per_article` were made
+    without it.
     """
 
     enabled: bool
@@ -89,6 +90,7 @@ class RetrievalSettings(StrictModel):
     how_many: HowMany
     min_score: Annotated[float, Field(ge=-1, le=1)]
     diversity: Share
+    one_per_article: bool = False
     reranker: str | None
     passages_by: list[PassagesBy]
     only: EvidenceFilter
@@ -98,7 +100,9 @@ class RetrievalSettings(StrictModel):
     def selection(self) -> Selection:
         """How evidence is chosen of what is found; a reranker is not loaded before it is needed."""
         reranker = None if self.reranker is None else CrossEncoder(self.reranker, "retrieval.reranker")
-        return Selection(self.how_many, self.min_score, self.diversity, reranker, frozenset(self.passages_by))
+        return Selection(
+            self.how_many, self.min_score, self.diversity, reranker, frozenset(self.passages_by), self.one_per_article
+        )
 
 
 class PromptSettings(StrictModel):
@@ -129,7 +133,8 @@ class CheckSettings(StrictModel):
     `content` names the word lists that descriptions and neighbours are read by for confidence. `text_embedder` and
     `nli` see support that terms miss. A description of a confidence under `abstain_below`, or under the threshold of a
     `calibration`, is withheld. So many words in a row (`copied_run`), or such a share of the words, taken from one
-    caption are said. When the labels of a question are unlikely answers (probability of all together), and when
+    caption are said. With `agreement` a caption ends with what its evidence names alike (records of before it were made
+    without). When the labels of a question are unlikely answers (probability of all together), and when
     extracted fields are (mean log-probability a token, in nats).
     """
 
@@ -141,6 +146,7 @@ class CheckSettings(StrictModel):
     calibration: Path | None
     copied_run: Annotated[int, Field(ge=3)]
     copied_share: Share
+    agreement: bool = False
     weak_evidence: Annotated[float, Field(ge=-1, le=1)]
     unlikely_labels: Share
     unlikely_fields: Annotated[float, Field(le=0)]

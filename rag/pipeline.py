@@ -63,8 +63,8 @@ class Pipeline:
         """One request: its text piece by piece as the model writes it and, last, its record; or a Failure.
 
         The record is the one that `run` gives. The pieces together are its text, or the text that it withholds: whether
-        a text can be relied on is known once it is whole. A label that is chosen is one piece. Closing the iterator
-        stops the model at its next token.
+        a text can be relied on is known once it is whole. What is put behind the model's own text, and a label that is
+        chosen, are one piece. Closing the iterator stops the model at its next token.
         """
         prepared = self.prepare([request])
         yield from prepared.failures
@@ -83,8 +83,11 @@ class Pipeline:
                 for piece in pieces:
                     if isinstance(piece, str):
                         yield piece
-                    else:
-                        yield self._recorder.outcome(item, piece, dict(prepared.timings_s))
+                        continue
+                    outcome = self._recorder.outcome(item, piece, dict(prepared.timings_s))
+                    if isinstance(outcome, Description) and (behind := outcome.text.removeprefix(piece.text)):
+                        yield behind
+                    yield outcome
 
     def prepare(self, requests: Sequence[Request]) -> Prepared:
         """Everything before generation, for a batch. A bad image fails its own request alone.

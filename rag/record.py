@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from rag.agreement import agreement
 from rag.check import split_sentences
 from rag.checking import Checking, check_warnings
 from rag.config import Settings
@@ -78,13 +79,18 @@ class Recorder:
             elif request.schema is None and choice is None:
                 checks = self._checker.check(generation.text, item.prompt.evidence)
                 confidence = self._reliance.confidence(generation, item.prompt.evidence, checks, item.votes)
+            why = self._why_abstained(told, confidence)
+            alike = None if why else self._alike(item, generation)
         engine = self._speaker.engine
-        why = self._why_abstained(told, confidence)
         withheld = bool(why) and not told
+        text = "" if withheld else generation.text
+        if alike is not None:
+            text = f"{text} {alike.text}"
+            checks = replace(checks, sentences=(*checks.sentences, alike))
         return Description(
             request=request,
             images=item.images,
-            text="" if withheld else generation.text,
+            text=text,
             checks=replace(checks, sentences=()) if withheld else checks,
             evidence=item.prompt.evidence,
             model=f"{engine.model}@{engine.fingerprint[:VERSION_DIGITS]}",
@@ -107,6 +113,13 @@ class Recorder:
             prompt_sha256=prompt_sha256(item.prompt.prompt),
             run=replace(self._run, together=together, model=self._loaded(item.prompt.prompt)),
         )
+
+    def _alike(self, item: PreparedRequest, generation: Generation) -> Sentence | None:
+        """What a caption's evidence names alike, to stand behind it: of a caption in English that came to its end."""
+        english = self._settings.prompt.language.strip().lower() == "english"
+        if not (self._check.agreement and english and item.request.task == "caption" and generation.stop == "end"):
+            return None
+        return agreement(generation.text, item.prompt.evidence)
 
     def _loaded(self, prompt: Prompt) -> dict[str, Any]:
         """How the model was loaded; what the embedder read for it is in the precision of all the rest."""

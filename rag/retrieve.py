@@ -165,7 +165,7 @@ class Retriever:
 
         As deep whether anybody votes or not: the lists of several images are fused at this depth.
         """
-        pool = max(self._selection.pool(self.k), NEIGHBOURS)
+        pool = max(self._selection.pool(self.k, examples=True), NEIGHBOURS)
         queries = [
             Query(IMAGES, vector, pool, out.ids, out.sha256, out.articles, only=passing)
             for several, out, passing in zip(vectors, left, only, strict=True)

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from indexer.fusion import reciprocal_ranks
-from indexer.types import Evidence, Vectors
+from indexer.types import Evidence, Example, Vectors
 from rag.cross_encoder import CrossEncoder
 
 HowMany = Literal["fixed", "adaptive"]
@@ -26,7 +26,8 @@ _POOL = 20
 class Selection:
     """How evidence is chosen: `k` of it, or fewer where it is `adaptive`.
 
-    `diversity` is MMR's, 0 for likeness alone; `passages_by` are the searches that passages come from.
+    `diversity` is MMR's, 0 for likeness alone; `passages_by` are the searches that passages come from. With
+    `one_per_article` several images of one article are one witness, and do not fill the evidence.
     """
 
     how_many: HowMany = "fixed"
@@ -34,16 +35,20 @@ class Selection:
     diversity: float = 0.0
     reranker: CrossEncoder | None = None
     passages_by: frozenset[PassagesBy] = frozenset({"image", "captions", "concepts", "question"})
+    one_per_article: bool = False
 
-    def pool(self, k: int) -> int:
-        """How many to search for where `k` are wanted."""
-        return max(_POOL, 4 * k) if self.diversity or self.reranker else k
+    def pool(self, k: int, examples: bool = False) -> int:
+        """How many to search for where `k` are wanted; of examples more where their articles count."""
+        more = self.diversity or self.reranker or (examples and self.one_per_article)
+        return max(_POOL, 4 * k) if more else k
 
     def choose(self, found: Sequence[Evidence], k: int, vectors: VectorsOf, question: str = "") -> list[Evidence]:
         """At most `k` of a pool, ranked from 1. A reranker holds the texts against the `question`, if there is one."""
         chosen = list(found)
         if self.reranker is not None and question:
             chosen = rerank(chosen, question, self.reranker)
+        if self.one_per_article:
+            chosen = of_many_articles(chosen, k)
         if self.diversity:
             chosen = various(chosen, k, self.diversity, vectors)
         chosen = chosen[:k]
@@ -75,6 +80,22 @@ def rerank(found: Sequence[Evidence], question: str, model: CrossEncoder) -> lis
     scores = model.scores([(question, item.text) for item in found])
     order = sorted(range(len(found)), key=lambda place: (-float(scores[place][-1]), place))
     return [found[place] for place in order]
+
+
+def of_many_articles(found: Sequence[Evidence], k: int) -> list[Evidence]:
+    """The first example of each article in their order; where those are fewer than `k`, as many others behind them.
+
+    Passages, and examples whose article is not known, are each of their own.
+    """
+    seen: set[str] = set()
+    first: list[Evidence] = []
+    others: list[Evidence] = []
+    for item in found:
+        article = item.record.article if isinstance(item.record, Example) else None
+        (others if article in seen else first).append(item)
+        if article:
+            seen.add(article)
+    return first + others[: max(0, k - len(first))]
 
 
 def various(found: Sequence[Evidence], k: int, diversity: float, vectors: VectorsOf) -> list[Evidence]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from indexer.types import Evidence, Example, Vectors
-from rag.selection import Selection, adaptive, rerank, various
+from rag.selection import Selection, adaptive, of_many_articles, rerank, various
 
 VECTORS = {"a": (1.0, 0.0), "b": (0.999, 0.045), "c": (0.6, 0.8)}
 
@@ -41,6 +41,33 @@ def test_variety_takes_another_before_a_second_of_the_same() -> None:
     assert various([], 2, 0.5, vectors) == []
 
 
+def of_articles(*articles: str | None) -> list[Evidence]:
+    """Examples a, b, c ... of these articles, the nearest first."""
+    return [
+        Evidence(Example(name, f"caption {name}", "test", article=article), 1 - rank / 10, rank)
+        for rank, (name, article) in enumerate(zip("abcdefg", articles, strict=False), start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("articles", "k", "kept"),
+    [
+        (("1", "1", "2", "1", "3"), 3, ["a", "c", "e"]),
+        (("1", "1", "2", "1"), 3, ["a", "c", "b"]),
+        (("1", "1", "1"), 2, ["a", "b"]),
+        ((None, None, None), 2, ["a", "b"]),
+        ((None, "1", "1", None), 4, ["a", "b", "d", "c"]),
+    ],
+)
+def test_one_article_is_one_witness_as_long_as_there_are_others(
+    articles: tuple[str | None, ...], k: int, kept: list[str]
+) -> None:
+    assert ids(of_many_articles(of_articles(*articles), k))[:k] == kept
+    chosen = Selection(one_per_article=True).choose(of_articles(*articles), k, vectors)
+    assert [(item.id, item.rank) for item in chosen] == [(name, n) for n, name in enumerate(kept, start=1)]
+    assert ids(Selection().choose(of_articles(*articles), k, vectors)) == list("abcd"[:k])
+
+
 @pytest.mark.parametrize(
     ("scores", "least", "kept"),
     [
@@ -68,3 +95,5 @@ def test_more_is_searched_for_only_where_more_is_decided() -> None:
     assert Selection().pool(5) == 5
     assert Selection(diversity=0.3).pool(5) == 20
     assert Selection(diversity=0.3).pool(10) == 40
+    assert Selection(one_per_article=True).pool(5) == 5
+    assert Selection(one_per_article=True).pool(5, examples=True) == 20
