@@ -2,6 +2,9 @@
 
 Six stages: features, vision, tokenizer, language, encoder, generator. Each is skipped where its result is in the
 work folder already; language and generator go on from their last checkpoint. Curves are CSV files there.
+
+With `--start pocket/weights` all but features and the generator's stage are those of the weights named, and their
+generator learns on, more gently: to teach it something new in half an hour.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import random
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import nn
 
@@ -41,6 +46,9 @@ REAL_SMEARS, PHOTOGRAPHS = 2.0, 3.0
 the first are slowest to learn, the second are few."""
 TEXT_SHARE = 0.1
 """Samples without an image among the generator's."""
+RATE, GENTLE_RATE = 1.5e-3, 7e-4
+"""The generator's peak learning rate from the language stage on, and where a trained one learns on."""
+_TOWER = "model.vision_tower.timm_model."
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class Plan:
     encoder_steps: int = 300
     vision_steps: int = 1_200
     generator_steps: int = 4_800
+    start: Path | None = None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -62,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with bccd, dsb2018, vqa_rad and text")
     parser.add_argument("--out", type=Path, required=True, help="folder that gets clip/ and vlm/")
     parser.add_argument("--work", type=Path, default=Path(".scratch/pocket"), help="folder for features and curves")
+    parser.add_argument("--start", type=Path, help="folder with clip/ and vlm/, whose generator learns on")
     for stage in ("language", "encoder", "vision", "generator"):
         parser.add_argument(f"--{stage}-steps", type=int, default=getattr(Plan, f"{stage}_steps"))
     Training(Plan(**vars(parser.parse_args(arguments)))).run()
@@ -83,6 +93,8 @@ class Training:
         self._stage("features", plan.work / "features.done", self._features)
         self.caches = features.load(plan.work / "features", views.CACHES)
         told = figures(plan.data)
+        if plan.start is not None:
+            self._start_from(plan.start)
         self._stage("vision", plan.work / "trunk.pt", self._vision)
         self.library = Library(views.all_views(self.caches), told, passages(plan.data), neighbours(told, 5))
         self._stage("tokenizer", plan.work / "tokenizer.json", self._tokenizer)
@@ -149,15 +161,29 @@ class Training:
         torch.save(heads.state_dict(), self.plan.work / "heads.pt")
         torch.save(self.trunk.state_dict(), path)
 
+    def _start_from(self, weights: Path) -> None:
+        """Lays trained weights where the stages leave their results; does nothing where they lie there."""
+        work = self.plan.work
+        if (work / "encoder.done").exists():
+            return
+        learned = {name: tensor.float() for name, tensor in load_file(weights / "vlm" / "model.safetensors").items()}
+        torch.save({name.removeprefix(_TOWER): t for name, t in learned.items() if name.startswith(_TOWER)},
+                   work / "trunk.pt")  # fmt: skip
+        torch.save(learned, work / "language.pt")
+        shutil.copy(weights / "vlm" / "tokenizer.json", work)
+        shutil.copytree(weights / "clip", self.plan.out / "clip", dirs_exist_ok=True)
+        (work / "encoder.done").touch()
+
     def _generator(self, done: Path) -> None:
-        gather = self._gather
+        gather, start = self._gather, self.plan.start
         model = generator.build(self.spelling, self.trunk)
         learned = torch.load(self.plan.work / "language.pt", weights_only=True)
         model.load_state_dict({name: t for name, t in learned.items() if "vision_tower" not in name}, strict=False)
-        chosen = random.Random(SEED).sample(range(len(self.library.views)), PROJECTOR_SAMPLE)
-        readings = vision.readings(torch.load(self.plan.work / "heads.pt", weights_only=True))
-        generator.start_projector(model, gather(chosen)[:, ::3].reshape(-1, WIDTH), readings)
-        schedule = generator.Schedule(self.plan.generator_steps, learning_rate=1.5e-3)
+        if start is None:
+            chosen = random.Random(SEED).sample(range(len(self.library.views)), PROJECTOR_SAMPLE)
+            readings = vision.readings(torch.load(self.plan.work / "heads.pt", weights_only=True))
+            generator.start_projector(model, gather(chosen)[:, ::3].reshape(-1, WIDTH), readings)
+        schedule = generator.Schedule(self.plan.generator_steps, RATE if start is None else GENTLE_RATE)
         log = self.plan.work / "generator.csv"
         generator.fit(model, self._samples(SEED + 2), gather, self.spelling, schedule, log, SEED)
         generator.save(model, self.spelling, self.plan.out / "vlm")

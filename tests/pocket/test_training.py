@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from tokenizers import Tokenizer
 
+import pocket
 from imaging import LoadedImage
 from indexer import Evidence, Example
 from pocket import encoder, features, generator, vision
@@ -21,6 +22,7 @@ from pocket.generator import Schedule
 from pocket.render import render
 from pocket.tokenizer import number_ids
 from pocket.tokenizer import train as train_tokenizer
+from pocket.train import Plan, Training
 from pocket.trunk import LOWER_GRID, LOWER_WIDTH, TOKENS, WIDTH, load_trunk, upper, upper_parameters
 from pocket.views import rendered_jobs
 from rag.prompts import PromptInputs, PromptTemplate
@@ -84,6 +86,25 @@ def test_the_loss_falls_and_the_vision_tower_stays(spelling: Tokenizer, tmp_path
     assert losses[-1] < losses[0] - 0.5
     frozen = {name.removeprefix("model.vision_tower.timm_model."): t for name, t in after.items() if "tower" in name}
     assert all(torch.equal(frozen[name], tensor) for name, tensor in tower.items())
+
+
+def test_trained_weights_are_laid_where_the_stages_leave_their_results(tmp_path: Path) -> None:
+    weights, work = Path(pocket.__file__).parent / "weights", tmp_path / "work"
+    work.mkdir()
+    training = Training(Plan(tmp_path, tmp_path / "out", work, start=weights))
+    training._start_from(weights)
+    trunk = torch.load(work / "trunk.pt", weights_only=True)
+    training.trunk.load_state_dict(trunk)
+    spelling = Tokenizer.from_file(str(work / "tokenizer.json"))
+    model = generator.build(spelling, training.trunk)
+    learned = torch.load(work / "language.pt", weights_only=True)
+    found = model.load_state_dict(learned, strict=False)
+    assert (found.missing_keys, found.unexpected_keys) == (["lm_head.weight"], [])
+    assert (work / "encoder.done").exists()
+    assert (tmp_path / "out" / "clip" / "open_clip_model.safetensors").stat().st_size > 1e6
+    (work / "trunk.pt").write_bytes(b"as it was")
+    training._start_from(weights)
+    assert (work / "trunk.pt").read_bytes() == b"as it was"
 
 
 def test_turns_of_one_prompt_do_not_see_each_other(spelling: Tokenizer) -> None:
