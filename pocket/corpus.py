@@ -24,24 +24,20 @@ from pocket.phrasing import (
     index_caption,
     questions,
 )
-from pocket.question_prior import YesPrior, yes_shares
+from pocket.question_prior import yes_shares
 
 NO_EVIDENCE, MISLED, STRAY = 0.4, 0.06, 0.12
 """Shares of prompts without evidence and with evidence of other kinds only; of stray captions among fitting ones."""
 BORROWED, ELSEWHERE = 0.5, 0.2
 """Of people's questions of findings: how often one of another image of the same body part is asked; and how often one
 about another body part, whose findings are not there."""
-COMPOSED, COMPOSED_QUESTIONS, FOREIGN = 0.55, 12_000, 0.35
-"""How often a question of findings is put together from the beginning of one and the end of another, both of the
-image's body part, since 200 images' questions are learned by heart; how many such there are for a body part; and how
-many of them have a word of some caption in place of one of theirs: what it does to an answer nobody knows."""
 OWN, ABSENT = 0.25, 0.9
 """How much the image's own answer is wanted beside what the words of the question make likely (`question_prior`), and a
 "no" of what is looked for in another body part: what 200 images teach of disease is not to be said with certainty."""
 NAMED_CELLS = 0.4
 """How often a smear's evidence names white cells, whether the smear has one or not: else the evidence would tell."""
 PASSAGES, CELL_QUESTION = 0.1, 0.5
-PEOPLES_QUESTIONS, QUESTIONS, QUESTIONS_OF_TEXT = 5, 4, 4
+PEOPLES_QUESTIONS, QUESTIONS, QUESTIONS_OF_TEXT = 3, 4, 4
 """How many questions are asked of one image beside its caption, and of captions without an image."""
 TOLD_OTHERWISE, OFF, LABELLED = 0.45, 0.22, 0.45
 """How often radiology evidence tells of another body part and plane than the image's own, as it must for the many
@@ -120,7 +116,6 @@ class Library:
     by_figure: dict[tuple[Kind, str | None], list[int]] = field(default_factory=dict)
     of_group: dict[str, list[Question]] = field(default_factory=dict)
     of_organ: dict[str, list[Question]] = field(default_factory=dict)
-    composed: dict[str, list[Question]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.views = [replace(view, facts=_tellable(view.facts)) for view in self.views]
@@ -137,7 +132,6 @@ class Library:
             if group in organs:
                 found = [question for question in asked if not _IN_THE_IMAGE.search(question.text)]
                 self.of_organ.setdefault(organs[group], []).extend(found)
-        self.composed = _composed(self.of_organ, self.figures)
         for position, figure in enumerate(self.figures):
             if figure.facts is not None:
                 self.by_figure.setdefault((figure.facts.kind, figure.facts.organ), []).append(position)
@@ -192,13 +186,10 @@ class Library:
             organ = rng.choice([organ for organ in self.of_organ if organ != view.facts.organ])
             found = [question.text for question in self.of_organ[organ] if _PRESENCE.search(question.text)]
             return Turn(rng.choice(found), "No.", 1 - ABSENT)
-        organ = view.facts.organ or ""
-        if rng.random() < COMPOSED and organ in self.composed:
-            return rng.choice(self.composed[organ]).turn(0)
         question = rng.choice(self.of_group[view.group])
         if _IN_THE_IMAGE.search(question.text) or rng.random() > BORROWED:
             return question.turn(OWN)
-        return rng.choice(self.of_organ[organ]).turn(0)
+        return rng.choice(self.of_organ[view.facts.organ or ""]).turn(0)
 
     def background(self, rng: random.Random) -> list[tuple[str, str]]:
         """None mostly; else one or two passages, cut short."""
@@ -342,31 +333,6 @@ def _peoples_questions(asked: Mapping[str, Sequence[tuple[str, str, str]]]) -> d
         share = None if _IN_THE_IMAGE.search(text) else shares.get(n)
         made.setdefault(group, []).append(Question(text, answer, share))
     return made
-
-
-def _composed(of_organ: Mapping[str, Sequence[Question]], figures: Sequence[Figure]) -> dict[str, list[Question]]:
-    """Questions by body part, each the beginning of one and the end of another, and how likely a yes its words make."""
-    asked = [question for several in of_organ.values() for question in several if question.yes is not None]
-    if not asked:
-        return {}
-    prior = YesPrior([question.text for question in asked], [question.answer == "Yes." for question in asked])
-    foreign = sorted({word.lower() for figure in figures for word in figure.text.split() if word.isalpha()})
-    rng = random.Random(len(asked))
-    made: dict[str, list[Question]] = {}
-    for organ, several in of_organ.items():
-        words = [question.text.rstrip("?. ").split() for question in several if question.yes is not None]
-        if not words:
-            continue
-        texts = [_joined(rng.choice(words), rng.choice(words), foreign, rng) for _ in range(COMPOSED_QUESTIONS)]
-        made[organ] = [Question(text, "Yes.", share) for text, share in zip(texts, prior.shares(texts), strict=True)]
-    return made
-
-
-def _joined(one: Sequence[str], other: Sequence[str], foreign: Sequence[str], rng: random.Random) -> str:
-    words = [*one[: rng.randint(1, len(one))], *other[rng.randint(0, len(other)) :]]
-    if foreign and rng.random() < FOREIGN:
-        words[rng.randrange(len(words))] = rng.choice(foreign)
-    return " ".join(words) + "?"
 
 
 def _answer(question: str, answer: str, answer_type: str) -> str:

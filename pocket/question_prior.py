@@ -32,17 +32,6 @@ def yes_shares(questions: Sequence[str], yes: Sequence[bool], images: Sequence[H
     return _clipped(found)
 
 
-class YesPrior:
-    """How likely a yes is by the words of a question, learned from all `questions`. For questions that nobody asked."""
-
-    def __init__(self, questions: Sequence[str], yes: Sequence[bool]) -> None:
-        self._model = _model().fit(questions, np.asarray(yes, float))
-
-    def shares(self, questions: Sequence[str]) -> NDArray[np.float64]:
-        """The chance `(n,)` of a yes to each, between 0.05 and 0.95."""
-        return _clipped(self._model.predict(questions))
-
-
 def _model() -> Any:
     words = feature_extraction.text.TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
     return pipeline.make_pipeline(words, linear_model.Ridge(alpha=STRENGTH))

@@ -72,6 +72,11 @@ class Speaker:
         scored = dict(self.engine.score(prompts, answers))
         return [scored[position].probabilities[0] for position in range(len(prompts))]
 
+    def chance_of(self, caption: str, pictures: Sequence[Pixels]) -> list[float]:
+        """How likely the model is to give this caption of each picture, 0 to 1."""
+        scored = dict(self.engine.score([_prompt(picture, [], "") for picture in pictures], (caption,)))
+        return [scored[position].mass for position in range(len(pictures))]
+
 
 def _prompt(picture: Pixels, captions: Sequence[str], question: str) -> Prompt:
     name = "question" if question else "few_shot" if captions else "zero_shot"

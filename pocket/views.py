@@ -16,7 +16,6 @@ from pocket.augment import Shown, damage, view
 from pocket.facts import Facts
 from pocket.features import Cache, Job, View, scene_jobs
 from pocket.render import RenderKind, render
-from pocket.render_relief import relief
 from pocket.trunk import FIELD_SIZE, squash
 
 COPIES = {
@@ -28,7 +27,7 @@ COPIES = {
     "photo": 40,
     "grey photo": 24,
 }
-DRAWN, RELIEFS = 1_500, 600
+DRAWN = 1_500
 RENDERED: dict[RenderKind, int] = {
     "smear": 1_400,
     "closeup": 700,
@@ -44,10 +43,7 @@ FIRST_FREE_SEED = 100_000
 """Seeds from here on are never trained on: starter set, demo, measurements and tests draw from them."""
 
 
-CACHES = (
-    "smears", "radiology", "nuclei", "negatives", "grey-negatives", "reliefs",
-    *(f"rendered-{kind}" for kind in RENDERED),
-)  # fmt: skip
+CACHES = ("smears", "radiology", "nuclei", "negatives", "grey-negatives", *(f"rendered-{kind}" for kind in RENDERED))
 """Names of the caches of training views."""
 
 
@@ -64,8 +60,6 @@ def training_jobs(name: str, data: Path, seed: int) -> list[Job]:
         return list(_unrelated())
     if name == "grey-negatives":
         return list(_grey())
-    if name == "reliefs":
-        return list(_reliefs())
     kinds: dict[str, RenderKind] = {f"rendered-{kind}": kind for kind in RENDERED}
     kind = kinds[name]
     return [job for number in range(RENDERED[kind]) for job in rendered_jobs(kind, number)]
@@ -103,11 +97,6 @@ def _grey() -> Iterator[Job]:
     for name in sorted({*negatives.photos("train")} - {"hubble_deep_field.jpg"}):
         for copy in range(COPIES["grey photo"]):
             yield View(f"photo/{name}", Facts("unknown")), partial(_softened, name, f"{name}/grey/{copy}")
-
-
-def _reliefs() -> Iterator[Job]:
-    for number in range(RELIEFS):
-        yield View(f"relief/{number}", Facts("unknown")), _shown(partial(relief, number), f"relief/{number}")
 
 
 def _softened(name: str, seed: str) -> Shown:

@@ -132,19 +132,6 @@ def test_the_words_of_a_question_settle_its_answer_and_the_image_adds_a_little()
     assert Question("Is this axial?", "Yes.").turn(own=0).doubt == 0
 
 
-def test_questions_are_put_together_of_the_beginnings_and_ends_of_others(library: Library) -> None:
-    questions = {question.text for question in library.composed["head"]}
-    assert "Is there a mass?" in questions
-    assert len(questions) > 3
-    words = {word.strip("?") for question in questions for word in question.split()}
-    assert {"Is", "there", "a", "mass"} < words, "some words are of captions"
-    assert words - {"Is", "there", "a", "mass"} <= {
-        word.lower() for text in CAPTIONS.values() for word in text.replace("{n}", "").split() if word.isalpha()
-    }
-    assert all(question.yes is not None and 0 < question.yes < 1 for question in library.composed["head"])
-    assert Library([View("ct/0", Facts("ct"))], [], []).composed == {}
-
-
 def test_a_dark_field_without_a_nucleus_cannot_be_told() -> None:
     dark, seen = (View(f"fluorescence/{n}", Facts("fluorescence", nuclei=n)) for n in (0, 3))
     library = Library([dark, seen], [], [])

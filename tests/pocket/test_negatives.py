@@ -3,7 +3,6 @@ import pytest
 
 from pocket import negatives
 from pocket.render_graphic import GRAPHICS
-from pocket.render_relief import relief
 from pocket.render_texture import TEXTURES, Maker
 from pocket.views import FIRST_FREE_SEED
 
@@ -37,15 +36,6 @@ def test_every_maker_fills_its_frame(maker: Maker) -> None:
 
     for seed in range(4):
         assert maker(random.Random(seed), np.random.default_rng(seed), (240, 360)).shape == (240, 360, 3)
-
-
-def test_reliefs_are_the_same_by_seed_and_else_differ() -> None:
-    pictures = [relief(seed) for seed in range(SEED, SEED + 12)]
-    assert all(np.array_equal(relief(SEED + n), picture) for n, picture in enumerate(pictures))
-    assert all(picture.dtype == np.uint8 and picture.shape[2] == 3 for picture in pictures)
-    assert all(float(picture.std()) > 3 for picture in pictures)
-    corners = [picture[:200, :200].astype(float) for picture in pictures]
-    assert all(np.abs(a - b).mean() > 2 for n, a in enumerate(corners) for b in corners[:n])
 
 
 def test_photographs_are_split_once_and_show_nothing_biomedical() -> None:

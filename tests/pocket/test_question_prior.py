@@ -1,6 +1,6 @@
 import pytest
 
-from pocket.question_prior import YesPrior, yes_shares
+from pocket.question_prior import yes_shares
 
 ENLARGED, THERE = "Is the heart enlarged?", "Is there a fracture?"
 
@@ -19,10 +19,3 @@ def test_answers_are_learned_from_other_images_alone() -> None:
 def test_one_image_teaches_nothing_of_others() -> None:
     with pytest.raises(ValueError, match="two images or more"):
         yes_shares([ENLARGED, THERE], [True, False], ["a", "a"])
-
-
-def test_a_question_that_nobody_asked_is_judged_by_its_words() -> None:
-    prior = YesPrior([ENLARGED] * 8 + [THERE] * 8, [True] * 8 + [False] * 8)
-    enlarged, there, neither = prior.shares(["Is the liver enlarged?", "Is there a mass?", "Why?"])
-    assert enlarged > neither > there
-    assert 0.05 <= there < enlarged <= 0.95
