@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from imaging.contrast import Floats, fitted, grey, local_contrast
@@ -105,13 +106,12 @@ class Template:
         width, height = fitted(size, SIDE)
         values = grey(other, width, height)
         need = [2 * (half + _REACH + RADIUS) for half in self._half]
-        before = [max(0, n - side + 1) // 2 for n, side in zip(need, values.shape, strict=True)]
-        after = [max(0, n - side) // 2 for n, side in zip(need, values.shape, strict=True)]
-        if any(before):
-            values = np.pad(values, list(zip(before, after, strict=True)), mode="edge")
-        top, left = ((side - n) // 2 for side, n in zip(values.shape, need, strict=True))
-        middle = values[top : top + need[0], left : left + need[1]]
-        return _Canvas(middle, owner, other.size, (height, width), (top - before[0], left - before[1]))
+        first = [
+            -((n - side + 1) // 2) if n > side else (side - n) // 2 for side, n in zip(values.shape, need, strict=True)
+        ]
+        for axis, (side, start, n) in enumerate(zip(values.shape, first, need, strict=True)):
+            values = values.take(_within(side, start, n), axis=axis)
+        return _Canvas(values, owner, other.size, (height, width), (first[0], first[1]))
 
     def _peaks(self, canvases: Sequence[_Canvas], floor: float) -> list[_Peak]:
         """Of each template on each canvas the best shift, where it scores `floor` or more."""
@@ -188,6 +188,12 @@ def _units(values: Floats) -> Floats:
     norm = np.sqrt(np.einsum("np,np->n", flat, flat) + _FAINT**2 * flat.shape[1])
     units: Floats = flat / norm[:, None]
     return units
+
+
+@lru_cache(maxsize=1024)
+def _within(side: int, first: int, count: int) -> NDArray[np.intp]:
+    """`count` pixels of a side from `first` on, the ends repeated where it has no more."""
+    return np.clip(np.arange(first, first + count), 0, side - 1)
 
 
 @lru_cache(maxsize=256)

@@ -73,8 +73,8 @@ class Speaker:
         return [scored[position].probabilities[0] for position in range(len(prompts))]
 
     def chance_of(self, caption: str, pictures: Sequence[Pixels]) -> list[float]:
-        """How likely the model is to give this caption of each picture, 0 to 1."""
-        scored = dict(self.engine.score([_prompt(picture, [], "") for picture in pictures], (caption,)))
+        """How likely the model is to give this caption of each picture, 0 to 1; and "No.", which is no caption."""
+        scored = dict(self.engine.score([_prompt(picture, [], "") for picture in pictures], (caption, "No.")))
         return [scored[position].mass for position in range(len(pictures))]
 
 

@@ -29,7 +29,7 @@ def trusted(find: Find, left: Sequence[Left]) -> list[Found]:
         places = [place for place in places if _note(barred[place], done[place].evidence)]
         if not places or searched == MAX_SEARCHES:
             break
-        without = [replace(left[place], ids=left[place].ids | barred[place].keys()) for place in places]
+        without = [left[place].without(barred[place].keys()) for place in places]
         done |= dict(zip(places, find(places, without), strict=True))
     return [_told(done[place], barred[place]) for place in range(len(left))]
 

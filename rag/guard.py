@@ -7,8 +7,8 @@ copy takes its whole article with it, for the article describes this picture.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from imaging import COPY, LoadedImage, Sought
 from indexer import Index
@@ -31,7 +31,9 @@ ROUNDS = 5
 class Left:
     """What a request must not be shown: its own records in the index and all of their articles.
 
-    `counts` says for the record how many there are of each kind, `warnings` what the reader should know.
+    `counts` says for the record how many there are of each kind, `warnings` what the reader should know. `nearest` are
+    the examples nearest to the request's image without all of these, where they were looked for, so that nobody need
+    search for them again.
     """
 
     ids: frozenset[str]
@@ -39,6 +41,11 @@ class Left:
     articles: frozenset[str]
     counts: LeftOut = field(default_factory=LeftOut)
     warnings: tuple[str, ...] = ()
+    nearest: tuple[Evidence, ...] | None = None
+
+    def without(self, ids: Collection[str]) -> Left:
+        """The same with more records left out."""
+        return replace(self, ids=self.ids | set(ids), nearest=None)
 
 
 @dataclass
@@ -50,6 +57,7 @@ class _Case:
     same_file: dict[str, Example] = field(default_factory=dict)
     look_alike: dict[str, Example] = field(default_factory=dict)
     near_vector: dict[str, Example] = field(default_factory=dict)
+    nearest: tuple[Evidence, ...] | None = None
 
     @property
     def copies(self) -> dict[str, Example]:
@@ -73,7 +81,7 @@ class _Case:
         return example.id in self.ids or example.image_sha256 in self.sha256 or example.article in self.articles
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Picture:
     """One image of a request, what is near it by its perceptual hash, and its vector `(dim,)` if there is one."""
 
@@ -91,9 +99,13 @@ class Guard:
         self._settings = settings
 
     def leave_out(
-        self, requests: Sequence[Request], images: Sequence[tuple[LoadedImage, ...]], vectors: Sequence[Vectors | None]
+        self,
+        requests: Sequence[Request],
+        images: Sequence[tuple[LoadedImage, ...]],
+        vectors: Sequence[Vectors | None],
+        depth: int = NEAREST,
     ) -> list[Left]:
-        """For each request what it must not be shown.
+        """For each request what it must not be shown, with the `depth` nearest that it may be where it has one image.
 
         `vectors` are the requests' images in the index's space of images, float32 `(images, dim)`, a row an image; None
         where the index has no such space.
@@ -105,7 +117,7 @@ class Guard:
         cases = [_Case(request, own) for request, own in zip(requests, images, strict=True)]
         for case in cases:
             self._add_own_files(case)
-        self._add_copies(cases, vectors)
+        self._add_copies(cases, vectors, depth)
         return [self._left(case) for case in cases]
 
     def _add_own_files(self, case: _Case) -> None:
@@ -117,7 +129,7 @@ class Guard:
             elif self._settings.look_alikes:
                 case.look_alike[example.id] = example
 
-    def _add_copies(self, cases: Sequence[_Case], vectors: Sequence[Vectors | None]) -> None:
+    def _add_copies(self, cases: Sequence[_Case], vectors: Sequence[Vectors | None], depth: int) -> None:
         """Looks at what is nearest to each image; where that is a copy, at what is nearest without it."""
         if not (self._settings.look_alikes or self._settings.near_vectors):
             return
@@ -130,19 +142,23 @@ class Guard:
             for case, image, by_hash, row in zip(owners, images, near, rows, strict=True)
         ]
         for _ in range(ROUNDS):
-            queries = [self._query(one.case, one.vector) for one in open_ if one.vector is not None]
+            queries = [self._query(one.case, one.vector, depth) for one in open_ if one.vector is not None]
             nearest = iter(self._index.search(queries))
-            hits = [[] if one.vector is None else next(nearest) for one in open_]
-            open_ = [one for one, found in zip(open_, hits, strict=True) if self._add_some(one, found)]
+            hits = [None if one.vector is None else next(nearest) for one in open_]
+            pairs = list(zip(open_, hits, strict=True))
+            open_ = [one for one, found in pairs if self._add_some(one, found or [])]
+            for one, found in pairs:
+                if found is not None and len(one.case.images) == 1 and one not in open_:
+                    one.case.nearest = tuple(found[:depth])
             if not open_:
                 break
 
-    def _query(self, case: _Case, vector: Vectors) -> Query:
-        return Query(IMAGES, vector, NEAREST, case.ids, case.sha256, case.articles)
+    def _query(self, case: _Case, vector: Vectors, depth: int) -> Query:
+        return Query(IMAGES, vector, max(NEAREST, depth), case.ids, case.sha256, case.articles)
 
     def _add_some(self, one: _Picture, hits: Sequence[Evidence]) -> bool:
         """Adds the copies among what is near a picture; whether there were any."""
-        case = one.case
+        case, hits = one.case, hits[:NEAREST]
         alike = self._alike(one, hits) if self._settings.look_alikes else {}
         limit = self._index.near_duplicate(IMAGES) if self._settings.near_vectors and hits else None
         close = (e for hit in hits if limit is not None and hit.score >= limit for e in _examples(hit))
@@ -162,9 +178,8 @@ class Guard:
         return {e.id: e for e, like in zip(asked.values(), likeness, strict=True) if like >= COPY}
 
     def _left(self, case: _Case) -> Left:
-        return Left(
-            case.ids, case.sha256, case.articles, self._counts(case), (*_said(case), *_switched_off(self._settings))
-        )
+        warnings = (*_said(case), *_switched_off(self._settings))
+        return Left(case.ids, case.sha256, case.articles, self._counts(case), warnings, case.nearest)
 
     def _counts(self, case: _Case) -> LeftOut:
         """How many records of each kind there are; a record that is of several counts for the first."""

@@ -107,7 +107,7 @@ class Retriever:
         """Evidence of the given kinds for each request; a batch of requests is one batch for every model."""
         vectors = self._embed(images, clock)
         with clock.measure("retrieve"):
-            left = self._guard.leave_out(requests, images, vectors)
+            left = self._guard.leave_out(requests, images, vectors, self._depth)
             narrow = [narrowed(several, self.only, self.narrow) for several in images]
 
         def find(places: Sequence[int], left: Sequence[Left]) -> list[Found]:
@@ -163,17 +163,30 @@ class Retriever:
     ) -> list[list[Evidence]]:
         """For each request the examples nearest to its images, as many as are chosen from and as vote.
 
-        As deep whether anybody votes or not: the lists of several images are fused at this depth.
+        What the guard has found already, with no filter, is not searched for again.
         """
-        pool = max(self._selection.pool(self.k, examples=True), NEIGHBOURS)
+        known = [out.nearest if passing == NO_FILTER else None for out, passing in zip(left, only, strict=True)]
         queries = [
-            Query(IMAGES, vector, pool, out.ids, out.sha256, out.articles, only=passing)
-            for several, out, passing in zip(vectors, left, only, strict=True)
-            for vector in (() if several is None else several)
+            Query(IMAGES, vector, self._depth, out.ids, out.sha256, out.articles, only=passing)
+            for several, out, passing, found in zip(vectors, left, only, known, strict=True)
+            for vector in (() if several is None or found is not None else several)
         ]
-        owners = [owner for owner, several in enumerate(vectors) for _ in (() if several is None else several)]
-        lists = _by_owner(self.index.search(queries), owners, len(vectors))
-        return [fuse([("image", found) for found in several], pool) for several in lists]
+        owners = [
+            owner
+            for owner, (several, found) in enumerate(zip(vectors, known, strict=True))
+            for _ in (() if several is None or found is not None else several)
+        ]
+        searched = _by_owner(self.index.search(queries), owners, len(vectors))
+        lists = [several if found is None else [found] for several, found in zip(searched, known, strict=True)]
+        return [fuse([("image", found) for found in several], self._depth) for several in lists]
+
+    @property
+    def _depth(self) -> int:
+        """How many examples are searched for.
+
+        As many whether anybody votes or not: the lists of several images are fused at this depth.
+        """
+        return max(self._selection.pool(self.k, examples=True), NEIGHBOURS)
 
     def _passages(
         self,

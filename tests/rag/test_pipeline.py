@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from langchain_core.documents import Document
-from PIL import Image
+from PIL import Image, ImageOps
 
-from indexer import Index
+from indexer import Evidence, Index
+from indexer.types import Query
 from rag import Pipeline, open_pipeline
 from rag.config import resolve
 from rag.errors import RequestError
+from rag.guard import Guard
 from rag.langchain_adapter import Describer, EvidenceRetriever
-from rag.retrieve import IMAGES, PASSAGES
+from rag.retrieve import IMAGES, PASSAGES, Retriever
 from rag.show import as_text
 from rag.starter import starter_folder
 from rag.types import STAGES, Description, Failure, Request
@@ -147,6 +149,32 @@ def test_the_querys_article_is_never_its_evidence(pipeline: Pipeline, demo: Path
     (kept,) = described(pipeline, Request("x", (path,), article=article))
     assert article not in {e.record.article for e in kept.evidence if e.kind == "example"}
     assert len([e for e in kept.evidence if e.kind == "example"]) == 5
+
+
+def test_the_nearest_images_are_searched_for_once_by_guard_and_retrieval(
+    pipeline: Pipeline, demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And are those of a search of its own, also for an image whose copy is in the index."""
+    retriever = pipeline.retriever
+    assert isinstance(retriever, Retriever)
+    copied = tmp_path / "copy.png"
+    ImageOps.mirror(Image.open(starter_image("tissue*.png"))).save(copied)
+    requests = [Request("own", (str(demo / "smear.png"),)), Request("copied", (str(copied),))]
+    asked: list[Query] = []
+    search, leave_out = retriever.index.search, Guard.leave_out
+
+    def counting(queries: Sequence[Query]) -> list[list[Evidence]]:
+        asked.extend(query for query in queries if query.space == IMAGES)
+        return search(queries)
+
+    monkeypatch.setattr(retriever.index, "search", counting)
+    once = described(pipeline, *requests)
+    assert len(asked) == 3, "the second again, without its copy"
+    assert once[1].left_out.look_alike + once[1].left_out.near_vector > 0
+    monkeypatch.setattr(Guard, "leave_out", lambda *args: [replace(left, nearest=None) for left in leave_out(*args)])
+    twice = described(pipeline, *requests)
+    assert len(asked) == 3 + 5
+    assert [d.evidence for d in twice] == [d.evidence for d in once]
 
 
 def test_a_question_brings_passages_about_it(pipeline: Pipeline, demo: Path) -> None:
