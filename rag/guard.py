@@ -197,7 +197,8 @@ class Guard:
         same_article = new(rows_with("article", given) | rows_with("source_id", given))
         look_alike = new(self._rows_of(case.look_alike.values()))
         near_vector = new(self._rows_of(case.near_vector.values()))
-        same_article += new(rows_with("article", case.articles) | rows_with("source_id", case.articles))
+        others = case.articles.difference(given)
+        same_article += new(rows_with("article", others) | rows_with("source_id", others)) if others else 0
         return LeftOut(own_id, same_file, same_article, look_alike, near_vector)
 
     def _rows_of(self, copies: Iterable[Example]) -> set[int]:

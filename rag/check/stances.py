@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from rag.check.lexicon import Kind, lexicon
@@ -39,14 +40,24 @@ def meet(one: frozenset[str], other: frozenset[str]) -> bool:
 
 def wide(names: Iterable[str]) -> frozenset[str]:
     """Names and all that is broader than they are."""
-    words, given = lexicon(), frozenset(names)
-    return given | {wider for name in given for wider in words.ancestors(name)}
+    return _wide(frozenset(names))
 
 
 def told(names: Iterable[str]) -> frozenset[str]:
     """Names, what they are made of, and all that is broader than these are."""
-    given, made_of = frozenset(names), lexicon().made_of
-    return wide(given | {part for name in wide(given) for part in made_of.get(name, ())})
+    return _told(frozenset(names))
+
+
+@lru_cache(maxsize=8192)
+def _wide(names: frozenset[str]) -> frozenset[str]:
+    words = lexicon()
+    return names | {wider for name in names for wider in words.ancestors(name)}
+
+
+@lru_cache(maxsize=8192)
+def _told(names: frozenset[str]) -> frozenset[str]:
+    made_of = lexicon().made_of
+    return _wide(names | {part for name in _wide(names) for part in made_of.get(name, ())})
 
 
 def of_kind(names: frozenset[str], kinds: tuple[Kind, ...]) -> frozenset[str]:
