@@ -6,8 +6,9 @@
 All dev images of `medpix` go through the one path in batches of 16, with retrieval over the train split, by turns with
 all that makes evidence safe and without any of it: the guard, the search for texts that speak to the model, the checks
 of what was written (citations, conflicts, copies), the neighbours' votes, the confidence, and what the evidence names
-alike. What was read of texts is forgotten between rounds, so that each is as the first. Told is by how much a round
-with it is longer than the one beside it, by the clock and by the processor's time; and of the rounds with it the
+alike. Once what was read of texts is forgotten between rounds, so that each is the beginning of a batch; once it is
+kept, as it is the more the longer a batch gets, whose images have captions in common. Told is by how much a round with
+it is longer than the one beside it, by the clock and by the processor's time; and of the rounds with it the
 milliseconds in each part (the guard's hold the search for the nearest images, which retrieval would make else). Two
 cores, one process.
 """
@@ -72,6 +73,16 @@ def main() -> None:
         for record in records
         if record["split"] == "dev"
     ]
+    results = {
+        "texts new in each round": measure(args, requests, new=True),
+        "texts read before": measure(args, requests, new=False),
+    }
+    print(json.dumps(results, indent=1))
+    print(save("evidence_cost", {"index": args.index, "batch": BATCH, **results}), file=sys.stderr)
+
+
+def measure(args: argparse.Namespace, requests: Sequence[Request], new: bool) -> dict[str, Any]:
+    """Rounds with and without, the texts of the evidence `new` in each round or read before."""
     shared = Shared()
     safe = open_pipeline(resolve(retrieval__index=args.index), requests, shared=shared)
     bare = resolve(retrieval__index=args.index, retrieval__guard__enabled=False, check__agreement=False)
@@ -82,24 +93,23 @@ def main() -> None:
         with ExitStack() as stack:
             for owner, name, part in WATCHED:
                 watch(stack, seconds, owner, name, part)
-            whole = timed(safe, requests)
+            whole = timed(safe, requests, new)
         with ExitStack() as stack:
             for owner, name, result in LEFT_OUT:
                 stack.enter_context(patch.object(owner, name, result))
-            without = timed(unsafe, requests)
+            without = timed(unsafe, requests, new)
         if number:  # the first warms up
             rounds.append({"with": whole, "without": without, "parts": dict(seconds)})
         seconds.clear()
-    results = told(rounds, len(requests))
-    print(json.dumps(results, indent=1))
-    print(save("evidence_cost", {"index": args.index, "batch": BATCH, **results}), file=sys.stderr)
+    return told(rounds, len(requests))
 
 
-def timed(pipeline: Pipeline, requests: Sequence[Request]) -> tuple[float, float]:
-    """Seconds by the clock and of the processor for all of them, nothing of texts known before."""
-    reading.read.cache_clear()
-    untrusted.instruction_in.cache_clear()
-    forget_neighbours(pipeline)
+def timed(pipeline: Pipeline, requests: Sequence[Request], new: bool) -> tuple[float, float]:
+    """Seconds by the clock and of the processor for all of them; with `new`, nothing is known of texts."""
+    if new:
+        reading.read.cache_clear()
+        untrusted.instruction_in.cache_clear()
+        forget_neighbours(pipeline)
     clock, processor = perf_counter(), process_time()
     for start in range(0, len(requests), BATCH):
         for outcome in pipeline.run(requests[start : start + BATCH]):
