@@ -49,7 +49,7 @@ WATCHED: tuple[tuple[Any, str, str], ...] = (
     (Checker, "check", "checks"),
     (Reliance, "confidence", "confidence"),
     (Electorate, "votes", "votes"),
-    (record, "agreement", "agreement"),
+    (record, "sentence_of", "named alike"),
 )
 LEFT_OUT: tuple[tuple[Any, str, Any], ...] = (
     (distrust, "order_in", lambda _: None),
@@ -85,7 +85,7 @@ def measure(args: argparse.Namespace, requests: Sequence[Request], new: bool) ->
     """Rounds with and without, the texts of the evidence `new` in each round or read before."""
     shared = Shared()
     safe = open_pipeline(resolve(retrieval__index=args.index), requests, shared=shared)
-    bare = resolve(retrieval__index=args.index, retrieval__guard__enabled=False, check__agreement=False)
+    bare = resolve(retrieval__index=args.index, retrieval__guard__enabled=False, check__named_alike=False)
     unsafe = open_pipeline(bare, requests, shared=shared)
     seconds: dict[str, float] = defaultdict(float)
     rounds = []

@@ -14,7 +14,6 @@ The threshold is set on the images that it is judged by, which flatters both.
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import sys
@@ -22,7 +21,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from machine import ROOT, save  # isort: skip - it puts the root on the path
+from machine import save  # isort: skip - it puts the root on the path
 
 import numpy as np
 import torch
@@ -33,6 +32,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks import pocket_sets
+from benchmarks.pocket_house import arguments
 from benchmarks.pocket_sets import read
 from imaging import Pixels
 from pocket import features, scenes, views
@@ -51,11 +51,7 @@ Judge = Callable[[Sequence[Path]], Scores]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, default=ROOT / "pocket" / "weights")
-    args = parser.parse_args()
+    args = arguments(__doc__ or "", "work folder of pocket.train")
     real = {name: _some([args.data / name / r["image"] for r in read(args.data / name / "records.jsonl", "dev")])
             for name in SETS}  # fmt: skip
     real["vqa_rad"] = [scene.path for scene in scenes.radiology(args.data, "dev")]

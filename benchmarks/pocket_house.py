@@ -6,6 +6,7 @@ found again there by a second run.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import sys
@@ -25,9 +26,19 @@ from rag.config import resolve
 from rag.types import Description, Request
 
 BATCH = 16
+WEIGHTS = Path(__file__).parents[1] / "pocket" / "weights"
 SAID = "said.jsonl"
 _CHUNK = 64
 Item = TypeVar("Item")
+
+
+def arguments(doc: str, work: str) -> argparse.Namespace:
+    """The options `--data`, `--work` and `--weights` of a script that `doc` describes; `work` says what lies there."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--work", type=Path, required=True, help=work)
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder with clip and vlm")
+    return parser.parse_args()
 
 
 class House:

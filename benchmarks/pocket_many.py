@@ -5,30 +5,27 @@
 The embedded models never saw `medpix`, so its 1,653 train images of 535 cases can be described too, with the other
 cases' images as evidence (the leak guard leaves out the query's own case). Eight times the images of dev tell
 differences that 197 cannot. Not untouched: how captions are weighed and which names are said of several
-(`agreement.py`) were chosen on this split; dev had no part in it. The votes beside it have the query's own case left
+(`named_alike.py`) were chosen on this split; dev had no part in it. The votes beside it have the query's own case left
 out as well, and one vote an image. Differences are paired, cases drawn whole, p one-sided.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from machine import ROOT, save  # isort: skip - it puts the root on the path
+from machine import save  # isort: skip - it puts the root on the path
 
 import numpy as np
 
 from benchmarks import pocket_words as words
 from benchmarks.pocket_bench import Bench, Part
-from benchmarks.pocket_house import House
-from benchmarks.pocket_radiology import CLASSES, medpix_index
-from evaluation import rouge
+from benchmarks.pocket_house import House, arguments
+from benchmarks.pocket_radiology import CLASSES, caption_words, medpix_index
 from evaluation.statistics.intervals import estimate
 
 _DEEP = 40
@@ -36,11 +33,7 @@ VOTES = {"kind": (5,), "plane": (5,), "location_category": (3,)}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, default=ROOT / "pocket" / "weights")
-    args = parser.parse_args()
+    args = arguments(__doc__ or "", "keep indexes, vectors and texts here, for a quick second run")
     bench = Bench(House(args.weights, args.work, None), args.data, None, ())
     part, _ = bench.parts("medpix")
     bare = bench.index("medpix-captions", folder="medpix", fields={"article": "case", "caption": "caption"})
@@ -55,7 +48,7 @@ def main() -> None:
         "cases": len(set(part["case"])),
         "models": bench.house.models,
         "classes": {key: classes(key, part, said, near) for key in CLASSES},
-        "words": caption_words(part, said, near),
+        "words": gains(part, said, near),
     }
     print(json.dumps(results, indent=1))
     print(save("pocket_many", results), file=sys.stderr)
@@ -89,16 +82,22 @@ def classes(key: str, part: Part, said: dict[str, list[str]], near: Sequence[Seq
     }
 
 
-def caption_words(part: Part, said: dict[str, list[str]], near: Sequence[Sequence[int]]) -> dict[str, Any]:
-    """ROUGE-1 of own minus shuffled texts, and the paired differences that the table has."""
-    captions, cases = part["caption"], part["case"]
-    texts = {**said, "1-NN caption": [captions[row[0]] for row in near]}
-    gains = {name: np.asarray(rouge.above_shuffled(several, captions, cases)) for name, several in texts.items()}
-    found = {name: asdict(estimate(gain, cases)) for name, gain in gains.items()}
-    for name in ("with", "captions alone"):
-        for other in ("without", "1-NN caption"):
-            found[f"{name}, minus {other}"] = asdict(estimate(gains[name] - gains[other], cases, test=True))
-    return found
+def gains(part: Part, said: dict[str, list[str]], near: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """ROUGE-1 of own minus shuffled texts, and the paired differences: the rows of `caption_words`, by name."""
+    nearest = [part["caption"][row[0]] for row in near]
+    rows = [
+        row
+        for name, shown in (("with", ""), ("captions alone", "; evidence: captions alone"))
+        for row in caption_words(part, {"without": said["without"], "with": said[name]}, nearest, shown)
+    ]
+    return {
+        row.figure: {
+            name: asdict(value)
+            for name, value in {"without": row.without, "with": row.with_, **row.foils}.items()
+            if value is not None
+        }
+        for row in rows
+    }
 
 
 if __name__ == "__main__":

@@ -80,8 +80,7 @@ class GuardSettings(StrictModel):
 class RetrievalSettings(StrictModel):
     """Where evidence comes from, how many examples and passages there are of it, and what it may be.
 
-    `narrow` names what a file says of itself that examples must share. Records of before `one_per_article` were made
-    without it.
+    `narrow` names what a file says of itself that examples must share.
     """
 
     enabled: bool
@@ -133,9 +132,9 @@ class CheckSettings(StrictModel):
     `content` names the word lists that descriptions and neighbours are read by for confidence. `text_embedder` and
     `nli` see support that terms miss. A description of a confidence under `abstain_below`, or under the threshold of a
     `calibration`, is withheld. So many words in a row (`copied_run`), or such a share of the words, taken from one
-    caption are said. With `agreement` a caption ends with what its evidence names alike (records of before it were made
-    without). When the labels of a question are unlikely answers (probability of all together), and when
-    extracted fields are (mean log-probability a token, in nats).
+    caption are said. With `named_alike` a caption ends with what its evidence names alike. Warned of are labels of a
+    question that are unlikely answers (probability of all together), and extracted fields that are (mean
+    log-probability a token, in nats).
     """
 
     support: Share
@@ -146,7 +145,7 @@ class CheckSettings(StrictModel):
     calibration: Path | None
     copied_run: Annotated[int, Field(ge=3)]
     copied_share: Share
-    agreement: bool = False
+    named_alike: bool = False
     weak_evidence: Annotated[float, Field(ge=-1, le=1)]
     unlikely_labels: Share
     unlikely_fields: Annotated[float, Field(le=0)]
@@ -187,6 +186,25 @@ def resolve(
         if value is not None:
             data = merged(data, _nested(key.split("__"), value))
     return parse(Settings, data, where)
+
+
+def as_recorded(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A record's settings, whole: a key that there was not yet is as the program then was, its default in code.
+
+    What `configs/default.yaml` says today is for new descriptions.
+    """
+    return _with_defaults(Settings, settings)
+
+
+def _with_defaults(model: type[BaseModel], data: Mapping[str, Any]) -> dict[str, Any]:
+    whole = dict(data)
+    for name, field in model.model_fields.items():
+        held = whole.get(name)
+        if isinstance(held, Mapping) and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            whole[name] = _with_defaults(field.annotation, held)
+        elif name not in whole and not field.is_required():
+            whole[name] = field.get_default(call_default_factory=True)
+    return whole
 
 
 def assigned(

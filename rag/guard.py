@@ -81,7 +81,7 @@ class _Case:
         return example.id in self.ids or example.image_sha256 in self.sha256 or example.article in self.articles
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _Picture:
     """One image of a request, what is near it by its perceptual hash, and its vector `(dim,)` if there is one."""
 
@@ -145,11 +145,13 @@ class Guard:
             queries = [self._query(one.case, one.vector, depth) for one in open_ if one.vector is not None]
             nearest = iter(self._index.search(queries))
             hits = [None if one.vector is None else next(nearest) for one in open_]
-            pairs = list(zip(open_, hits, strict=True))
-            open_ = [one for one, found in pairs if self._add_some(one, found or [])]
-            for one, found in pairs:
-                if found is not None and len(one.case.images) == 1 and one not in open_:
+            again = []
+            for one, found in zip(open_, hits, strict=True):
+                if self._add_some(one, found or []):
+                    again.append(one)
+                elif found is not None and len(one.case.images) == 1:
                     one.case.nearest = tuple(found[:depth])
+            open_ = again
             if not open_:
                 break
 

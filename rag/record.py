@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from rag.agreement import agreement
+from rag.alike import sentence_of
 from rag.check import split_sentences
 from rag.checking import Checking, check_warnings
 from rag.config import Settings
@@ -117,9 +117,9 @@ class Recorder:
     def _alike(self, item: PreparedRequest, generation: Generation) -> Sentence | None:
         """What a caption's evidence names alike, to stand behind it: of a caption in English that came to its end."""
         english = self._settings.prompt.language.strip().lower() == "english"
-        if not (self._check.agreement and english and item.request.task == "caption" and generation.stop == "end"):
+        if not (self._check.named_alike and english and item.request.task == "caption" and generation.stop == "end"):
             return None
-        return agreement(generation.text, item.prompt.evidence)
+        return sentence_of(generation.text, item.prompt.evidence, self._reliance.electorate.content)
 
     def _loaded(self, prompt: Prompt) -> dict[str, Any]:
         """How the model was loaded; what the embedder read for it is in the precision of all the rest."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from imaging import LoadedImage
 from indexer.types import Evidence, Example, Passage
+from rag.config import as_recorded
 from rag.errors import RequestError
 from rag.prompts import Exchange, Task
 from rag.retrieve import Found
@@ -78,9 +79,9 @@ class RecordedEvidence(_Recorded):
 
 
 class RecordedRun(_Recorded):
-    """`rag.types.Run`, as it was written down."""
+    """`rag.types.Run`, as it was written down. Settings that there were not yet are as the program was without them."""
 
-    settings: dict[str, Any]
+    settings: Annotated[dict[str, Any], AfterValidator(as_recorded)]
     settings_sha256: str
     model: dict[str, Any]
     adapter: str | None

@@ -166,16 +166,16 @@ class Retriever:
         What the guard has found already, with no filter, is not searched for again.
         """
         known = [out.nearest if passing == NO_FILTER else None for out, passing in zip(left, only, strict=True)]
+        sought = [
+            () if several is None or found is not None else several
+            for several, found in zip(vectors, known, strict=True)
+        ]
         queries = [
             Query(IMAGES, vector, self._depth, out.ids, out.sha256, out.articles, only=passing)
-            for several, out, passing, found in zip(vectors, left, only, known, strict=True)
-            for vector in (() if several is None or found is not None else several)
+            for several, out, passing in zip(sought, left, only, strict=True)
+            for vector in several
         ]
-        owners = [
-            owner
-            for owner, (several, found) in enumerate(zip(vectors, known, strict=True))
-            for _ in (() if several is None or found is not None else several)
-        ]
+        owners = [owner for owner, several in enumerate(sought) for _ in several]
         searched = _by_owner(self.index.search(queries), owners, len(vectors))
         lists = [several if found is None else [found] for several, found in zip(searched, known, strict=True)]
         return [fuse([("image", found) for found in several], self._depth) for several in lists]

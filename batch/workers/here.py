@@ -31,16 +31,18 @@ class Here:
             ThreadPoolExecutor(1, thread_name_prefix="prepare") as preparers,
             ThreadPoolExecutor(self._together, thread_name_prefix="describe") as describers,
         ):
-            under_way: set[Future[BlockResult]] = set()
+            under_way: list[Future[BlockResult]] = []  # in the order of the blocks
             try:
                 while True:
                     for block in islice(coming, self._together + 1 - len(under_way)):
                         prepared = preparers.submit(prepare_block, self._pipeline, block)
-                        under_way.add(describers.submit(self._finish, prepared))
+                        under_way.append(describers.submit(self._finish, prepared))
                     if not under_way:
                         return
-                    done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                    for future in sorted(done, key=ends_the_run):
+                    done = wait(under_way, return_when=FIRST_COMPLETED).done
+                    ended = [future for future in under_way if future in done]
+                    under_way = [future for future in under_way if future not in done]
+                    for future in sorted(ended, key=ends_the_run):
                         yield future.result()
             finally:
                 preparers.shutdown(wait=False, cancel_futures=True)

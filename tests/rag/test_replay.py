@@ -280,6 +280,17 @@ def test_an_adapters_fingerprint_is_of_its_files(tmp_path: Path) -> None:
     assert adapter_fingerprint(tmp_path) != before
 
 
+def test_what_a_record_does_not_know_is_as_the_program_was_before(demo: Path) -> None:
+    """The defaults of today are for new descriptions: a record of before them replays without."""
+    later = {"retrieval": "one_per_article", "check": "named_alike"}
+    assert all(getattr(getattr(resolve(), group), key) for group, key in later.items())
+    record = captioned(demo / "smear.png", *(f"{group}.{key}=false" for group, key in later.items()))
+    for group, key in later.items():
+        assert record["run"]["settings"][group].pop(key) is False
+    replay = replayed(record)
+    assert (replay.result, changed(replay)) == ("same", [])
+
+
 def test_an_old_record_says_what_it_lacks(record: dict[str, Any]) -> None:
     del record["run"]
     replay = replayed(record)

@@ -233,8 +233,8 @@ def test_a_blank_is_found_by_whatever_name_its_metric_was_asked_for(
 def test_the_blind_one_is_found_worse_and_an_equal_one_is_not(archive: Archive, tmp_path: Path) -> None:
     """Captions of the index are of other patients: repeating them is right in modality and plane, as looking is."""
     arms = {
-        "looks": {"model.name": "smolvlm-256m", "check.agreement": False},
-        "looks_twice": {"model.name": "smolvlm-256m", "check.agreement": False, "retrieval.k": 1},
+        "looks": {"model.name": "smolvlm-256m", "check.named_alike": False},
+        "looks_twice": {"model.name": "smolvlm-256m", "check.named_alike": False, "retrieval.k": 1},
         "blind": {"retrieval.enabled": False, "prompt.template": "few_shot"},
     }
     found, _ = run_experiment(

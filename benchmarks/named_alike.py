@@ -1,10 +1,10 @@
 """What captions of similar images name alike: how often the image's own caption names it too, by kind of thing.
 
     python cli.py index build configs/indexes/medpix.yaml
-    python benchmarks/agreement.py --data ../shared/data --index data/indexes/medpix
+    python benchmarks/named_alike.py --data ../shared/data --index data/indexes/medpix
 
 On `medpix` train, each image's own case left out; the evidence is the five nearest images, one of a case. `named`
-counts what `rag.agreement.named_alike` finds of one kind, `right` is the share of it that the image's own caption
+counts what `rag.alike.named_alike` finds of one kind, `right` is the share of it that the image's own caption
 affirms, `anyway` the share of captions that affirm the same name: what guessing it for any image would give. `words` is
 ROUGE-1 of own minus shuffled texts (`evaluation.rouge`) of a sentence that says what the neighbours' fields vote for,
 alone and with names of some kinds behind it, and of the nearest caption; p is one-sided, cases drawn whole. No model
@@ -31,11 +31,14 @@ from evaluation import rouge
 from evaluation.statistics.intervals import estimate
 from indexer import open_index
 from indexer.types import Evidence, Example
+from pocket.evidence import agreed
 from pocket.facts import Facts, caption
-from rag.agreement import BEGINNING, affirmed, named_alike
+from rag.alike import BEGINNING, affirmed, named_alike
 from rag.check.lexicon import Kind
+from rag.content import Content
 
 WITNESSES = 5
+CONTENT = Content.load("radiology")
 KINDS: tuple[Kind, ...] = ("anatomy", "sequence", "phase", "finding", "quality", "direction")
 SAID: dict[str, tuple[Kind, ...]] = {
     "anatomy": ("anatomy",), "sequences": ("sequence",), "findings": ("finding",),
@@ -62,7 +65,7 @@ def main() -> None:
         "words": words(shown, votes, [captions[row[0]] for row in near], captions, cases),
     }
     print(json.dumps(results, indent=1))
-    print(save("agreement", results), file=sys.stderr)
+    print(save("named_alike", results), file=sys.stderr)
 
 
 def neighbours(vectors: np.ndarray[Any, Any], cases: Sequence[str]) -> list[list[int]]:
@@ -84,16 +87,11 @@ def _evidence(record: dict[str, Any], rank: int) -> Evidence:
 
 def voted(near: Sequence[dict[str, Any]]) -> str:
     """Modality, plane and part of the body as the neighbours' fields have them, the nth weighing 1/n, in a sentence."""
-    kind, plane, place = (_most([record[field] for record in near]) for field in ("kind", "plane", "location_category"))
+    kind, plane, place = (
+        agreed([record[field] for record in near]) for field in ("kind", "plane", "location_category")
+    )
     facts = Facts("ct" if kind == "CT" else "mr", organ=_REGIONS.get(place, place.lower()), plane=plane.lower())
     return caption(facts)
-
-
-def _most(values: Sequence[str]) -> str:
-    votes: Counter[str] = Counter()
-    for rank, value in enumerate(values, start=1):
-        votes[value] += 1 / rank  # type: ignore[assignment]  # a Counter of shares
-    return max(votes, key=votes.__getitem__)
 
 
 def names(
@@ -109,7 +107,7 @@ def names(
     said = [
         (n, alike.name)
         for n, (vote, several) in enumerate(zip(votes, shown, strict=True))
-        for alike in named_alike(vote, several, (kind,))
+        for alike in named_alike(vote, several, CONTENT, (kind,))
     ]
     right = [float(name in own[n]) for n, name in said]
     anyway = [often[name] / len(own) for _, name in said]
@@ -144,7 +142,7 @@ def words(
 
 
 def _with(vote: str, evidence: Sequence[Evidence], kinds: Sequence[Kind]) -> str:
-    alike = named_alike(vote, evidence, kinds)
+    alike = named_alike(vote, evidence, CONTENT, kinds)
     return f"{vote} {BEGINNING} {', '.join(one.name for one in alike)}." if alike else vote
 
 

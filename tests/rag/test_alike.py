@@ -11,17 +11,19 @@ from indexer.types import Evidence, Passage
 from pocket.render import render
 from pocket.views import FIRST_FREE_SEED
 from rag import Pipeline, open_pipeline
-from rag.agreement import BEGINNING, MOST, agreement, named_alike
+from rag.alike import BEGINNING, MOST, named_alike, sentence_of
 from rag.config import resolve
+from rag.content import Content
 from rag.retrieve import Found
 from rag.types import Description, Request, Sentence, Stopwatch
 from tests.rag.conftest import numbered
 
+CONTENT = Content.load("radiology")
 HEAD, ABDOMEN = "Axial MR image of the head.", "Axial CT of the abdomen."
 
 
 def names(text: str, captions: Sequence[str]) -> list[str]:
-    return [alike.name for alike in named_alike(text, numbered(*captions))]
+    return [alike.name for alike in named_alike(text, numbered(*captions), CONTENT)]
 
 
 def test_a_thing_must_be_named_by_two_captions() -> None:
@@ -73,21 +75,24 @@ def test_a_long_agreement_is_cut() -> None:
 
 def test_the_sentence_cites_the_evidence_that_names_it_first_so_that_all_is_covered() -> None:
     captions = ["The optic nerve, T1.", "T2 of the midbrain.", "Midbrain, T2, optic nerve.", "The knee."]
-    found = agreement(HEAD, numbered(*captions))
+    found = sentence_of(HEAD, numbered(*captions), CONTENT)
     assert found == Sentence("Similar images: midbrain, T2, optic nerve.", (3, 2, 1), 1.0, "terms")
-    assert agreement(HEAD, numbered("The knee.", "The hand.")) is None
-    assert agreement(HEAD, []) is None
+    assert sentence_of(HEAD, numbered("The knee.", "The hand."), CONTENT) is None
+    assert sentence_of(HEAD, [], CONTENT) is None
+    assert sentence_of(HEAD, numbered(*captions), Content.load("microscopy")) is None
 
 
 def test_the_nearest_caption_is_read_first_however_the_prompt_has_them() -> None:
     one, two, three = numbered("T1, pons.", "T2, midbrain.", "T2, T1, midbrain, pons.")
-    found = [alike.name for alike in named_alike(HEAD, [three, replace(two, number=1), replace(one, number=2)])]
+    found = [
+        alike.name for alike in named_alike(HEAD, [three, replace(two, number=1), replace(one, number=2)], CONTENT)
+    ]
     assert found == ["T2", "T1", "midbrain", "pons"]
 
 
 def test_passages_are_no_similar_images() -> None:
     passages = [Evidence(Passage(f"p{n}", "The midbrain.", "x", "x"), 0.5, n, number=n) for n in (1, 2)]
-    assert named_alike(HEAD, passages) == []
+    assert named_alike(HEAD, passages, CONTENT) == []
 
 
 class Given:
@@ -131,7 +136,7 @@ def test_a_caption_ends_with_what_its_evidence_names_alike_and_an_answer_does_no
     assert "X-ray" in described.text
     assert described.text.endswith(f" {BEGINNING} trachea.")
     assert described.checks.sentences[-1] == Sentence(f"{BEGINNING} trachea.", (1, 2), 1.0, "terms")
-    plain = said(opened("check.agreement=false"), request)
+    plain = said(opened("check.named_alike=false"), request)
     assert described.text == f"{plain.text} {BEGINNING} trachea."
     assert plain.confidence == described.confidence, "what the evidence says of itself makes no text surer"
     for other in (opened("prompt.language=German"), opened("check.abstain_below=1")):
