@@ -15,6 +15,8 @@ _DAMPING = np.array([0, 0.3, 0.3, 0.3, 0, 0])
 _POINTS = 1500
 _STILL, _LOST = 3e-4, 0.5
 """A step so small is the last one; one so large leads nowhere."""
+_RISE = 0.004
+"""Where a step raises the pixels' mean weight by less than this, the next will hardly raise it more."""
 _COVERED = 0.6
 _TEXTURE = 3.0
 """Mean square of a block's gradient along its edges, in squared grey levels a pixel: one of less counts as empty."""
@@ -27,8 +29,11 @@ _RADIUS = 3
 class Aligner:
     """A picture's grey values at one resolution, `(h, w)`, ready for others to be aligned to."""
 
-    def __init__(self, values: Floats, tolerance: float) -> None:
-        """`tolerance` is the difference of local contrast at which a pixel has lost half its weight."""
+    def __init__(self, values: Floats, tolerance: float, least: float = 0.0) -> None:
+        """`tolerance` is the difference of local contrast at which a pixel has lost half its weight.
+
+        Pictures whose pixels have a mean weight under `least`, and keep it, are aligned no further.
+        """
         contrast = local_contrast(values, _RADIUS)
         down, across = np.gradient(contrast)
         height, width = values.shape
@@ -44,13 +49,19 @@ class Aligner:
         # enlarging, stretching, turning, shearing, shifting
         self._steepest = np.stack([gx * px + gy * py, gx * px - gy * py, gy * px - gx * py, gx * py + gy * px, gx, gy])
         self._tolerance = tolerance
+        self._least = least
 
     def align(self, contrast: Floats, matrix: Floats, steps: int) -> Floats:
         """A better map than `matrix` from this picture to the one of which `contrast` is the local contrast."""
+        before = -1.0
         for _ in range(steps):
             seen, inside = sample(contrast, matrix @ self._at)
             error = seen - self._values
             weight = inside / (1 + (error / self._tolerance) ** 2)
+            mean = float(weight.sum() / max(1.0, float(inside.sum())))
+            if mean < self._least and mean - before < _RISE:
+                break
+            before = mean
             weighted = self._steepest * weight
             curvature = weighted @ self._steepest.T
             diagonal = np.diag(curvature)
