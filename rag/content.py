@@ -93,11 +93,18 @@ def split(words: str) -> list[str]:
 
 
 def patterns(values: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
-    """For each value the pattern that finds any of its words."""
-    return {value: re.compile(rf"\b(?:{'|'.join(split(words))})\b", re.IGNORECASE) for value, words in values.items()}
+    """For each value the pattern that finds any of its words in a text of small letters."""
+    return {value: _any_of(split(words)) for value, words in values.items()}
+
+
+def _any_of(words: Sequence[str]) -> re.Pattern[str]:
+    """Words without capitals need not be looked for without regard to case, which takes two fifths of the time."""
+    flags = re.NOFLAG if all(word == word.lower() for word in words) else re.IGNORECASE
+    return re.compile(rf"\b(?:{'|'.join(words)})\b", flags)
 
 
 def said(text: str, values: Mapping[str, re.Pattern[str]]) -> str | None:
     """The one value whose words the text holds; None where it holds those of none or of several."""
+    text = text.lower()
     found = [value for value, pattern in values.items() if pattern.search(text)]
     return found[0] if len(found) == 1 else None

@@ -30,7 +30,7 @@ def _exclude(one: str, other: str) -> bool:
         other in words.opposites.get(one, ())
         or any({one, other} <= family for family in words.families)
         or _but_for_number(one, other)
-        or any(_but_for_beginning(one, other, prefixes) for prefixes in words.prefixes)
+        or not _rests(one).isdisjoint(_rests(other))
     )
 
 
@@ -39,6 +39,12 @@ def _but_for_number(one: str, other: str) -> bool:
     return mine is not None and theirs is not None and mine[1].lower() == theirs[1].lower()
 
 
-def _but_for_beginning(one: str, other: str, prefixes: tuple[str, ...]) -> bool:
-    mine, theirs = ({name.removeprefix(each) for each in prefixes if name.startswith(each)} for name in (one, other))
-    return bool(mine & theirs)
+@lru_cache(maxsize=65_536)
+def _rests(name: str) -> frozenset[tuple[int, str]]:
+    """What follows the beginnings that tell words apart (hyper-, hypo-), with the number of their kind."""
+    return frozenset(
+        (kind, name.removeprefix(each))
+        for kind, prefixes in enumerate(lexicon().prefixes)
+        for each in prefixes
+        if name.startswith(each)
+    )

@@ -13,17 +13,17 @@ from functools import partial
 from math import sqrt
 
 from rag.check.amounts import number_stance
-from rag.check.elsewhere import ELSEWHERE, LEGEND, NOT_SHOWN, SOMEONE_ELSE, Disagreement
-from rag.check.lexicon import Kind, lexicon
+from rag.check.elsewhere import ELSEWHERE, LEGEND, NOT_SHOWN, Disagreement
+from rag.check.lexicon import lexicon
 from rag.check.pictures import modalities, modality_stance, plane_stance
 from rag.check.presence import denial_stance, opposite_stance, order_stance
 from rag.check.reading import Reading, Statement, Term
 from rag.check.sides import own_side_stance, side_stance
-from rag.check.stances import AGREEING, EVERYWHERE, SHOWN, Others, Stance, meet, names_of, wide
+from rag.check.stances import AGREEING, EVERYWHERE, SHOWN, Others, Stance, meet, wide
 
 Point = Callable[[Others], Stance | None]
 """What a text says of one point of a sentence; None where it is silent."""
-_THINGS: tuple[Kind, ...] = ("anatomy", "finding", "cell", "stain", "word")
+_NOTHING = Reading("", ())
 _OF_THE_WHOLE = ("modality", "plane")
 _RELATED = 0.05
 """How much a text must be about the same things (see `relatedness`) before a difference counts."""
@@ -41,11 +41,10 @@ class Difference:
 
 def differences(said: Statement, whole: Reading, texts: Sequence[Reading]) -> Iterator[Difference]:
     """Where a sentence of a description differs from evidence texts; `text` is the place in `texts`."""
-    texts = [Reading("", ()) if SOMEONE_ELSE.search(text.text) else text for text in texts]
-    things = [_things(text.statements) for text in texts]
-    mine, all_ = _things([said]), _things(whole.statements)
-    alone = [relatedness(mine, theirs) for theirs in things]
-    related = [0.3 * r + 0.7 * relatedness(all_, theirs) for r, theirs in zip(alone, things, strict=True)]
+    texts = [_NOTHING if text.of_someone_else else text for text in texts]
+    mine = said.things
+    alone = [relatedness(mine, text.things) for text in texts]
+    related = [0.3 * r + 0.7 * relatedness(whole.things, text.things) for r, text in zip(alone, texts, strict=True)]
     for kind, point in _points(said, whole):
         if kind in _OF_THE_WHOLE and _of_another_picture(kind, said, whole):
             continue
@@ -131,13 +130,6 @@ def relatedness(mine: frozenset[str], theirs: frozenset[str]) -> float:
     exact = len(mine & theirs)
     wider = max(len(mine & wide(theirs)), len(theirs & wide(mine)))
     return (exact + 0.5 * (wider - exact)) / sqrt(len(mine) * len(theirs))
-
-
-def _things(statements: Others) -> frozenset[str]:
-    """What statements are about, affirmed or denied; a mammogram is about a breast."""
-    words = lexicon()
-    meant = {n for m in names_of(statements, "modality") for n in words.ancestors(m) if words.kind_of(n) == "anatomy"}
-    return names_of(statements, *_THINGS) | names_of(statements, *_THINGS, denied=True) | meant
 
 
 def _points(said: Statement, whole: Reading, within: bool = False) -> Iterator[tuple[Disagreement, Point]]:

@@ -32,6 +32,8 @@ _STOPS = frozenset(".;:()[]!?")
 _SHOWING = frozenset("show shows showed has have contain contains demonstrate demonstrates".split())
 _LOSS = frozenset({"loss", "depletion"})
 _NONE = frozenset({"0", "zero"})
+_TELLING = _LOSS | _NONE
+"""Beside the first words of cues the only ones that deny anything."""
 _NUMBERED = frozenset("grade stage type class level day week score group t n m".split())
 """Words whose 0 is no count."""
 _MOST = 14
@@ -45,6 +47,9 @@ def denied_phrases(tokens: list[Token], words: Lexicon) -> tuple[list[Span], lis
     partly: list[Span] = []
     place = 0
     while place < len(tokens):
+        if tokens[place].word not in words.cue_words and tokens[place].word not in _TELLING:
+            place += 1
+            continue
         before, behind = (_longest(tokens, place, cues) for cues in (words.denies_preceding, words.denies_following))
         length = _longest(tokens, place, words.no_denial)
         lost = _longest(tokens, place, words.lost)

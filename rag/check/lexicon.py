@@ -139,6 +139,11 @@ class Lexicon:
         return frozenset(word for cues in lists for several in cues.values() for cue in several for word in cue)
 
     @cached_property
+    def cue_words(self) -> frozenset[str]:
+        """Words that a cue of denial, or of none, begins with."""
+        return frozenset().union(self.denies_following, self.denies_preceding, self.no_denial, self.lost)
+
+    @cached_property
     def _kinds(self) -> dict[str, Kind]:
         return {concept.name: concept.kind for concept in self.concepts.values()}
 

@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 from itertools import zip_longest
 
 from rag.check.denial import Span, denied_phrases
+from rag.check.elsewhere import SOMEONE_ELSE
 from rag.check.lexicon import Concept, Kind, Lexicon, Token, lexicon, stem, tokens_of
 from rag.check.numbers import Quantity, counts, measures, quantities
 from rag.check.sentences import split_sentences
@@ -95,15 +96,25 @@ class Statement:
 
     def names(self, *kinds: Kind, denied: bool = False) -> frozenset[str]:
         """Names of the terms of some kinds that are affirmed, or denied."""
-        return frozenset(name for kind in kinds for name in self._named.get((kind, denied), ()))
+        if len(kinds) == 1:
+            return self._named.get((kinds[0], denied), frozenset())
+        return frozenset().union(*(self._named.get((kind, denied), ()) for kind in kinds))
 
     @cached_property
-    def _named(self) -> dict[tuple[Kind, bool], set[str]]:
+    def _named(self) -> dict[tuple[Kind, bool], frozenset[str]]:
         """Names by kind, denied or not: a caption that many images find is asked for them again and again."""
         found: dict[tuple[Kind, bool], set[str]] = {}
         for term in self.terms:
             found.setdefault((term.kind, term.denied), set()).add(term.name)
-        return found
+        return {asked: frozenset(names) for asked, names in found.items()}
+
+    @cached_property
+    def things(self) -> frozenset[str]:
+        """What it is about, affirmed or denied; a mammogram is about a breast."""
+        words = lexicon()
+        wider = (name for modality in self.names("modality") for name in words.ancestors(modality))
+        meant = frozenset(name for name in wider if words.kind_of(name) == "anatomy")
+        return self.names(*_DENIABLE) | self.names(*_DENIABLE, denied=True) | meant
 
 
 @dataclass(frozen=True)
@@ -115,7 +126,17 @@ class Reading:
 
     def names(self, *kinds: Kind, denied: bool = False) -> frozenset[str]:
         """Names of the terms of some kinds that are affirmed anywhere, or denied."""
-        return frozenset(name for statement in self.statements for name in statement.names(*kinds, denied=denied))
+        return frozenset().union(*(statement.names(*kinds, denied=denied) for statement in self.statements))
+
+    @cached_property
+    def things(self) -> frozenset[str]:
+        """What its statements are about."""
+        return frozenset().union(*(statement.things for statement in self.statements))
+
+    @cached_property
+    def of_someone_else(self) -> bool:
+        """Whether it says that it is of another patient or specimen."""
+        return SOMEONE_ELSE.search(self.text) is not None
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -166,6 +187,10 @@ def _written_out(tokens: list[Token], words: Lexicon) -> Iterable[Token]:
     place = 0
     while place < len(tokens):
         token, length = tokens[place], 1
+        if token.word not in words.stands_for and token.word not in words.says:
+            yield token
+            place += 1
+            continue
         meant = words.stands_for.get(token.word, (token.word,))
         for phrase, other in words.says.get(token.word, ()):
             if tuple(each.word for each in tokens[place : place + len(phrase)]) == phrase:

@@ -68,4 +68,4 @@ def of_kind(names: frozenset[str], kinds: tuple[Kind, ...]) -> frozenset[str]:
 
 def names_of(statements: Others, *kinds: Kind, denied: bool = False) -> frozenset[str]:
     """The names that statements affirm, or deny, of some kinds."""
-    return frozenset(name for statement in statements for name in statement.names(*kinds, denied=denied))
+    return frozenset().union(*(statement.names(*kinds, denied=denied) for statement in statements))

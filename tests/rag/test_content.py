@@ -41,6 +41,12 @@ def test_a_word_is_matched_whole(tmp_path: Path) -> None:
     assert content.said("heartburn") == {"organ": None}
 
 
+def test_case_does_not_matter_in_a_list_nor_in_a_text(tmp_path: Path) -> None:
+    content = Content.load(write(tmp_path, "organ: {Heart: 'HEART, Cor', Ear: 'ear, \\Weye\\W'}"))
+    assert [content.said(text)["organ"] for text in ("a heart", "A HEART", "cor")] == ["Heart"] * 3
+    assert [content.said(text)["organ"] for text in ("an EAR", "the <Eye> is")] == ["Ear", None]
+
+
 def test_a_field_of_a_record_is_read_by_name_and_by_words() -> None:
     content = Content.load("radiology")
     assert content.value("modality", "mr") == "MR"
