@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -199,6 +200,8 @@ def _begin(given: _Given) -> None:
     """Readies a process. Nothing that can fail: what fails here cannot be told."""
     _opened.append(given)
     os.environ["OMP_NUM_THREADS"] = str(given.threads)  # torch and faiss read it when they are imported
+    if torch := sys.modules.get("torch"):  # by a script of somebody's own, which this process imports, too
+        torch.set_num_threads(given.threads)
     threading.Thread(target=end_with_parent, daemon=True).start()
     threading.Thread(target=_end_when_told, daemon=True).start()
 

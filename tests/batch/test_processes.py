@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import fakes
 import psutil
 import pytest
 from folders import Runner, failed, run, texts
+from threads_told import counting_pipeline
 
 import batch.workers.processes
 from batch.errors import RunStopped
@@ -20,6 +22,7 @@ from batch.runner import OpenWorkers
 from batch.types import Block, BlockResult, Described, Failed
 from batch.workers.processes import Processes
 from batch.workers.work import Opener
+from rag.pipeline import Pipeline
 from rag.types import Request
 from vlm.errors import ModelNotFound
 
@@ -45,6 +48,16 @@ def test_a_request_that_kills_its_process_fails_alone(run: Runner, tmp_path: Pat
     assert (summary.tally.described, summary.tally.failed, summary.tally.left) == (4, 1, 0)
     assert failed(tmp_path / "out") == {"kills": "worker"}
     assert list(texts(tmp_path / "out")) == ["a", "b", "l", "m"]
+
+
+def test_a_process_has_its_share_of_threads_though_torch_was_there_first(run: Runner, tmp_path: Path) -> None:
+    given = fakes.images(tmp_path / "images", ["a"])
+
+    def workers(pipeline: Pipeline, examples: Sequence[Request]) -> Processes:
+        return Processes(pipeline.settings, examples, 1, 3, counting_pipeline)
+
+    run(given, tmp_path / "out", workers=workers)
+    assert texts(tmp_path / "out") == {"a": "3 threads."}
 
 
 def test_a_process_that_dies_once_costs_nothing(tmp_path: Path) -> None:
