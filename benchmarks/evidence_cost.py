@@ -3,24 +3,31 @@
     python cli.py index build configs/indexes/medpix.yaml
     python benchmarks/evidence_cost.py --data ../shared/data
 
-All dev images of `medpix` go through the one path in batches of 16, with retrieval over the train split, by turns with
-all that makes evidence safe and without any of it: the guard, the search for texts that speak to the model, the checks
-of what was written (citations, conflicts, copies), the neighbours' votes, the confidence, and what the evidence names
-alike. Once what was read of texts is forgotten between rounds, so that each is the beginning of a batch; once it is
-kept, as it is the more the longer a batch gets, whose images have captions in common. Told is by how much a round with
-it is longer than the one beside it, by the clock and by the processor's time; and of the rounds with it the
-milliseconds in each part (the guard's hold the search for the nearest images, which retrieval would make else). Two
-cores, one process.
+By turns with all that makes evidence safe and without any of it: the guard, the search for texts that speak to the
+model, the checks of what was written (citations, conflicts, copies), the neighbours' votes, the confidence, and what
+the evidence names alike.
+
+`batch` is what the command of this name does, all images of `medpix` with its train index, a process a core, each with
+its share of the threads: seconds from the first block that is committed to the last. `one of its processes` is that
+process alone, `one process with all cores` what describes many images without `batch`; both for the dev images in
+batches of 32, once with all that was read of texts and of the index's pictures forgotten before each round, so that
+each is the beginning of a batch, and once with it kept, as it is the more the longer a batch gets, whose images have
+captions in common. Told is by how much a round with it is longer than the one beside it, by the clock and by the
+processor's time; and of the rounds with it the milliseconds in each part (the guard's hold the search for the nearest
+images, which retrieval would make else).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -29,11 +36,19 @@ from unittest.mock import patch
 import numpy as np
 from machine import save
 
+from batch.inputs import InputOptions, open_input
+from batch.progress import Tally
+from batch.runner import BLOCK, Job, run_batch
+from batch.types import Workers
+from batch.workers.choose import threads_each
+from batch.workers.processes import Processes
+from batch.workers.work import Opener
+from imaging import likeness
 from rag import Pipeline, distrust, open_pipeline, record, untrusted
-from rag.check import reading
+from rag.check import reading, support
 from rag.check.checker import Checker
 from rag.confidence import Reliance
-from rag.config import resolve
+from rag.config import Settings, resolve
 from rag.content import Content
 from rag.guard import Guard
 from rag.neighbourhood import Electorate
@@ -41,7 +56,6 @@ from rag.opening import Shared
 from rag.retrieve import Retriever
 from rag.types import Checks, Description, Request
 
-BATCH = 16
 _TIMES = ("clock", "processor")
 WATCHED: tuple[tuple[Any, str, str], ...] = (
     (Guard, "leave_out", "guard"),
@@ -65,6 +79,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--index", default="data/indexes/medpix")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batches", type=int, default=3)
     args = parser.parse_args()
     folder = args.data / "medpix"
     records = [json.loads(line) for line in (folder / "records.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -73,31 +88,110 @@ def main() -> None:
         for record in records
         if record["split"] == "dev"
     ]
-    results = {
-        "texts new in each round": measure(args, requests, new=True),
-        "texts read before": measure(args, requests, new=False),
-    }
+    results: dict[str, Any] = {"batch": batches(args, folder / "records.jsonl")}
+    for name, threads in {
+        "one of its processes": threads_each(_cores()),
+        "one process with all cores": _cores(),
+    }.items():
+        _set_threads(threads)
+        for new in (True, False):
+            texts = "texts new in each round" if new else "texts read before"
+            results[f"{name}, {texts}"] = measure(args, requests, new)
     print(json.dumps(results, indent=1))
-    print(save("evidence_cost", {"index": args.index, "batch": BATCH, **results}), file=sys.stderr)
+    print(save("evidence_cost", {"index": args.index, "block": BLOCK, **results}), file=sys.stderr)
+
+
+def _set_threads(count: int) -> None:
+    import torch  # not above: a batch's processes import this file, and torch only once they know their share
+
+    torch.set_num_threads(count)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def batches(args: argparse.Namespace, records: Path) -> dict[str, Any]:
+    """Seconds of whole batches, by turns with and without."""
+    taken: dict[str, list[float]] = {"with": [], "without": []}
+    images = 0
+    for number in range(args.batches):
+        for which, (settings, opener) in {
+            "with": (safe(args.index), open_pipeline),
+            "without": (bare(args.index), open_unchecked),
+        }.items():
+            with tempfile.TemporaryDirectory() as out:
+                given = open_input(str(records), InputOptions(fields=("article=case",)))
+                clock = _Clock()
+                made = run_batch(Job(given, settings, Path(out)), partial(_processes, opener), progress=clock)
+            if made.tally.failed or made.tally.left:
+                sys.exit(f"{made.tally.failed} records failed, {made.tally.left} were left")
+            images = clock.images
+            taken[which].append(clock.seconds)
+            print(number, which, f"{clock.seconds:.1f} s", file=sys.stderr, flush=True)
+    shares = [own / other - 1 for own, other in zip(taken["with"], taken["without"], strict=True)]
+    return {
+        "images": images,
+        "processes": _cores(),
+        "ms_an_image": {which: _ms(seconds, images) for which, seconds in taken.items()},
+        "seconds": {which: [round(one, 1) for one in seconds] for which, seconds in taken.items()},
+        "added_share": round(float(np.median(shares)), 4),
+        "added_share_of_each_turn": [round(share, 4) for share in shares],
+        "bar": 0.10,
+    }
+
+
+def safe(index: str) -> Settings:
+    return resolve(retrieval__index=index)
+
+
+def bare(index: str) -> Settings:
+    return resolve(retrieval__index=index, retrieval__guard__enabled=False, check__named_alike=False)
+
+
+def open_unchecked(settings: Settings, requests: Sequence[Request]) -> Pipeline:
+    """Opens a pipeline in a process that from now on checks nothing."""
+    for owner, name, result in LEFT_OUT:
+        setattr(owner, name, result)
+    return open_pipeline(settings, requests)
+
+
+def _processes(opener: Opener, pipeline: Pipeline, examples: Sequence[Request]) -> Workers:
+    """As `batch` takes them for the embedded model on a CPU."""
+    return Processes(pipeline.settings, examples, _cores(), threads_each(_cores()), opener)
+
+
+class _Clock:
+    """Seconds from the first block that is committed to the last, and the images in between."""
+
+    def __init__(self) -> None:
+        self._first: tuple[float, int] | None = None
+        self.seconds, self.images = 0.0, 0
+
+    def show(self, tally: Tally, *, last: bool = False) -> None:
+        now = perf_counter()
+        if self._first is None and tally.done:
+            self._first = now, tally.done
+        elif self._first is not None and not last:
+            self.seconds, self.images = now - self._first[0], tally.done - self._first[1]
 
 
 def measure(args: argparse.Namespace, requests: Sequence[Request], new: bool) -> dict[str, Any]:
     """Rounds with and without, the texts of the evidence `new` in each round or read before."""
     shared = Shared()
-    safe = open_pipeline(resolve(retrieval__index=args.index), requests, shared=shared)
-    bare = resolve(retrieval__index=args.index, retrieval__guard__enabled=False, check__named_alike=False)
-    unsafe = open_pipeline(bare, requests, shared=shared)
+    guarded = open_pipeline(safe(args.index), requests, shared=shared)
+    unguarded = open_pipeline(bare(args.index), requests, shared=shared)
     seconds: dict[str, float] = defaultdict(float)
     rounds = []
     for number in range(args.rounds + 1):
         with ExitStack() as stack:
             for owner, name, part in WATCHED:
                 watch(stack, seconds, owner, name, part)
-            whole = timed(safe, requests, new)
+            whole = timed(guarded, requests, new)
         with ExitStack() as stack:
             for owner, name, result in LEFT_OUT:
                 stack.enter_context(patch.object(owner, name, result))
-            without = timed(unsafe, requests, new)
+            without = timed(unguarded, requests, new)
         if number:  # the first warms up
             rounds.append({"with": whole, "without": without, "parts": dict(seconds)})
         seconds.clear()
@@ -105,14 +199,14 @@ def measure(args: argparse.Namespace, requests: Sequence[Request], new: bool) ->
 
 
 def timed(pipeline: Pipeline, requests: Sequence[Request], new: bool) -> tuple[float, float]:
-    """Seconds by the clock and of the processor for all of them; with `new`, nothing is known of texts."""
+    """Seconds by the clock and of the processor for all of them; with `new`, nothing is known of texts and pictures."""
     if new:
-        reading.read.cache_clear()
-        untrusted.instruction_in.cache_clear()
+        for kept in (reading.read, support._words, untrusted.instruction_in, likeness._small):
+            kept.cache_clear()
         forget_neighbours(pipeline)
     clock, processor = perf_counter(), process_time()
-    for start in range(0, len(requests), BATCH):
-        for outcome in pipeline.run(requests[start : start + BATCH]):
+    for start in range(0, len(requests), BLOCK):
+        for outcome in pipeline.run(requests[start : start + BLOCK]):
             if not isinstance(outcome, Description):
                 sys.exit(f"{outcome.request.id}: {outcome.reason}")
     return perf_counter() - clock, process_time() - processor
