@@ -9,7 +9,6 @@ another configuration it refuses.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from evaluation.sets import Case, EvaluationSet
 from evaluation.spending import Spent, spending
 from indexer.manifest import hash_json
 from rag.config import Settings
-from rag.content import Content
+from rag.content import Content, compiled
 from rag.differing import changes
 from rag.opening import open_pipeline
 from rag.pipeline import Pipeline
@@ -72,7 +71,7 @@ class Run:
         return Content(
             name,
             hash_,
-            {key: {value: re.compile(p, re.IGNORECASE) for value, p in of.items()} for key, of in lists.items()},
+            {key: {value: compiled(p) for value, p in of.items()} for key, of in lists.items()},
         )
 
     def text(self, id_: str) -> str:

@@ -94,13 +94,12 @@ def split(words: str) -> list[str]:
 
 def patterns(values: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
     """For each value the pattern that finds any of its words in a text of small letters."""
-    return {value: _any_of(split(words)) for value, words in values.items()}
+    return {value: compiled(rf"\b(?:{'|'.join(split(words))})\b") for value, words in values.items()}
 
 
-def _any_of(words: Sequence[str]) -> re.Pattern[str]:
-    """Words without capitals need not be looked for without regard to case, which takes two fifths of the time."""
-    flags = re.NOFLAG if all(word == word.lower() for word in words) else re.IGNORECASE
-    return re.compile(rf"\b(?:{'|'.join(words)})\b", flags)
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern for texts of small letters, without regard to case only where it has capitals: that takes longer."""
+    return re.compile(pattern, re.NOFLAG if pattern == pattern.lower() else re.IGNORECASE)
 
 
 def said(text: str, values: Mapping[str, re.Pattern[str]]) -> str | None:
