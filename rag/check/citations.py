@@ -1,9 +1,9 @@
 """Which evidence each sentence rests on.
 
-First by terms, which costs next to nothing. Where no evidence holds enough of a sentence's terms, and some are on no
-list, by meaning or, with a model for it, by entailment. What is said in listed words alone, and not held, would be
-likened to texts of its manner ("Coronal CT of the heart." to one of an eye; of 25 such citations on medpix, 19 were of
-another organ). Evidence that contradicts a sentence is never cited.
+First by terms, which costs next to nothing. Where no evidence holds enough of a sentence's terms, by meaning or, with a
+model for it, by entailment. What is said in listed words alone would be likened to texts of its manner ("Coronal CT of
+the heart." to one of an eye; of 25 such citations on medpix, 19 were of another organ), so that a text must be about
+one of its things, too. Evidence that contradicts a sentence is never cited.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from rag.check.entailment import Entailment
 from rag.check.meaning import Meaning
 from rag.check.particulars import particulars
 from rag.check.reading import Reading, Statement
+from rag.check.stances import meet
 from rag.check.support import contradicts, opposed, says_more, term_support
 from rag.types import Basis, Sentence
 
@@ -48,8 +49,8 @@ class Citer:
         scores = [pair.by_terms for pair in pairs]
         basis: Basis = "terms"
         unlisted = _unlisted(sentence.statements)
-        if unlisted and max(scores, default=0.0) < self._threshold:
-            open_ = [place for place, pair in enumerate(pairs) if pair.open]
+        if (self._entailment or self._meaning) and max(scores, default=0.0) < self._threshold:
+            open_ = [place for place, pair in enumerate(pairs) if pair.open and self._may_say(sentence, unlisted, pair)]
             if open_:
                 shares = [pair.share for pair in pairs]
                 basis, scores = self._by_models(sentence, unlisted, held, shares, scores, open_)
@@ -57,6 +58,11 @@ class Citer:
         cited = [numbers[place] for place in order[:MAX_CITATIONS] if scores[place] >= self._threshold]
         best = max(scores, default=0.0)
         return Sentence(sentence.text, tuple(cited), round(best, 3), basis if cited else None)
+
+    def _may_say(self, sentence: Reading, unlisted: float, pair: _Pair) -> bool:
+        """Whether a model is asked of a text: of any where the sentence has words that no list has, else by meaning
+        alone, of one that is about one of the sentence's things."""
+        return bool(unlisted) or (self._entailment is None and meet(sentence.things, pair.text.things))
 
     def _by_models(
         self,
