@@ -1,9 +1,9 @@
 """Which evidence each sentence rests on.
 
 First by terms, which costs next to nothing. Where no evidence holds enough of a sentence's terms, by meaning or, with a
-model for it, by entailment. What is said in listed words alone would be likened to texts of its manner ("Coronal CT of
-the heart." to one of an eye; of 25 such citations on medpix, 19 were of another organ), so that a text must be about
-one of its things, too. Evidence that contradicts a sentence is never cited.
+model for it, by entailment. A sentence that names but modality, plane and structure, all in listed words, is not asked
+about: it would be likened to texts of its manner ("Coronal CT of the heart." to one of an eye; of 25 such citations on
+medpix, 19 were of another organ). Evidence that contradicts a sentence is never cited.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from functools import cached_property
 
 from rag.check.conflicts import differences
 from rag.check.entailment import Entailment
+from rag.check.lexicon import Kind
 from rag.check.meaning import Meaning
 from rag.check.particulars import particulars
 from rag.check.reading import Reading, Statement
-from rag.check.stances import meet
 from rag.check.support import contradicts, opposed, says_more, term_support
 from rag.types import Basis, Sentence
 
 MAX_CITATIONS = 3
+_TOLD: tuple[Kind, ...] = ("finding", "cell", "stain")
+"""What can be said in other words; modalities, planes and structures have names."""
 _ALIKE_IN_WORDS = 0.5
 """Evidence that holds so much of a sentence's terms and contradicts it is the same sentence with another point."""
 
@@ -60,9 +62,9 @@ class Citer:
         return Sentence(sentence.text, tuple(cited), round(best, 3), basis if cited else None)
 
     def _may_say(self, sentence: Reading, unlisted: float, pair: _Pair) -> bool:
-        """Whether a model is asked of a text: of any where the sentence has words that no list has, else by meaning
-        alone, of one that is about one of the sentence's things."""
-        return bool(unlisted) or (self._entailment is None and meet(sentence.things, pair.text.things))
+        """Whether a model is asked of a text: of any where the sentence has words that no list has; else by meaning
+        alone, where it tells a finding and the text has some of its words."""
+        return bool(unlisted) or (self._entailment is None and bool(pair.share) and _tells_findings(sentence))
 
     def _by_models(
         self,
@@ -121,6 +123,10 @@ class _Pair:
         if self.share >= _ALIKE_IN_WORDS and self.contradicted:
             return False  # the same sentence with another point
         return not self.differs
+
+
+def _tells_findings(sentence: Reading) -> bool:
+    return bool(sentence.names(*_TOLD) or sentence.names(*_TOLD, denied=True))
 
 
 def _unlisted(said: Sequence[Statement]) -> float:
