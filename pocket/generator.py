@@ -146,12 +146,26 @@ def save(model: FastVlmForConditionalGeneration, tokenizer: Tokenizer, folder: P
         image_token=IMAGE,
     )
     processor.save_pretrained(folder)
-    end, pad = token_id(tokenizer, END), token_id(tokenizer, PAD)
-    model.generation_config = GenerationConfig(do_sample=False, max_new_tokens=64, eos_token_id=end, pad_token_id=pad)
+    model.generation_config = GenerationConfig(
+        do_sample=False,
+        max_new_tokens=64,
+        eos_token_id=token_id(tokenizer, END),
+        pad_token_id=token_id(tokenizer, PAD),
+        bad_words_ids=never_written(tokenizer),
+    )
     half = FastVlmForConditionalGeneration(model.config)
     half.load_state_dict(model.state_dict())
     half.generation_config = model.generation_config
     half.half().save_pretrained(folder)
+
+
+def never_written(tokenizer: Tokenizer) -> list[list[int]]:
+    """Sequences of tokens that the generator must not write: a yes or no where a caption is to name a body part.
+
+    Where it does not know one, the word it writes most often of all came next: "Axial CT of theYes.", in five of 1,850.
+    """
+    the, *answers = (tokenizer.encode(text, add_special_tokens=False).ids for text in (" the", "Yes", "No"))
+    return [[*the, *answer] for answer in answers]
 
 
 @dataclass(frozen=True, eq=False)

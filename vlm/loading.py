@@ -69,7 +69,11 @@ def load(config: ModelConfig, folder: Path, adapter: Path | None, *, training: b
         tokenizer = config.how.tokenizer(processor)
         stop_ids = _stop_ids(model, config.how.end_ids(tokenizer))
         # The checkpoint's own sampling defaults must not leak into a decoding that GenerationParams describe.
-        model.generation_config = GenerationConfig(eos_token_id=list(stop_ids), pad_token_id=tokenizer.pad_token_id)
+        model.generation_config = GenerationConfig(
+            eos_token_id=list(stop_ids),
+            pad_token_id=tokenizer.pad_token_id,
+            bad_words_ids=model.generation_config.bad_words_ids,
+        )
         if config.how.vision_tower is not None:
             tower = model.get_submodule(config.how.vision_tower)
             if not training and (adapter is None or not adapts(adapter, config.how.vision_tower)):

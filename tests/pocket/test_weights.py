@@ -4,11 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 
 from pocket.facts import CANNOT_TELL, kind_phrase
+from pocket.generator import never_written
 from pocket.render import RenderKind, render
 from pocket.speak import Encoder, Speaker
 from pocket.views import FIRST_FREE_SEED
+from vlm.loading import Loaded
 
 WEIGHTS = Path(__file__).parents[2] / "pocket" / "weights"
 SEED = FIRST_FREE_SEED + 900
@@ -51,6 +54,16 @@ def test_rendered_images_are_told_by_kind(speaker: Speaker, evidence: bool) -> N
     shown = [[render(kind, SEED + 50 + n).caption for n in range(3)] for kind in kinds] if evidence else None
     texts = speaker.say([m.pixels for m in made], shown)
     assert all(text.startswith(kind_phrase(m.facts)) for text, m in zip(texts, made, strict=True)), texts
+
+
+def test_no_yes_or_no_is_written_behind_an_article(speaker: Speaker) -> None:
+    """As in "Axial CT of theYes."; the recipe writes what the committed files hold."""
+    spelling = Tokenizer.from_file(str(WEIGHTS / "vlm" / "tokenizer.json"))
+    forbidden = never_written(spelling)
+    assert [spelling.decode(ids) for ids in forbidden] == [" theYes", " theNo"]
+    loaded = speaker.engine.load()
+    assert isinstance(loaded, Loaded)
+    assert loaded.model.generation_config.bad_words_ids == forbidden
 
 
 def test_blank_and_noise_are_not_described(speaker: Speaker) -> None:

@@ -78,6 +78,19 @@ def test_dtype(dtype: str, config_of: Configs) -> None:
     assert all(g.new_tokens for g in run(engine, PROMPTS))
 
 
+def test_what_a_checkpoint_must_not_write_is_not_written(config_of: Configs, tmp_path: Path) -> None:
+    """All tokens but one and the ends, and none of its sampling."""
+    config = copied(config_of("smolvlm"), tmp_path)
+    loaded = open_engine(config).load()
+    only = loaded.tokenizer.convert_tokens_to_ids("a")
+    others = [[token] for token in range(len(loaded.tokenizer)) if token not in (only, *loaded.stop_ids)]
+    path = tmp_path / "generation_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "bad_words_ids": others, "temperature": 9.0}))
+    engine = open_engine(config)
+    assert engine.load().model.generation_config.temperature is None
+    assert all(g.new_tokens and set(g.text) == {"a"} for g in run(engine, PROMPTS))
+
+
 def test_a_checkpoint_stored_quantised_is_not_quantised_again(config_of: Configs, tmp_path: Path) -> None:
     config = copied(config_of("smolvlm", quantisation="int8"), tmp_path)
     edit(config, quantization_config={"quant_method": "bitsandbytes"})
