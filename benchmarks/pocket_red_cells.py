@@ -23,7 +23,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from machine import save  # isort: skip - it puts the root on the path
 
@@ -154,9 +153,10 @@ def _step(
 class Looks:
     """All fields at one size `(width, height)`: what the frozen blocks give of them, and their red cells a token."""
 
-    def __init__(self, data: Path, size: tuple[int, int]) -> None:
+    def __init__(self, data: Path, size: tuple[int, int], *, marked_alone: bool = False) -> None:
+        """With `marked_alone` a counter learns from the fields alone in which some red cell is marked."""
         self._trunk, self._size = load_trunk(), size
-        train = scenes.smears(data, "train")
+        train = [scene for scene in scenes.smears(data, "train") if scene.facts.red or not marked_alone]
         views = [(scene, mirror, light) for scene in train for mirror, light in _MIRRORS]
         self._lower = self._features([(scene.pixels(), mirror, light) for scene, mirror, light in views])
         self._red = np.stack([self._density(scene, mirror) for scene, mirror, _ in views])
@@ -171,13 +171,18 @@ class Looks:
 
     def errors(self, seed: int) -> dict[str, float]:
         """Mean absolute error of each split by a counter learned with this seed."""
+        said = self.counts(seed)
+        return {split: float(np.abs(said[split] - true).mean()) for split, (_, true) in self._held_out.items()}
+
+    def counts(self, seed: int) -> dict[str, Numbers]:
+        """The red cells of each field of each split, by a counter learned with this seed."""
         torch.manual_seed(seed)
         rng = np.random.default_rng(seed)
         counter, optimiser, schedule = _new_counter()
         for _ in range(STEPS):
             rows = rng.integers(len(self._lower), size=BATCH)
             _step(counter, optimiser, schedule, self._lower[rows].astype(np.float32), self._red[rows])
-        return errors(counter.eval(), self._held_out)
+        return {split: counted(counter.eval(), fields) for split, (fields, _) in self._held_out.items()}
 
     def _features(self, pictures: Sequence[tuple[Pixels, tuple[bool, bool], float]]) -> NDArray[np.float16]:
         parts = []
@@ -228,14 +233,16 @@ def _deviance(rate: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
     return nn.functional.poisson_nll_loss(rate, true, log_input=False, reduction="none").sum(1).mean()
 
 
+def counted(counter: nn.Module, fields: Numbers) -> Numbers:
+    """The red cells of each field, `(n,)`."""
+    with torch.inference_mode():
+        said: Numbers = rates(counter, torch.from_numpy(fields.astype(np.float32))).sum(1).numpy()
+    return said
+
+
 def errors(counter: nn.Module, held_out: dict[str, tuple[Numbers, Numbers]]) -> dict[str, float]:
     """Mean absolute error of the counts of each split."""
-    found: dict[str, Any] = {}
-    with torch.inference_mode():
-        for split, (fields, true) in held_out.items():
-            said = rates(counter, torch.from_numpy(fields.astype(np.float32))).sum(1).numpy()
-            found[split] = float(np.abs(said - true).mean())
-    return found
+    return {split: float(np.abs(counted(counter, fields) - true).mean()) for split, (fields, true) in held_out.items()}
 
 
 if __name__ == "__main__":
