@@ -52,8 +52,7 @@ def test_what_an_answer_begins_with_is_given_and_not_counted(kind: str, config_o
     )
     assert rest == pytest.approx(whole - begun, rel=1e-4)
     (alone,) = dict(engine.logprob(PROMPTS[:1], second)).values()
-    # how much it matters hangs on the tokenizer, whose training breaks ties as it likes
-    assert abs(rest - (whole - begun)) < 0.1 * abs(rest - alone), "what stands before it must matter for this to show"
+    assert rest != pytest.approx(alone, rel=1e-3), "what stands before it must matter for this to show anything"
 
 
 @pytest.mark.parametrize(("text", "begun"), [("", ""), (" \n", ""), ("", "A blood smear.")])

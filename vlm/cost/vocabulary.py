@@ -135,14 +135,13 @@ def text_ids(kind: str, tokenizer: Any) -> dict[str, int | None]:
 
 
 def _word_pieces() -> BertTokenizer:
-    """A BERT's word pieces, as BLIP has them."""
-    tokens = SPECIAL["blip"].tokens
-    pieces = Tokenizer(models.WordPiece(unk_token=tokens[1]))
-    pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    """A BERT's word pieces, as BLIP has them: the words of the corpus and letters for all others.
+
+    Not trained: `tokenizers` breaks ties between pieces by chance, so that each process would have other ones.
+    """
+    words = pre_tokenizers.BertPreTokenizer()
+    known = sorted({word for text in CORPUS for word, _ in words.pre_tokenize_str(text.lower())})
     alphabet = [chr(code) for code in range(33, 127)]
-    inside = " ".join(f"a{letter}" for letter in alphabet if letter.islower())
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=LEARNED, special_tokens=list(tokens), initial_alphabet=alphabet, show_progress=False
-    )
-    pieces.train_from_iterator([*(text.lower() for text in CORPUS), inside], trainer)
-    return BertTokenizer(vocab=pieces.get_vocab(), padding_side="left")
+    inside = [f"##{letter}" for letter in alphabet if letter.islower()]
+    pieces = dict.fromkeys([*SPECIAL["blip"].tokens, *alphabet, *inside, *known])
+    return BertTokenizer(vocab={piece: place for place, piece in enumerate(pieces)}, padding_side="left")

@@ -59,9 +59,13 @@ class Blip(Family):
 
     def generate(self, model: Any, inputs: Mapping[str, Any], **options: Any) -> Any:
         seen = self.seen(model, inputs)
-        ends = model.generation_config
+        own = model.generation_config
         return model.text_decoder.generate(
-            **seen, **options, eos_token_id=ends.eos_token_id, pad_token_id=ends.pad_token_id
+            **seen,
+            **options,
+            eos_token_id=own.eos_token_id,
+            pad_token_id=own.pad_token_id,
+            bad_words_ids=own.bad_words_ids,
         )
 
     def seen(self, model: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
