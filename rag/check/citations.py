@@ -51,7 +51,7 @@ class Citer:
         scores = [pair.by_terms for pair in pairs]
         basis: Basis = "terms"
         unlisted = _unlisted(sentence.statements)
-        if (self._entailment or self._meaning) and max(scores, default=0.0) < self._threshold:
+        if max(scores, default=0.0) < self._threshold:
             open_ = [place for place, pair in enumerate(pairs) if pair.open and self._may_say(sentence, unlisted, pair)]
             if open_:
                 shares = [pair.share for pair in pairs]
