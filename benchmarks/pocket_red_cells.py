@@ -153,10 +153,9 @@ def _step(
 class Looks:
     """All fields at one size `(width, height)`: what the frozen blocks give of them, and their red cells a token."""
 
-    def __init__(self, data: Path, size: tuple[int, int], *, marked_alone: bool = False) -> None:
-        """With `marked_alone` a counter learns from the fields alone in which some red cell is marked."""
+    def __init__(self, data: Path, size: tuple[int, int]) -> None:
         self._trunk, self._size = load_trunk(), size
-        train = [scene for scene in scenes.smears(data, "train") if scene.facts.red or not marked_alone]
+        train = scenes.smears(data, "train")
         views = [(scene, mirror, light) for scene in train for mirror, light in _MIRRORS]
         self._lower = self._features([(scene.pixels(), mirror, light) for scene, mirror, light in views])
         self._red = np.stack([self._density(scene, mirror) for scene, mirror, _ in views])
@@ -174,13 +173,17 @@ class Looks:
         said = self.counts(seed)
         return {split: float(np.abs(said[split] - true).mean()) for split, (_, true) in self._held_out.items()}
 
-    def counts(self, seed: int) -> dict[str, Numbers]:
-        """The red cells of each field of each split, by a counter learned with this seed."""
+    def counts(self, seed: int, *, marked_alone: bool = False) -> dict[str, Numbers]:
+        """The red cells of each field of each split, by a counter learned with this seed.
+
+        With `marked_alone` it learns from the fields alone in which some red cell is marked.
+        """
+        shown = np.flatnonzero(self._red.any(axis=1)) if marked_alone else np.arange(len(self._red))
         torch.manual_seed(seed)
         rng = np.random.default_rng(seed)
         counter, optimiser, schedule = _new_counter()
         for _ in range(STEPS):
-            rows = rng.integers(len(self._lower), size=BATCH)
+            rows = shown[rng.integers(len(shown), size=BATCH)]
             _step(counter, optimiser, schedule, self._lower[rows].astype(np.float32), self._red[rows])
         return {split: counted(counter.eval(), fields) for split, (fields, _) in self._held_out.items()}
 

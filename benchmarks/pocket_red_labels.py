@@ -2,8 +2,8 @@
 
     python benchmarks/pocket_red_labels.py --data ../shared/data
 
-A field without a box for a red cell is not one without red cells: all that were looked at show more than ten. Told is
-how many there are, what the embedded model's captions and the median are off by on all fields and on those with a box,
+A field without a box for a red cell is not one without red cells: all fifteen were looked at and are full. Told is how
+many there are, what the embedded model's captions and the median are off by on all fields and on those with a box,
 and what the fields without one add to the error of somebody who counts there as many as the median and makes no mistake
 anywhere else. Beside it the counter of `pocket_red_cells.py` (whole fields at 384 x 384, three seeds) learned from all
 train fields, as the recipe learns, and from those with a box alone.
@@ -39,10 +39,7 @@ def main() -> None:
     speaker = Speaker.load(ROOT / "pocket" / "weights" / "vlm")
     true = {split: counts(scenes.smears(args.data, split)) for split in ("train", *SPLITS)}
     median = statistics.median(true["train"].tolist())
-    counters = {
-        "all train fields": Looks(args.data, SIZES["384 x 384"]),
-        "train fields with a box": Looks(args.data, SIZES["384 x 384"], marked_alone=True),
-    }
+    looks = Looks(args.data, SIZES["384 x 384"])
     results: dict[str, Any] = {
         "fields without a box for a red cell": {
             split: f"{int((red == 0).sum())} of {len(red)}" for split, red in true.items()
@@ -50,15 +47,18 @@ def main() -> None:
     }
     for split in SPLITS:
         red = true[split]
-        said = [number_said(text, RED_CELLS) for text in captions(speaker, scenes.smears(args.data, split))]
+        captions = speaker.say([field.pixels() for field in scenes.smears(args.data, split)])
+        said = [number_said(text, RED_CELLS) for text in captions]
         told = np.array([median if count is None else count for count in said], np.float32)
         results[split] = {
             "captions": errors(told, red),
             "median of train": errors(np.full(len(red), median, np.float32), red),
             "right but where none is marked": round(float(median * (red == 0).mean()), 3),
         }
-        for name, looks in counters.items():
-            several = [errors(looks.counts(seed)[split], red) for seed in range(SEEDS)]
+    for name, marked_alone in {"all train fields": False, "train fields with a box": True}.items():
+        learned = [looks.counts(seed, marked_alone=marked_alone) for seed in range(SEEDS)]
+        for split in SPLITS:
+            several = [errors(counted[split], true[split]) for counted in learned]
             results[split][f"counter, {name}"] = {
                 fields: round(statistics.mean(one[fields] for one in several), 3) for fields in several[0]
             }
@@ -68,11 +68,6 @@ def main() -> None:
 
 def counts(fields: Sequence[scenes.Scene]) -> Numbers:
     return np.array([field.facts.red for field in fields], np.float32)
-
-
-def captions(speaker: Speaker, fields: Sequence[scenes.Scene]) -> list[str]:
-    """Without evidence."""
-    return speaker.say([field.pixels() for field in fields])
 
 
 def errors(said: Numbers, red: Numbers) -> dict[str, float]:
