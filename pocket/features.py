@@ -79,8 +79,7 @@ def build(folder: Path, name: str, jobs: Iterable[Job], trunk: nn.Module) -> Non
 
 @torch.inference_mode()
 def _features(trunk: nn.Module, shown: Sequence[Shown]) -> NDArray[np.float16]:
-    with torch.autocast("cpu", torch.bfloat16):
-        return lower(trunk, normalise([seen.pixels for seen in shown])).to(torch.float16).numpy()
+    return lower(trunk, normalise([seen.pixels for seen in shown])).to(torch.float16).numpy()
 
 
 def load(folder: Path, names: Sequence[str]) -> list[Cache]:

@@ -251,21 +251,20 @@ class Objective:
         seen = (turn[:, None, :] == turn[:, :, None]) | (turn[:, None, :] == 0)
         seen &= torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool).tril()
         views = [c.view for c in batch if c.view is not None]
-        with torch.autocast("cpu", torch.bfloat16):
-            embedded = model.get_input_embeddings()(ids.clamp(min=0))
-            if views and gather is not None:
-                projected = model.model.multi_modal_projector(torch.from_numpy(gather(views)).to(torch.bfloat16))
-                mask = (ids == model.config.image_token_id).unsqueeze(-1)
-                embedded = embedded.masked_scatter(mask, projected.to(embedded.dtype))
-            hidden = model.model.language_model(
-                inputs_embeds=embedded,
-                attention_mask=seen[:, None],
-                position_ids=place.clamp(min=0),
-                use_cache=False,
-            ).last_hidden_state
-            chosen = wanted[:, 1:] == 1
-            logits = model.lm_head(hidden[:, :-1][chosen])
-        return self._cross_entropy(logits.float(), ids[:, 1:][chosen], doubt[:, 1:][chosen])
+        embedded = model.get_input_embeddings()(ids.clamp(min=0))
+        if views and gather is not None:
+            projected = model.model.multi_modal_projector(torch.from_numpy(gather(views)).float())
+            mask = (ids == model.config.image_token_id).unsqueeze(-1)
+            embedded = embedded.masked_scatter(mask, projected)
+        hidden = model.model.language_model(
+            inputs_embeds=embedded,
+            attention_mask=seen[:, None],
+            position_ids=place.clamp(min=0),
+            use_cache=False,
+        ).last_hidden_state
+        chosen = wanted[:, 1:] == 1
+        logits = model.lm_head(hidden[:, :-1][chosen])
+        return self._cross_entropy(logits, ids[:, 1:][chosen], doubt[:, 1:][chosen])
 
     def _cross_entropy(self, logits: torch.Tensor, targets: torch.Tensor, doubt: torch.Tensor) -> torch.Tensor:
         rows = self._row[targets]

@@ -160,8 +160,7 @@ def grids(trunk: nn.Module, cache: Cache, path: Path) -> NDArray[np.float16]:
         for row in range(0, len(cache.views), _BATCH):
             hidden = torch.from_numpy(cache.lower[row : row + _BATCH].astype(np.float32))
             hidden = hidden.contiguous(memory_format=torch.channels_last)
-            with torch.autocast("cpu", torch.bfloat16):
-                store[row : row + _BATCH] = upper(trunk, hidden).to(torch.float16).numpy()
+            store[row : row + _BATCH] = upper(trunk, hidden).to(torch.float16).numpy()
         store.flush()
         part.rename(path)
     return np.load(path)  # type: ignore[no-any-return]
