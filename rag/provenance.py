@@ -74,12 +74,13 @@ def _precision(config: ModelConfig, adapted: bool) -> dict[str, Any]:
     import torch
 
     from vlm.precision import compute_dtype
+    from vlm.vision import vision_dtype
 
-    dtype = compute_dtype(config, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return {
         "quantisation": config.quantisation,
-        "dtype": str(dtype).removeprefix("torch."),
-        "vision_dtype": config.vision_dtype,
+        "dtype": str(compute_dtype(config, device)).removeprefix("torch."),
+        "vision_dtype": vision_dtype(config, device),
         **said,
     }
 

@@ -16,6 +16,7 @@ from rag.replay import Replayer
 from rag.retrieve import IMAGES
 from rag.types import Description, Request
 from tests.rag.test_pipeline import described
+from vlm import vision
 
 Open = Callable[..., Pipeline]
 
@@ -64,14 +65,17 @@ def test_with_evidence_the_generator_reads_no_picture_and_says_the_same(
     assert sum(seen) == len(asked)
 
 
+@pytest.mark.parametrize("amx", [False, True])
 def test_without_evidence_the_generator_reads_for_itself(
-    open_with: Open, asked: list[Request], pictures_read: Any
+    open_with: Open, asked: list[Request], pictures_read: Any, amx: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And its records tell what its tower computed in, which hangs on the machine."""
+    monkeypatch.setattr(vision, "natively_bf16", lambda _: amx)
     alone = open_with("retrieval.enabled=false")
     seen = pictures_read(alone)
     descriptions = described(alone, *asked)
     assert sum(seen) == len(asked)
-    assert {d.run.model["vision_dtype"] for d in descriptions if d.run} == {"bf16"}
+    assert {d.run.model["vision_dtype"] for d in descriptions if d.run} == {"bf16" if amx else "model"}
 
 
 def test_another_trunk_is_not_shared(open_with: Open, monkeypatch: pytest.MonkeyPatch) -> None:

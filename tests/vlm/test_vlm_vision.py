@@ -128,15 +128,20 @@ def test_hardware_without_bf16_computes_as_the_model(
         same = run(open_engine(config_of("fastvlm", vision_dtype="bf16")), PROMPTS)
     assert [(g.text, g.mean_logprob) for g in same] == [(g.text, g.mean_logprob) for g in plain]
     assert "tiny-fastvlm: this " in caplog.text
-    assert "no bfloat16 arithmetic" in caplog.text
+    assert "gains nothing by bfloat16" in caplog.text
 
 
-def test_a_cpu_without_the_instructions_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    assert not vision.natively_bf16(torch.device("cpu"))
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
-    assert vision.natively_bf16(torch.device("cpu"))
+@pytest.mark.parametrize("amx", [False, True])
+def test_of_cpus_only_those_with_amx_gain_by_bf16(
+    amx: bool, config_of: Configs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    asked, not_asked = config_of("fastvlm", vision_dtype="bf16"), config_of("fastvlm")
+    cpu = torch.device("cpu")
+    assert vision.natively_bf16(cpu) is amx
+    assert vision.vision_dtype(asked, cpu) == ("bf16" if amx else "model")
+    assert vision.vision_dtype(not_asked, cpu) == "model"
 
 
 def test_pocket_asks_for_it(tmp_path: Path) -> None:
