@@ -242,5 +242,5 @@ def test_pocket_rests_on_the_image_of_the_demo(pipeline: Pipeline, demo: Path) -
     right = occlusion(pipeline, item, "Blood smear, light microscopy.", grid=3)
     wrong = occlusion(pipeline, item, "Axial CT of the chest.", grid=3)
     assert right.logprob > wrong.logprob + 5
-    assert right.whole > 0.3
+    assert right.whole > 0.1
     assert wrong.whole < 0, "without the image another text is likelier than with it"
