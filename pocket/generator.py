@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import nn
+from tqdm import tqdm
 from transformers import (
     CLIPImageProcessor,
     FastVlmConfig,
@@ -317,7 +318,8 @@ def fit(
         writer = csv.writer(file)
         if not begun:
             writer.writerow(("step", "samples", "loss"))
-        for step, batch in zip(range(schedule.steps), stream, strict=False):
+        steps = zip(range(schedule.steps), stream, strict=False)
+        for step, batch in tqdm(steps, log.stem, schedule.steps, unit="step", disable=None):
             seen += len(batch)
             if step < begun:
                 continue

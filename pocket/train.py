@@ -48,6 +48,9 @@ TEXT_SHARE = 0.1
 """Samples without an image among the generator's."""
 RATE, GENTLE_RATE = 1.5e-3, 7e-4
 """The generator's peak learning rate from the language stage on, and where a trained one learns on."""
+RECORDS = ("bccd/records.jsonl", "dsb2018/records.jsonl", "vqa_rad/qa.jsonl", "text/roco_captions.jsonl",
+           "text/medquad.jsonl")  # fmt: skip
+"""What the data folder must hold."""
 _TOWER = "model.vision_tower.timm_model."
 
 
@@ -64,6 +67,11 @@ class Plan:
     generator_steps: int = 4_800
     start: Path | None = None
 
+    def needed(self) -> list[Path]:
+        """The files that the stages read first."""
+        start = [] if self.start is None else [self.start / "vlm" / "model.safetensors"]
+        return [*(self.data / name for name in RECORDS), *start]
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs all stages."""
@@ -74,7 +82,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--start", type=Path, help="folder with clip/ and vlm/, whose generator learns on")
     for stage in ("language", "encoder", "vision", "generator"):
         parser.add_argument(f"--{stage}-steps", type=int, default=getattr(Plan, f"{stage}_steps"))
-    Training(Plan(**vars(parser.parse_args(arguments)))).run()
+    plan = Plan(**vars(parser.parse_args(arguments)))
+    if missing := [path for path in plan.needed() if not path.exists()]:
+        parser.error(f"{missing[0]}: no such file")
+    Training(plan).run()
 
 
 @dataclass

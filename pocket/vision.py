@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from tqdm import tqdm
 
 from pocket.augment import Box
 from pocket.facts import KINDS, Facts
@@ -88,7 +89,7 @@ def fit(trunk: nn.Module, caches: Sequence[Cache], weights: Sequence[float], ste
     with log.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("step", "density", "count", "kind", "organ", "plane"))
-        for step in range(steps):
+        for step in tqdm(range(steps), log.stem, unit="step", disable=None):
             for group in optimiser.param_groups:
                 group["lr"] = group["peak"] * min(1.0, (step + 1) / 50) * (1 + math.cos(math.pi * step / steps)) / 2
             batch = rng.choices(range(len(seen)), weights=weights, k=_BATCH)

@@ -22,7 +22,7 @@ from pocket.generator import Schedule
 from pocket.render import render
 from pocket.tokenizer import number_ids
 from pocket.tokenizer import train as train_tokenizer
-from pocket.train import Plan, Training
+from pocket.train import RECORDS, Plan, Training, main
 from pocket.trunk import LOWER_GRID, LOWER_WIDTH, TOKENS, WIDTH, load_trunk, upper, upper_parameters
 from pocket.views import rendered_jobs
 from rag.prompts import PromptInputs, PromptTemplate
@@ -208,3 +208,18 @@ def test_a_view_is_the_same_every_time() -> None:
     (_, first), (_, again) = next(rendered_jobs("closeup", 5)), next(rendered_jobs("closeup", 5))
     assert np.array_equal(first().pixels, again().pixels)
     assert View("a", render("closeup", 5).facts).facts.white in (1, 2)
+
+
+@pytest.mark.parametrize("missing", [*RECORDS, "weights/vlm/model.safetensors"])
+def test_what_the_recipe_lacks_is_named_in_a_line(
+    missing: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (*RECORDS, "weights/vlm/model.safetensors"):
+        if name != missing:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+    told = ["--data", tmp_path, "--out", tmp_path / "out", "--work", tmp_path / "w", "--start", tmp_path / "weights"]
+    with pytest.raises(SystemExit):
+        main(list(map(str, told)))
+    assert capsys.readouterr().err.splitlines()[-1].endswith(f"error: {tmp_path / missing}: no such file")
+    assert not (tmp_path / "w").exists()
