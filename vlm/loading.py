@@ -24,7 +24,7 @@ from vlm.last_row import can_read_last_row
 from vlm.precision import auto_class, compute_dtype, kept_linears, without_weights
 from vlm.quiet import quiet
 from vlm.trunk import take_features
-from vlm.vision import compute_in_bf16, fold_norms, lay_channels_last
+from vlm.vision import fold_norms, lay_channels_last, set_vision_dtype
 from vlm.weights import adapter_folder
 
 log = logging.getLogger(__name__)
@@ -79,8 +79,7 @@ def load(config: ModelConfig, folder: Path, adapter: Path | None, *, training: b
             if not training and (adapter is None or not adapts(adapter, config.how.vision_tower)):
                 fold_norms(tower)  # an adapter of convolutions was trained beside the norms
             lay_channels_last(tower)
-            if config.vision_dtype == "bf16":
-                compute_in_bf16(tower, model.dtype, device, config.name)
+            set_vision_dtype(tower, config, model.dtype, device)
             if config.how.takes_features and not training:
                 take_features(tower)
         if training:

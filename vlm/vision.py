@@ -68,16 +68,15 @@ def fold_norms(tower: nn.Module) -> int:
     return len(pairs)
 
 
-def compute_in_bf16(tower: nn.Module, dtype: torch.dtype, device: torch.device, name: str) -> None:
-    """Makes `tower` compute in bfloat16; its weights stay as they are, and what comes out of it is of `dtype`.
-
-    Leaves it alone where that brings nothing (`natively_bf16`). `name` is the model's, for the log.
-    """
-    if not natively_bf16(device):
-        log.info("%s: this %s gains nothing by bfloat16; the vision tower computes as the model", name, device.type)
-        return
-    tower.forward = torch.autocast(device.type, torch.bfloat16)(tower.forward)
-    tower.register_forward_hook(_Restored(dtype))
+def set_vision_dtype(tower: nn.Module, config: ModelConfig, dtype: torch.dtype, device: torch.device) -> None:
+    """Makes `tower` compute in what `vision_dtype` says; its weights stay as they are, and what comes out of it is of
+    `dtype`. Logs where bf16 is asked for and brings nothing."""
+    if vision_dtype(config, device) == "bf16":
+        tower.forward = torch.autocast(device.type, torch.bfloat16)(tower.forward)
+        tower.register_forward_hook(_Restored(dtype))
+    elif config.vision_dtype == "bf16":
+        told = "%s: this %s gains nothing by bfloat16; the vision tower computes as the model"
+        log.info(told, config.name, device.type)
 
 
 @torch.no_grad()
