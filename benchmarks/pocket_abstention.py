@@ -38,6 +38,7 @@ from imaging import Pixels
 from pocket import features, scenes, views
 from pocket.facts import CANNOT_TELL
 from pocket.speak import Speaker
+from pocket.train import SEED
 from pocket.trunk import FIELD_SIZE, load_trunk, lower, normalise, squash, upper
 
 SETS = ("medpix", "bccd", "dsb2018", "wbc")
@@ -61,7 +62,7 @@ def main() -> None:
         results = {"images": {which: {k: len(v) for k, v in sets.items()} for which, sets in both.items()}}
         speaker = Speaker.load(args.weights / "vlm")
         results["generator"] = curve(lambda paths: cannot_tell(speaker, paths), both)
-        seen = Trunk(args.work)
+        seen = Trunk(args.data, args.work)
         vectors = {which: {k: seen.vectors(v) for k, v in sets.items()} for which, sets in both.items()}
         for share in SHARES:
             runs = [probe_curve(seen, share, seed, vectors) for seed in range(SEEDS)]
@@ -106,12 +107,13 @@ def at_thresholds(scores: Mapping[str, Mapping[str, Scores]]) -> dict[str, dict[
 class Trunk:
     """The tuned trunk, and what it gives of the recipe's views: means over tokens `(n, 1280)`."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, data: Path, work: Path) -> None:
         self._trunk = load_trunk()
         self._trunk.load_state_dict(torch.load(work / "trunk.pt", weights_only=True))
-        caches = features.load(work / "features", views.CACHES)
+        parts = [part.name for part in views.parts(data, SEED)]
+        caches = features.load(work / "features", parts)
         self.views = views.all_views(caches)
-        grids = [np.load(work / "grids" / f"{name}.npy", mmap_mode="r") for name in views.CACHES]
+        grids = [np.load(work / "grids" / f"{name}.npy", mmap_mode="r") for name in parts]
         self.means = np.concatenate([_means(grid) for grid in grids])
 
     def vectors(self, paths: Sequence[Path]) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ from pocket.facts import Facts, caption
 from pocket.language import Figure
 from pocket.phrasing import index_caption
 from pocket.tokenizer import CONTEXT, END, PAD, START, VOCAB_SIZE, save_for_encoder, token_id
-from pocket.trunk import ARCHITECTURE, FIELD_SIZE, MEAN, STD
+from pocket.trunk import ARCHITECTURE, FIELD_SIZE, MEAN, STD, device_of
 
 Floats = NDArray[np.float32]
 
@@ -89,7 +89,7 @@ def kind_weights(facts: Sequence[Facts]) -> NDArray[np.float64]:
 
 
 def build(trunk: nn.Module, matrix: Floats, bias: Floats, folder: Path) -> nn.Module:
-    """A new encoder with the given trunk and projection; its text tower is random."""
+    """A new encoder with the given trunk and projection; its text tower is random. On the trunk's device."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "open_clip_config.json").write_text(json.dumps(config(), indent=2) + "\n", encoding="utf-8")
     model: nn.Module = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
@@ -97,7 +97,7 @@ def build(trunk: nn.Module, matrix: Floats, bias: Floats, folder: Path) -> nn.Mo
     visual.trunk.load_state_dict(trunk.state_dict())
     visual.head.proj.load_state_dict({"weight": torch.from_numpy(matrix), "bias": torch.from_numpy(bias)})
     visual.requires_grad_(False)
-    return model
+    return model.to(device_of(trunk))
 
 
 def _tokens(texts: Sequence[str], tokenizer: Tokenizer) -> torch.Tensor:
@@ -127,7 +127,9 @@ def fit_text(
     log: Path,
     seed: int,
 ) -> None:
-    """Trains the text tower and the temperature towards fixed image embeddings `(n, DIM)`, rows of unit length."""
+    """Trains the text tower and the temperature towards fixed image embeddings `(n, DIM)`, rows of unit length.
+
+    On the model's device."""
     rng = random.Random(seed)
     clip: Any = model
     spoken: dict[tuple[str, str | None], list[str]] = {}
@@ -136,7 +138,7 @@ def fit_text(
             spoken.setdefault((figure.facts.kind, figure.facts.organ), []).append(figure.text)
     trained = [*clip.text.parameters(), clip.logit_scale]
     optimiser = torch.optim.AdamW(trained, lr=6e-4, weight_decay=0.05)
-    images = torch.from_numpy(embeddings)
+    images = torch.from_numpy(embeddings).to(clip.logit_scale.device)
     weights = kind_weights(facts)
     recent, mask = 0.0, clip.text.attn_mask
     clip.train()
@@ -151,10 +153,10 @@ def fit_text(
             chosen = rng.choices(range(len(facts)), weights=weights.tolist(), k=64)
             batch = [facts[i] for i in chosen]
             texts = [_spoken(fact, spoken, rng) for fact in batch]
-            tokens = _tokens(texts, tokenizer)
+            tokens = _tokens(texts, tokenizer).to(clip.logit_scale.device)
             clip.text.attn_mask = mask[: tokens.shape[1], : tokens.shape[1]]
             logits = clip.logit_scale.exp().clamp(max=50) * images[chosen] @ clip.encode_text(tokens, normalize=True).T
-            target = _alike(batch)
+            target = _alike(batch).to(clip.logit_scale.device)
             loss = -(target * logits.log_softmax(1)).sum(1).mean() - (target * logits.T.log_softmax(1)).sum(1).mean()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()

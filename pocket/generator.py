@@ -29,7 +29,7 @@ from transformers import (
 from pocket.corpus import Sample
 from pocket.facts import COUNTS
 from pocket.tokenizer import CHAT_TEMPLATE, END, IMAGE, PAD, VOCAB_SIZE, number_ids, save_for_generator, token_id
-from pocket.trunk import ARCHITECTURE, FIELD_SIZE, GRID, MEAN, STD, TOKENS, WIDTH
+from pocket.trunk import ARCHITECTURE, FIELD_SIZE, GRID, MEAN, STD, TOKENS, WIDTH, device_of
 
 HIDDEN, LAYERS, HEADS, KV_HEADS, MLP = 256, 4, 4, 2, 768
 MAX_TOKENS = 640
@@ -51,7 +51,7 @@ class Schedule:
 
 
 def build(tokenizer: Tokenizer, trunk: nn.Module) -> FastVlmForConditionalGeneration:
-    """A new generator whose vision tower is the given trunk, frozen; the rest random."""
+    """A new generator whose vision tower is the given trunk, frozen; the rest random. On the trunk's device."""
     text = Qwen2Config(
         vocab_size=VOCAB_SIZE,
         hidden_size=HIDDEN,
@@ -82,6 +82,7 @@ def build(tokenizer: Tokenizer, trunk: nn.Module) -> FastVlmForConditionalGenera
     tower = model.model.vision_tower.timm_model
     tower.load_state_dict(trunk.state_dict())
     model.model.vision_tower.requires_grad_(False)
+    nn.Module.to(model, device_of(trunk))
     return model
 
 
@@ -233,28 +234,32 @@ class Objective:
     the count most often seen.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, on: torch.device | str = "cpu") -> None:
+        self._device = on
         numbers = number_ids(tokenizer)
         self._opposite = torch.arange(VOCAB_SIZE)
         yes, no = (tokenizer.encode(answer, add_special_tokens=False).ids[0] for answer in ("Yes", "No"))
         self._opposite[[yes, no]] = torch.tensor([no, yes])
+        self._opposite = self._opposite.to(on)
         values = torch.tensor(COUNTS).float()
         width = (_COUNT_SPREAD * values).clamp(min=0.5)
         near = torch.exp(-((values[None, :] - values[:, None]) ** 2) / (2 * width[:, None] ** 2))
-        self._near = near / near.sum(dim=1, keepdim=True)
-        self._ids = torch.tensor([numbers[count] for count in COUNTS])
-        self._row = torch.full((VOCAB_SIZE,), -1)
-        self._row[self._ids] = torch.arange(len(COUNTS))
+        self._near = (near / near.sum(dim=1, keepdim=True)).to(on)
+        self._ids = torch.tensor([numbers[count] for count in COUNTS], device=on)
+        self._row = torch.full((VOCAB_SIZE,), -1, device=on)
+        self._row[self._ids] = torch.arange(len(COUNTS), device=on)
 
     def loss(self, model: FastVlmForConditionalGeneration, batch: list[_Coded], gather: Gather | None) -> torch.Tensor:
         """The loss of a batch; `gather` gives the grids of its views."""
-        ids, turn, place, wanted, doubt = (_padded([getattr(c, name) for c in batch]) for name in _FIELDS)
+        ids, turn, place, wanted, doubt = (
+            _padded([getattr(c, name) for c in batch]).to(self._device) for name in _FIELDS
+        )
         seen = (turn[:, None, :] == turn[:, :, None]) | (turn[:, None, :] == 0)
-        seen &= torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool).tril()
+        seen &= torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool, device=self._device).tril()
         views = [c.view for c in batch if c.view is not None]
         embedded = model.get_input_embeddings()(ids.clamp(min=0))
         if views and gather is not None:
-            projected = model.model.multi_modal_projector(torch.from_numpy(gather(views)).float())
+            projected = model.model.multi_modal_projector(torch.from_numpy(gather(views)).to(self._device).float())
             mask = (ids == model.config.image_token_id).unsqueeze(-1)
             embedded = embedded.masked_scatter(mask, projected)
         hidden = model.model.language_model(
@@ -300,19 +305,21 @@ def fit(
     log: Path,
     seed: int,
 ) -> None:
-    """Trains all but the vision tower with cosine decay; goes on from the checkpoint beside `log`, if any.
+    """Trains all but the vision tower with cosine decay, on the model's device; goes on from the checkpoint beside
+    `log`, if any.
 
     A batch is the same whatever was trained before, so a run that was stopped ends where an unbroken one does.
     """
     rng = random.Random(seed)
-    objective = Objective(tokenizer)
+    objective = Objective(tokenizer, model.device)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimisers = _optimisers(model, schedule.learning_rate)
     model.train()
     model.model.vision_tower.eval()
     log.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = log.with_suffix(".checkpoint")
-    seen, recent, begun = 0, 0.0, _resume(checkpoint, model, optimisers)
+    recent: torch.Tensor | None = None  # on the device: asked for its number only now and then, which waits for it
+    seen, begun = 0, _resume(checkpoint, model, optimisers)
     stream = (batch for samples in epochs for batch in batches(encode(samples, tokenizer), schedule.batch_tokens, rng))
     with log.open("a" if begun else "w", newline="") as file:
         writer = csv.writer(file)
@@ -334,9 +341,9 @@ def fit(
             nn.utils.clip_grad_norm_(trained, 1.0)
             for optimiser in optimisers:
                 optimiser.step()
-            recent = 0.95 * recent + 0.05 * loss.item() if recent else loss.item()
+            recent = loss.detach() if recent is None else 0.95 * recent + 0.05 * loss.detach()
             if (step + 1) % 20 == 0:
-                writer.writerow((step + 1, seen, round(recent, 4)))
+                writer.writerow((step + 1, seen, round(recent.item(), 4)))
                 file.flush()
             if (step + 1) % _CHECKPOINT_STEPS == 0:
                 part = checkpoint.with_suffix(".part")
@@ -366,7 +373,7 @@ def _resume(checkpoint: Path, model: nn.Module, optimisers: Sequence[torch.optim
     """The number of steps that the checkpoint has behind it, its state restored; 0 where there is none."""
     if not checkpoint.exists():
         return 0
-    state = torch.load(checkpoint, weights_only=True)
+    state = torch.load(checkpoint, weights_only=True, map_location="cpu")
     model.load_state_dict(state["model"])
     for optimiser, held in zip(optimisers, state["optimisers"], strict=True):
         optimiser.load_state_dict(held)

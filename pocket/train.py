@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import nn
+from tqdm import tqdm
 
 from imaging.memory import keep_freed_memory
 from pocket import encoder, features, generator, tokenizer, views, vision
@@ -54,9 +55,13 @@ RECORDS = ("bccd/records.jsonl", "dsb2018/records.jsonl", "vqa_rad/qa.jsonl", "t
 _TOWER = "model.vision_tower.timm_model."
 
 
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 @dataclass(frozen=True)
 class Plan:
-    """Where things are, and how many steps each training stage takes."""
+    """Where things are, how many steps each training stage takes, and on what."""
 
     data: Path
     out: Path
@@ -66,6 +71,7 @@ class Plan:
     vision_steps: int = 1_200
     generator_steps: int = 4_800
     start: Path | None = None
+    device: torch.device = field(default_factory=_device)
 
     def needed(self) -> list[Path]:
         """The files that the stages read first."""
@@ -80,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder that gets clip/ and vlm/")
     parser.add_argument("--work", type=Path, default=Path(".scratch/pocket"), help="folder for features and curves")
     parser.add_argument("--start", type=Path, help="folder with clip/ and vlm/, whose generator learns on")
+    parser.add_argument("--device", type=torch.device, default=_device(), help="default: the GPU, where there is one")
     for stage in ("language", "encoder", "vision", "generator"):
         parser.add_argument(f"--{stage}-steps", type=int, default=getattr(Plan, f"{stage}_steps"))
     plan = Plan(**vars(parser.parse_args(arguments)))
@@ -93,8 +100,11 @@ class Training:
     """The stages, in order, over what they share."""
 
     plan: Plan
-    trunk: nn.Module = field(default_factory=load_trunk)
+    trunk: nn.Module = field(init=False)
     caches: list[Cache] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.trunk = load_trunk().to(self.plan.device)
 
     def run(self) -> None:
         keep_freed_memory()
@@ -102,7 +112,7 @@ class Training:
         plan = self.plan
         plan.work.mkdir(parents=True, exist_ok=True)
         self._stage("features", plan.work / "features.done", self._features)
-        self.caches = features.load(plan.work / "features", views.CACHES)
+        self.caches = features.load(plan.work / "features", [part.name for part in self._parts])
         told = figures(plan.data)
         if plan.start is not None:
             self._start_from(plan.start)
@@ -123,11 +133,12 @@ class Training:
         _tell(f"{name} took {(time.monotonic() - start) / 60:.1f} minutes")
 
     def _features(self, done: Path) -> None:
-        """One process a core: each cache is one process's."""
-        context = multiprocessing.get_context("spawn")
+        """One process a core: each part is one process's."""
+        context, parts = multiprocessing.get_context("spawn"), self._parts
         with ProcessPoolExecutor(multiprocessing.cpu_count(), mp_context=context) as pool:
-            for name in pool.map(_cache, *zip(*((self.plan, name) for name in views.CACHES), strict=True)):
-                _tell(f"  {name}")
+            made = pool.map(_cache, parts, [self.plan] * len(parts))
+            for _ in tqdm(made, "features", len(parts), unit="part", disable=None):
+                pass
         done.touch()
 
     def _tokenizer(self, path: Path) -> None:
@@ -188,11 +199,11 @@ class Training:
     def _generator(self, done: Path) -> None:
         gather, start = self._gather, self.plan.start
         model = generator.build(self.spelling, self.trunk)
-        learned = torch.load(self.plan.work / "language.pt", weights_only=True)
+        learned = self._load("language.pt")
         model.load_state_dict({name: t for name, t in learned.items() if "vision_tower" not in name}, strict=False)
         if start is None:
             chosen = random.Random(SEED).sample(range(len(self.library.views)), PROJECTOR_SAMPLE)
-            readings = vision.readings(torch.load(self.plan.work / "heads.pt", weights_only=True))
+            readings = vision.readings(self._load("heads.pt"))
             generator.start_projector(model, gather(chosen)[:, ::3].reshape(-1, WIDTH), readings)
         schedule = generator.Schedule(self.plan.generator_steps, RATE if start is None else GENTLE_RATE)
         log = self.plan.work / "generator.csv"
@@ -201,13 +212,21 @@ class Training:
         done.touch()
 
     @cached_property
+    def _parts(self) -> list[views.Part]:
+        return views.parts(self.plan.data, SEED)
+
+    def _load(self, name: str) -> dict[str, torch.Tensor]:
+        """The weights that a stage left in the work folder, on the plan's device."""
+        return torch.load(self.plan.work / name, self.plan.device, weights_only=True)  # type: ignore[no-any-return]
+
+    @cached_property
     def _gather(self) -> Gatherer:
         """The tuned trunk's grids, read once; the trunk is the tuned one from here on."""
-        self.trunk.load_state_dict(torch.load(self.plan.work / "trunk.pt", weights_only=True))
+        self.trunk.load_state_dict(self._load("trunk.pt"))
         folder = self.plan.work / "grids"
         folder.mkdir(exist_ok=True)
-        return Gatherer([vision.grids(self.trunk, cache, folder / f"{name}.npy")
-                         for name, cache in zip(views.CACHES, self.caches, strict=True)])  # fmt: skip
+        return Gatherer([vision.grids(self.trunk, cache, folder / f"{part.name}.npy")
+                         for part, cache in zip(self._parts, self.caches, strict=True)])  # fmt: skip
 
     def _samples(self, seed: int) -> Iterator[list[Sample]]:
         """Each epoch draws views anew, with new evidence and questions."""
@@ -229,11 +248,15 @@ def _weights(shown: Sequence[View]) -> list[float]:
     return [weight * often.get(view.group.split("/")[0], 1.0) for weight, view in zip(capped, shown, strict=True)]
 
 
-def _cache(plan: Plan, name: str) -> str:
+def _cache(part: views.Part, plan: Plan) -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
-    features.build(plan.work / "features", name, views.training_jobs(name, plan.data, SEED), load_trunk())
-    return name
+    features.build(plan.work / "features", part.name, part.jobs(plan.data, SEED), _worker_trunk())
+
+
+@lru_cache(maxsize=1)
+def _worker_trunk() -> nn.Module:
+    return load_trunk()
 
 
 def passages(data: Path) -> list[tuple[str, str]]:

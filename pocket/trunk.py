@@ -96,6 +96,11 @@ def upper(trunk: nn.Module, hidden: torch.Tensor) -> torch.Tensor:
     return hidden.flatten(2).transpose(1, 2)
 
 
+def device_of(trunk: nn.Module) -> torch.device:
+    """Where the trunk computes."""
+    return next(trunk.parameters()).device
+
+
 def upper_parameters(trunk: nn.Module) -> list[nn.Parameter]:
     """The parameters of the part that is trained."""
     parts = [*trunk.blocks[LOWER_BLOCKS:], trunk.conv_head, trunk.bn2]  # type: ignore[index]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -43,25 +45,53 @@ FIRST_FREE_SEED = 100_000
 """Seeds from here on are never trained on: starter set, demo, measurements and tests draw from them."""
 
 
-CACHES = ("smears", "radiology", "nuclei", "negatives", "grey-negatives", *(f"rendered-{kind}" for kind in RENDERED))
-"""Names of the caches of training views."""
+SOURCES = ("smears", "radiology", "nuclei", "negatives", "grey-negatives", *(f"rendered-{kind}" for kind in RENDERED))
+PART = 256
+"""Views in a part of a source: a slice takes ten times as long to draw as a smear, and every core is to be done at
+about the same time."""
 
 
-def training_jobs(name: str, data: Path, seed: int) -> list[Job]:
-    """The jobs of a cache. Raises KeyError for a name that is none."""
-    if name == "smears":
+@dataclass(frozen=True)
+class Part:
+    """Up to `PART` views of one source."""
+
+    source: str
+    number: int
+
+    @property
+    def name(self) -> str:
+        """The name of its cache."""
+        return f"{self.source}-{self.number:02}"
+
+    def jobs(self, data: Path, seed: int) -> list[Job]:
+        """How each of its views is made."""
+        return training_jobs(self.source, data, seed)[self.number * PART : (self.number + 1) * PART]
+
+
+def parts(data: Path, seed: int) -> list[Part]:
+    """All training views, source by source."""
+    return [
+        Part(source, number)
+        for source in SOURCES
+        for number in range(math.ceil(len(training_jobs(source, data, seed)) / PART))
+    ]
+
+
+def training_jobs(source: str, data: Path, seed: int) -> list[Job]:
+    """The jobs of a source. Raises KeyError for a name that is none."""
+    if source == "smears":
         return list(scene_jobs(scenes.smears(data, "train"), COPIES["smear"], seed))
-    if name == "radiology":
+    if source == "radiology":
         return list(scene_jobs(scenes.radiology(data, "train"), COPIES["radiology"], seed))
-    if name == "nuclei":
+    if source == "nuclei":
         found = scenes.nuclei(data, "train")
         return [job for scene in found for job in scene_jobs([scene], COPIES[scene.facts.kind], seed)]
-    if name == "negatives":
+    if source == "negatives":
         return list(_unrelated())
-    if name == "grey-negatives":
+    if source == "grey-negatives":
         return list(_grey())
     kinds: dict[str, RenderKind] = {f"rendered-{kind}": kind for kind in RENDERED}
-    kind = kinds[name]
+    kind = kinds[source]
     return [job for number in range(RENDERED[kind]) for job in rendered_jobs(kind, number)]
 
 

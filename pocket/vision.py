@@ -21,7 +21,7 @@ from tqdm import tqdm
 from pocket.augment import Box
 from pocket.facts import KINDS, Facts
 from pocket.features import Cache, View
-from pocket.trunk import GRID, TOKENS, WIDTH, upper, upper_parameters
+from pocket.trunk import GRID, TOKENS, WIDTH, device_of, upper, upper_parameters
 
 CELLS = {"RBC": "red", "WBC": "white", "Platelets": "platelets", "nucleus": "nuclei"}
 """Names of boxes and the fact each one's count is."""
@@ -52,7 +52,7 @@ class Heads(nn.Module):
 
 def readings(state: Mapping[str, torch.Tensor]) -> NDArray[np.float32]:
     """The weights `(22, 1280)` of saved heads, each a linear reading of a token."""
-    return np.concatenate([tensor.numpy() for name, tensor in state.items() if name.endswith("weight")])
+    return np.concatenate([tensor.cpu().numpy() for name, tensor in state.items() if name.endswith("weight")])
 
 
 def density(boxes: Sequence[Box]) -> NDArray[np.float32]:
@@ -74,9 +74,11 @@ def _cover(low: float, high: float) -> NDArray[np.float32]:
 
 
 def fit(trunk: nn.Module, caches: Sequence[Cache], weights: Sequence[float], steps: int, log: Path, seed: int) -> Heads:
-    """Trains the upper blocks with throw-away heads, views drawn by `weights`; returns the heads, for looking at."""
+    """Trains the upper blocks with throw-away heads, views drawn by `weights`; returns the heads, for looking at.
+
+    On the trunk's device."""
     rng = random.Random(seed)
-    heads = Heads()
+    heads = Heads().to(device_of(trunk))
     trained = upper_parameters(trunk)
     for parameter in trained:
         parameter.requires_grad_(True)
@@ -93,7 +95,7 @@ def fit(trunk: nn.Module, caches: Sequence[Cache], weights: Sequence[float], ste
             for group in optimiser.param_groups:
                 group["lr"] = group["peak"] * min(1.0, (step + 1) / 50) * (1 + math.cos(math.pi * step / steps)) / 2
             batch = rng.choices(range(len(seen)), weights=weights, k=_BATCH)
-            hidden = torch.from_numpy(np.stack([fields[i] for i in batch]).astype(np.float32))
+            hidden = torch.from_numpy(np.stack([fields[i] for i in batch])).to(device_of(trunk)).float()
             hidden = hidden.contiguous(memory_format=torch.channels_last)
             losses = _losses(heads, upper(trunk, hidden), [seen[i] for i in batch])
             anchor = sum((p - p0).square().sum() for p, p0 in zip(trained, start, strict=True))
@@ -113,9 +115,9 @@ def fit(trunk: nn.Module, caches: Sequence[Cache], weights: Sequence[float], ste
 
 def _losses(heads: Heads, grid: torch.Tensor, views: Sequence[View]) -> dict[str, torch.Tensor]:
     cells, logits = heads(grid)
-    placed = torch.tensor([[_placed(view, fact) for fact in CELLS.values()] for view in views])
-    target = torch.from_numpy(np.stack([density(view.boxes) for view in views]))
-    counts = torch.tensor([[_count(view.facts, fact) for fact in CELLS.values()] for view in views])
+    placed = torch.tensor([[_placed(view, fact) for fact in CELLS.values()] for view in views], device=grid.device)
+    target = torch.from_numpy(np.stack([density(view.boxes) for view in views])).to(grid.device)
+    counts = torch.tensor([[_count(view.facts, fact) for fact in CELLS.values()] for view in views], device=grid.device)
     total = _deviance(cells.sum(1), counts.clamp(min=0)) * (counts >= 0) / (1 + counts.clamp(min=0) / 10).sqrt()
     losses = {
         "density": _PLACES * (_deviance(cells, target).sum(1) * placed).sum(1).mean(),
@@ -124,7 +126,8 @@ def _losses(heads: Heads, grid: torch.Tensor, views: Sequence[View]) -> dict[str
     told = ([KINDS.index(v.facts.kind) for v in views], _labels([v.facts.organ for v in views], ORGANS),
             _labels([v.facts.plane for v in views], PLANES))  # fmt: skip
     for name, logit, label in zip(("kind", "organ", "plane"), logits, told, strict=True):
-        every = nn.functional.cross_entropy(logit, torch.tensor(label), ignore_index=_IGNORED, reduction="sum")
+        wanted = torch.tensor(label, device=grid.device)
+        every = nn.functional.cross_entropy(logit, wanted, ignore_index=_IGNORED, reduction="sum")
         losses[name] = every / len(views)
     return losses
 
@@ -159,9 +162,9 @@ def grids(trunk: nn.Module, cache: Cache, path: Path) -> NDArray[np.float16]:
         shape = (len(cache.views), TOKENS, WIDTH)
         store = np.lib.format.open_memmap(part, mode="w+", dtype=np.float16, shape=shape)
         for row in range(0, len(cache.views), _BATCH):
-            hidden = torch.from_numpy(cache.lower[row : row + _BATCH].astype(np.float32))
+            hidden = torch.from_numpy(np.array(cache.lower[row : row + _BATCH])).to(device_of(trunk)).float()
             hidden = hidden.contiguous(memory_format=torch.channels_last)
-            store[row : row + _BATCH] = upper(trunk, hidden).to(torch.float16).numpy()
+            store[row : row + _BATCH] = upper(trunk, hidden).to(torch.float16).cpu().numpy()
         store.flush()
         part.rename(path)
     return np.load(path)  # type: ignore[no-any-return]

