@@ -1,6 +1,7 @@
-"""How long each stage of the recipe took, by what `time python -m pocket.train` printed:
+"""How long each stage of the recipe took, by what `time python -m pocket.train` printed, and what the weights are worth
+by `benchmarks/pocket.py --weights OUT --work WORK`, beside those committed:
 
-    python benchmarks/pocket_recipe.py --run "two cores" cpu.log --run "one H200, 16 cores" gpu.log
+    python benchmarks/pocket_recipe.py --run "two cores" cpu.log CPU/pocket.json --run "a GPU" gpu.log GPU/pocket.json
 
 The recipe takes long and runs on more than one kind of machine, so it is not started from here: each log is named with
 the machine that it comes from. The versions beside the result are those of the machine that this is run on.
@@ -12,10 +13,11 @@ import argparse
 import json
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from machine import save
+from machine import ROOT, save
 
 STAGES = ("features", "vision", "tokenizer", "language", "encoder", "generator")
 _TOOK = re.compile(r"^(\w+) took ([\d.]+) minutes$", re.MULTILINE)
@@ -24,10 +26,14 @@ _WHOLE = re.compile(r"^real\s+(\d+)m([\d.]+)s$", re.MULTILINE)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", nargs=2, metavar=("MACHINE", "LOG"), action="append", required=True)
-    results = {machine: minutes(Path(log).read_text(encoding="utf-8")) for machine, log in parser.parse_args().run}
+    parser.add_argument("--run", nargs=3, metavar=("MACHINE", "LOG", "TABLE"), action="append", required=True)
+    took: dict[str, dict[str, Any]] = {}
+    tables = {"committed": figures(ROOT / "benchmarks" / "pocket.json")}
+    for machine, log, table in parser.parse_args().run:
+        took[machine], tables[machine] = minutes(Path(log).read_text(encoding="utf-8")), figures(Path(table))
+    results = {"minutes": took, "figures, without and with evidence": side_by_side(tables)}
     print(json.dumps(results, indent=1))
-    print(save("pocket_recipe", {"minutes": results}), file=sys.stderr)
+    print(save("pocket_recipe", results), file=sys.stderr)
 
 
 def minutes(log: str) -> dict[str, Any]:
@@ -40,6 +46,22 @@ def minutes(log: str) -> dict[str, Any]:
         raise ValueError(f"no time of {', '.join(missing)} in the log")
     starts = [round(int(whole) + float(seconds) / 60, 1) for whole, seconds in _WHOLE.findall(log)]
     return {**took, "all stages": round(sum(took.values()), 1), "each start of the command": starts}
+
+
+def figures(table: Path) -> dict[str, list[float | None]]:
+    """What a table says, by set and figure: without and with evidence."""
+    rows = json.loads(table.read_text(encoding="utf-8"))["rows"]
+    return {f"{row['set']}: {row['figure']}": [_value(row["without"]), _value(row["with_"])] for row in rows}
+
+
+def side_by_side(tables: Mapping[str, Mapping[str, list[float | None]]]) -> dict[str, dict[str, list[float | None]]]:
+    """By figure, what each table says of it; figures that one of them lacks are left out."""
+    common = [figure for figure in tables["committed"] if all(figure in table for table in tables.values())]
+    return {figure: {name: table[figure] for name, table in tables.items()} for figure in common}
+
+
+def _value(cell: Mapping[str, float] | None) -> float | None:
+    return None if cell is None else round(cell["value"], 3)
 
 
 if __name__ == "__main__":
