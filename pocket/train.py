@@ -55,8 +55,8 @@ RECORDS = ("bccd/records.jsonl", "dsb2018/records.jsonl", "vqa_rad/qa.jsonl", "t
 _TOWER = "model.vision_tower.timm_model."
 
 
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def _device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Plan:
     vision_steps: int = 1_200
     generator_steps: int = 4_800
     start: Path | None = None
-    device: torch.device = field(default_factory=_device)
+    device: str = field(default_factory=_device)
 
     def needed(self) -> list[Path]:
         """The files that the stages read first."""
@@ -86,12 +86,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder that gets clip/ and vlm/")
     parser.add_argument("--work", type=Path, default=Path(".scratch/pocket"), help="folder for features and curves")
     parser.add_argument("--start", type=Path, help="folder with clip/ and vlm/, whose generator learns on")
-    parser.add_argument("--device", type=torch.device, default=_device(), help="default: the GPU, where there is one")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default=_device(), help="default: the GPU, where there is one"
+    )
     for stage in ("language", "encoder", "vision", "generator"):
         parser.add_argument(f"--{stage}-steps", type=int, default=getattr(Plan, f"{stage}_steps"))
     plan = Plan(**vars(parser.parse_args(arguments)))
     if missing := [path for path in plan.needed() if not path.exists()]:
         parser.error(f"{missing[0]}: no such file")
+    if plan.device == "cuda" and _device() != "cuda":
+        parser.error("--device cuda: torch finds no GPU here")
     Training(plan).run()
 
 

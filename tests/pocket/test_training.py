@@ -259,3 +259,16 @@ def test_what_the_recipe_lacks_is_named_in_a_line(
         main(list(map(str, told)))
     assert capsys.readouterr().err.splitlines()[-1].endswith(f"error: {tmp_path / missing}: no such file")
     assert not (tmp_path / "w").exists()
+
+
+def test_a_gpu_that_is_not_there_is_named_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in RECORDS:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit):
+        main(["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--device", "cuda"])
+    assert capsys.readouterr().err.splitlines()[-1].endswith("error: --device cuda: torch finds no GPU here")
+    assert not (tmp_path / "out").exists()
