@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="the recipe's work folder")
     args = parser.parse_args()
     keep_freed_memory()
-    Timed(Plan(args.data, args.work / "out", args.work)).run()
+    Timed(Plan(args.data, args.work / "out", args.work, device="cpu")).run()
 
 
 if __name__ == "__main__":

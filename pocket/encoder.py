@@ -132,13 +132,14 @@ def fit_text(
     On the model's device."""
     rng = random.Random(seed)
     clip: Any = model
+    device = clip.logit_scale.device
     spoken: dict[tuple[str, str | None], list[str]] = {}
     for figure in figures:
         if figure.facts is not None:
             spoken.setdefault((figure.facts.kind, figure.facts.organ), []).append(figure.text)
     trained = [*clip.text.parameters(), clip.logit_scale]
     optimiser = torch.optim.AdamW(trained, lr=6e-4, weight_decay=0.05)
-    images = torch.from_numpy(embeddings).to(clip.logit_scale.device)
+    images = torch.from_numpy(embeddings).to(device)
     weights = kind_weights(facts)
     recent, mask = 0.0, clip.text.attn_mask
     clip.train()
@@ -153,10 +154,10 @@ def fit_text(
             chosen = rng.choices(range(len(facts)), weights=weights.tolist(), k=64)
             batch = [facts[i] for i in chosen]
             texts = [_spoken(fact, spoken, rng) for fact in batch]
-            tokens = _tokens(texts, tokenizer).to(clip.logit_scale.device)
+            tokens = _tokens(texts, tokenizer).to(device)
             clip.text.attn_mask = mask[: tokens.shape[1], : tokens.shape[1]]
             logits = clip.logit_scale.exp().clamp(max=50) * images[chosen] @ clip.encode_text(tokens, normalize=True).T
-            target = _alike(batch).to(clip.logit_scale.device)
+            target = _alike(batch).to(device)
             loss = -(target * logits.log_softmax(1)).sum(1).mean() - (target * logits.T.log_softmax(1)).sum(1).mean()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()

@@ -47,8 +47,8 @@ FIRST_FREE_SEED = 100_000
 
 SOURCES = ("smears", "radiology", "nuclei", "negatives", "grey-negatives", *(f"rendered-{kind}" for kind in RENDERED))
 PART = 256
-"""Views in a part of a source: a slice takes ten times as long to draw as a smear, and every core is to be done at
-about the same time."""
+"""Views in a part of a source. Sources are of unlike length, the smears alone a sixth of all the work; in parts,
+every core is done at about the same time."""
 
 
 @dataclass(frozen=True)
