@@ -3,6 +3,8 @@ by `benchmarks/pocket.py --weights OUT --work WORK`, beside those committed:
 
     python benchmarks/pocket_recipe.py --run "two cores" cpu.log CPU/pocket.json --run "a GPU" gpu.log GPU/pocket.json
 
+`--table NAME TABLE` puts weights beside them whose stages are not all of one run; a name given twice joins two tables.
+
 The recipe takes long and runs on more than one kind of machine, so it is not started from here: each log is named with
 the machine that it comes from. The versions beside the result are those of the machine that this is run on.
 """
@@ -27,10 +29,14 @@ _WHOLE = re.compile(r"^real\s+(\d+)m([\d.]+)s$", re.MULTILINE)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", nargs=3, metavar=("MACHINE", "LOG", "TABLE"), action="append", required=True)
+    parser.add_argument("--table", nargs=2, metavar=("NAME", "TABLE"), action="append", default=[])
+    args = parser.parse_args()
     took: dict[str, dict[str, Any]] = {}
     tables = {"committed": figures(ROOT / "benchmarks" / "pocket.json")}
-    for machine, log, table in parser.parse_args().run:
+    for machine, log, table in args.run:
         took[machine], tables[machine] = minutes(Path(log).read_text(encoding="utf-8")), figures(Path(table))
+    for name, table in args.table:
+        tables.setdefault(name, {}).update(figures(Path(table)))
     results = {"minutes": took, "figures, without and with evidence": side_by_side(tables)}
     print(json.dumps(results, indent=1))
     print(save("pocket_recipe", results), file=sys.stderr)

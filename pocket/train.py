@@ -42,9 +42,9 @@ from pocket.trunk import TOKENS, WIDTH, load_trunk
 SEED = 1
 PROJECTOR_SAMPLE = 1_000
 EPOCH, PROSE = 4_000, 100
-REAL_SMEARS, PHOTOGRAPHS = 2.0, 3.0
-"""How much more often a real smear is drawn than a rendered one, and a photograph of nothing biomedical than a drawing:
-the first are slowest to learn, the second are few."""
+LOOKED_AT_SMEARS, TOLD_SMEARS, PHOTOGRAPHS = 3.0, 2.0, 3.0
+"""How much more often a real smear is drawn than a rendered one, by the vision stage and by the generator's, and a
+photograph of nothing biomedical than a drawing: the first are slowest to learn, the last are few."""
 TEXT_SHARE = 0.1
 """Samples without an image among the generator's."""
 RATE, GENTLE_RATE = 1.5e-3, 7e-4
@@ -182,7 +182,7 @@ class Training:
 
     def _vision(self, path: Path) -> None:
         log, shown = self.plan.work / "vision.csv", views.all_views(self.caches)
-        weights = _weights(shown)
+        weights = _weights(shown, LOOKED_AT_SMEARS)
         heads = vision.fit(self.trunk, self.caches, weights, self.plan.vision_steps, log, SEED)
         torch.save(heads.state_dict(), self.plan.work / "heads.pt")
         torch.save(self.trunk.state_dict(), path)
@@ -236,7 +236,7 @@ class Training:
         """Each epoch draws views anew, with new evidence and questions."""
         rng = random.Random(seed)
         library = self.library
-        weights = _weights(library.views)
+        weights = _weights(library.views, TOLD_SMEARS)
         while True:
             chosen = rng.choices(range(len(library.views)), weights=weights, k=EPOCH)
             made = image_samples([library.views[i] for i in chosen], library, rng)
@@ -244,11 +244,12 @@ class Training:
             yield samples + list(text_samples(library, round(TEXT_SHARE * EPOCH), rng, free=0.1))
 
 
-def _weights(shown: Sequence[View]) -> list[float]:
-    """How often a view is drawn: the kinds evenly, but the rarest are not repeated without end."""
+def _weights(shown: Sequence[View], smears: float) -> list[float]:
+    """How often a view is drawn: the kinds evenly, but the rarest are not repeated without end; real smears `smears`
+    times as often."""
     weights = encoder.kind_weights([view.facts for view in shown])
     capped = np.minimum(weights, 4 * weights.min())
-    often = {"bccd": REAL_SMEARS, "photo": PHOTOGRAPHS}
+    often = {"bccd": smears, "photo": PHOTOGRAPHS}
     return [weight * often.get(view.group.split("/")[0], 1.0) for weight, view in zip(capped, shown, strict=True)]
 
 

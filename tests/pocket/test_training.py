@@ -190,6 +190,21 @@ def test_what_is_rare_and_missed_costs_as_what_is_common() -> None:
     assert torch.isfinite(vision._deviance(torch.zeros(1), torch.ones(1))).all()
 
 
+def test_a_missed_platelet_costs_three_missed_white_cells() -> None:
+    class Blind(vision.Heads):
+        def forward(self, grid: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+            cells = torch.full((*grid.shape[:2], len(vision.CELLS)), 1e-5)
+            return cells, [torch.zeros(1, head.out_features) for head in self.classes]
+
+    def cost(white: int, platelets: int) -> float:
+        shown = View("a/1", Facts("smear", red=0, white=white, platelets=platelets))
+        return float(vision._losses(Blind(), torch.zeros(1, TOKENS, WIDTH), [shown])["count"])
+
+    nothing = cost(0, 0)
+    assert cost(0, 1) - nothing == pytest.approx(3 * (cost(1, 0) - nothing), rel=1e-3)
+    assert cost(1, 0) > 10 * nothing
+
+
 @pytest.mark.parametrize("device", DEVICES)
 def test_features_are_kept_and_upper_blocks_learn_from_them(tmp_path: Path, device: str) -> None:
     trunk = load_trunk()
