@@ -32,13 +32,18 @@ _CHUNK = 64
 Item = TypeVar("Item")
 
 
-def arguments(doc: str, work: str) -> argparse.Namespace:
-    """The options `--data`, `--work` and `--weights` of a script that `doc` describes; `work` says what lies there."""
+def options(doc: str, work: str) -> argparse.ArgumentParser:
+    """`--data`, `--work` and `--weights` of a script that `doc` describes; `work` says what lies there."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     parser.add_argument("--work", type=Path, required=True, help=work)
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder with clip and vlm")
-    return parser.parse_args()
+    return parser
+
+
+def arguments(doc: str, work: str) -> argparse.Namespace:
+    """What was given for `options`."""
+    return options(doc, work).parse_args()
 
 
 class House:

@@ -1,13 +1,15 @@
 """How well trunks of the recipe's vision stage see platelets, before any language: by the stage's own heads.
 
     python benchmarks/pocket_platelets.py --data ../shared/data "seed 1=.scratch/a" "seed 2=.scratch/b"
+    python benchmarks/pocket_platelets.py ... --table "committed=.scratch/bench/pocket.json"
 
 Each argument is a name and a folder with the stage's `trunk.pt` and `heads.pt`. The heads count platelets in `bccd`
 dev, which no weights learned from: in the 87 whole fields, and in six views of each, cropped, turned and coloured as
 the training views are, which say a little more than 87 fields do. Shown are the area under the ROC curve of "there are
 platelets" and its accuracy, mean over the two classes, where the heads expect more than ln 2 of them (as likely as not,
 by Poisson); white cells likewise, and red cells' mean absolute error. `bccd` test has no part in it, so
-that a trunk may be chosen by this.
+that a trunk may be chosen by this. `--table` puts beside it what the captions of whole weights say of platelets there,
+from a table of `pocket.py --only bccd --split dev`.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.pocket_recipe import figures as table_figures
 from evaluation.statistics.intervals import estimate
 from pocket import scenes, vision
 from pocket.facts import Facts
@@ -45,7 +48,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with bccd")
     parser.add_argument("trunks", nargs="+", metavar="NAME=FOLDER", help="folder with trunk.pt and heads.pt")
+    parser.add_argument("--table", action="append", default=[], metavar="NAME=FILE", help="a pocket.json of bccd dev")
     args = parser.parse_args()
+    trunks, tables = ({name: Path(path) for name, _, path in (given.rpartition("=") for given in several)}
+                      for several in (args.trunks, args.table))  # fmt: skip
+    files = [folder / name for folder in trunks.values() for name in ("trunk.pt", "heads.pt")]
+    if missing := [path for path in (*files, *tables.values()) if not path.is_file()]:
+        parser.error(f"{missing[0]}: no such file")
     trunk, fields = load_trunk(), scenes.smears(args.data, "dev")
     shown = [draw() for _, draw in scene_jobs(fields, VIEWS, SEED)]
     seen = {
@@ -60,16 +69,21 @@ def main() -> None:
             [scene.group for scene in fields for _ in range(VIEWS)],
         ),
     }
-    results: dict[str, Any] = {}
-    for name, _, folder in (given.rpartition("=") for given in args.trunks):
-        trunk.load_state_dict(torch.load(Path(folder) / "trunk.pt", weights_only=True))
+    read: dict[str, Any] = {}
+    for name, folder in trunks.items():
+        trunk.load_state_dict(torch.load(folder / "trunk.pt", weights_only=True))
         heads = vision.Heads()
-        heads.load_state_dict(torch.load(Path(folder) / "heads.pt", weights_only=True))
-        results[name] = {
+        heads.load_state_dict(torch.load(folder / "heads.pt", weights_only=True))
+        read[name] = {
             what: figures(_counts(trunk, heads, below), facts, groups) for what, (below, facts, groups) in seen.items()
         }
-        print(name, json.dumps(results[name], indent=1), flush=True)
+        print(name, json.dumps(read[name], indent=1), flush=True)
+    results = {"heads": read, "texts, without and with evidence": {name: _said(path) for name, path in tables.items()}}
     print(save("pocket_platelets", results), file=sys.stderr)
+
+
+def _said(table: Path) -> dict[str, list[float | None]]:
+    return {figure: told for figure, told in table_figures(table).items() if "platelets" in figure}
 
 
 @torch.inference_mode()

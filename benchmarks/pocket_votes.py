@@ -16,19 +16,16 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from machine import ROOT, save  # isort: skip - it puts the root on the path
-
-import argparse
 
 import numpy as np
 
 from benchmarks import foils
 from benchmarks import pocket_words as words
 from benchmarks.pocket_bench import Bench, Part, requests
-from benchmarks.pocket_house import WEIGHTS, House
+from benchmarks.pocket_house import House, options
 from benchmarks.pocket_radiology import CLASSES, medpix_index
 from evaluation.statistics.intervals import Estimate, estimate
 from rag.types import Description
@@ -38,10 +35,7 @@ RESULT = "pocket_votes"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
-    parser.add_argument("--work", type=Path, required=True, help="keep indexes and vectors here")
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder with clip and vlm")
+    parser = options(__doc__ or "", "keep indexes and vectors here")
     parser.add_argument("--name", default="committed", help="what the weights are called in the result")
     args = parser.parse_args()
     bench = Bench(House(args.weights, args.work, None), args.data, None, ())
