@@ -88,11 +88,10 @@ def kind_weights(facts: Sequence[Facts]) -> NDArray[np.float64]:
     return np.array([1 / counts[fact.kind] for fact in facts])
 
 
-def build(trunk: nn.Module, matrix: Floats, bias: Floats, folder: Path) -> nn.Module:
+def build(trunk: nn.Module, matrix: Floats, bias: Floats) -> nn.Module:
     """A new encoder with the given trunk and projection; its text tower is random. On the trunk's device."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "open_clip_config.json").write_text(json.dumps(config(), indent=2) + "\n", encoding="utf-8")
-    model: nn.Module = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
+    towers = {name: value for name, value in config()["model_cfg"].items() if name != "custom_text"}
+    model: nn.Module = open_clip.CustomTextCLIP(**towers)
     visual: Any = model.visual
     visual.trunk.load_state_dict(trunk.state_dict())
     visual.head.proj.load_state_dict({"weight": torch.from_numpy(matrix), "bias": torch.from_numpy(bias)})
@@ -178,6 +177,8 @@ def _spoken(facts: Facts, spoken: dict[tuple[str, str | None], list[str]], rng: 
 
 def save(model: nn.Module, tokenizer: Tokenizer, folder: Path) -> None:
     """Weights in fp16, configuration and tokenizer, as `local-dir:` reads them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "open_clip_config.json").write_text(json.dumps(config(), indent=2) + "\n", encoding="utf-8")
     save_for_encoder(tokenizer, folder)
     state = {}
     for name, tensor in model.state_dict().items():

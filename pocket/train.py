@@ -169,15 +169,14 @@ class Training:
             yield samples
 
     def _encoder(self, done: Path) -> None:
-        folder = self.plan.out / "clip"
         pooled = encoder.pooled(self._gather.grids)
         facts = [view.facts for view in self.library.views]
         matrix, bias = encoder.whitening(pooled, encoder.kind_weights(facts))
-        model = encoder.build(self.trunk, matrix, bias, folder)
+        model = encoder.build(self.trunk, matrix, bias)
         embeddings = encoder.project(pooled, matrix, bias)
         log, told = self.plan.work / "encoder.csv", self.library.figures
         encoder.fit_text(model, embeddings, facts, told, self.spelling, self.plan.encoder_steps, log, SEED)
-        encoder.save(model, self.spelling, folder)
+        encoder.save(model, self.spelling, self.plan.out / "clip")
         done.touch()
 
     def _vision(self, path: Path) -> None:

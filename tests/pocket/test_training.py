@@ -234,7 +234,7 @@ def test_captions_are_drawn_towards_their_images(spelling: Tokenizer, tmp_path: 
     facts = [Facts("smear", red=5), Facts("ct", organ="abdomen", plane="axial"), Facts("fluorescence", nuclei=9)] * 3
     pooled = np.random.default_rng(0).normal(size=(9, WIDTH)).astype(np.float32)
     matrix, bias = encoder.whitening(pooled, np.ones(9))
-    model = encoder.build(load_trunk().to(device), matrix, bias, tmp_path)
+    model = encoder.build(load_trunk().to(device), matrix, bias)
     embeddings = encoder.project(pooled, matrix, bias)
     encoder.fit_text(model, embeddings, facts, [], spelling, 61, tmp_path / "encoder.csv", seed=0)
     with (tmp_path / "encoder.csv").open() as file:
