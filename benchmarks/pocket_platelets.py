@@ -71,9 +71,7 @@ def main() -> None:
     }
     read: dict[str, Any] = {}
     for name, folder in trunks.items():
-        trunk.load_state_dict(torch.load(folder / "trunk.pt", weights_only=True))
-        heads = vision.Heads()
-        heads.load_state_dict(torch.load(folder / "heads.pt", weights_only=True))
+        heads = load_stage(trunk, folder)
         read[name] = {
             what: figures(_counts(trunk, heads, below), facts, groups) for what, (below, facts, groups) in seen.items()
         }
@@ -84,6 +82,14 @@ def main() -> None:
 
 def _said(table: Path) -> dict[str, list[float | None]]:
     return {figure: told for figure, told in table_figures(table).items() if "platelets" in figure}
+
+
+def load_stage(trunk: torch.nn.Module, folder: Path) -> Heads:
+    """Makes the trunk that of a vision stage; its heads."""
+    trunk.load_state_dict(torch.load(folder / "trunk.pt", weights_only=True))
+    heads = vision.Heads()
+    heads.load_state_dict(torch.load(folder / "heads.pt", weights_only=True))
+    return heads
 
 
 @torch.inference_mode()

@@ -148,7 +148,7 @@ def unrelated(out: Path) -> dict[str, list[tuple[str, Path]]]:
         "drawn": [(str(seed), negatives.drawn(seed)) for seed in seeds[:DRAWN]],
         "photographs and textures": list(photos.items()),
         "their crops": [
-            (name, _part(photo, f"{name}/{n}")) for name, photo in photos.items() for n in range(PHOTO_CROPS)
+            (name, part(photo, f"{name}/{n}")) for name, photo in photos.items() for n in range(PHOTO_CROPS)
         ],
     }
     files: dict[str, list[tuple[str, Path]]] = {}
@@ -160,7 +160,7 @@ def unrelated(out: Path) -> dict[str, list[tuple[str, Path]]]:
     return files
 
 
-def _part(pixels: Pixels, seed: str) -> Pixels:
+def part(pixels: Pixels, seed: str) -> Pixels:
     """A crop of a third to two thirds of each side."""
     rng = random.Random(seed)
     height, width = (round(side * rng.uniform(1 / 3, 2 / 3)) for side in pixels.shape[:2])

@@ -26,8 +26,8 @@ COPIES = {
     "fluorescence": 4,
     "tissue": 14,
     "brightfield": 14,
-    "photo": 40,
-    "grey photo": 24,
+    "photo": 28,
+    "grey photo": 18,
 }
 DRAWN = 1_500
 RENDERED: dict[RenderKind, int] = {
@@ -130,7 +130,7 @@ def _grey() -> Iterator[Job]:
 
 
 def _softened(name: str, seed: str) -> Shown:
-    worn = damage(Image.fromarray(negatives.grey(name, seed)), random.Random(seed))
+    worn = damage(Image.fromarray(negatives.grey(negatives.photo(name), seed)), random.Random(seed))
     return Shown(squash(np.asarray(worn), FIELD_SIZE), Facts("unknown"))
 
 
