@@ -28,8 +28,7 @@ _SHOWN = 0.5
 _SIDES = (130, 380)
 """Sides in pixels of crops at a smear's own scale, about one to three cells across."""
 _XRAY_PART = (0.5, 0.75)
-"""Share of each side in crops of an X-ray: of less a soft grey field remains, and who learns to call it an X-ray calls
-sand and the moon one."""
+"""Share of each side in crops of an X-ray: of less, often nothing remains but a soft grey field."""
 _FLUOROPHORES = ((0.15, 0.35, 1.0), (0.1, 0.1, 1.0), (0.2, 1.0, 0.25), (1.0, 0.2, 0.15), (0.1, 0.9, 0.9))
 _LABELS = ("R", "L", "AP", "PORTABLE", "120 mm", "Se: 3 Im: 14", "ERECT", "A", "W:350 L:40", "LEFT", "1.5T", "(a)", "B")
 
