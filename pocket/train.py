@@ -42,7 +42,7 @@ from pocket.trunk import TOKENS, WIDTH, load_trunk
 SEED = 1
 PROJECTOR_SAMPLE = 1_000
 EPOCH, PROSE = 4_000, 100
-LOOKED_AT_SMEARS, TOLD_SMEARS, PHOTOGRAPHS = 3.0, 2.0, 2.5
+LOOKED_AT_SMEARS, TOLD_SMEARS, PHOTOGRAPHS = 3.0, 2.0, 3.0
 """How much more often a real smear is drawn than a rendered one, by the vision stage and by the generator's, and a
 photograph of nothing biomedical than a drawing: the first are slowest to learn, the last are few."""
 TEXT_SHARE = 0.1

