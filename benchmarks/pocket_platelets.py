@@ -18,7 +18,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,18 +30,18 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from benchmarks import pocket_stage as stage
 from benchmarks.pocket_recipe import figures as table_figures
 from evaluation.statistics.intervals import estimate
-from pocket import scenes, vision
+from pocket import scenes
 from pocket.facts import Facts
 from pocket.features import scene_jobs
-from pocket.trunk import FIELD_SIZE, load_trunk, lower, normalise, squash, upper
-from pocket.vision import CELLS, Heads
+from pocket.trunk import load_trunk
+from pocket.vision import CELLS
 
 VIEWS, SEED = 6, 77
-_BATCH, _FEWEST = 16, 10
+_FEWEST = 10
 _AS_LIKELY_AS_NOT = math.log(2)
-Fields = NDArray[np.float16]
 
 
 def main() -> None:
@@ -50,30 +50,28 @@ def main() -> None:
     parser.add_argument("trunks", nargs="+", metavar="NAME=FOLDER", help="folder with trunk.pt and heads.pt")
     parser.add_argument("--table", action="append", default=[], metavar="NAME=FILE", help="a pocket.json of bccd dev")
     args = parser.parse_args()
-    trunks, tables = ({name: Path(path) for name, _, path in (given.rpartition("=") for given in several)}
-                      for several in (args.trunks, args.table))  # fmt: skip
-    files = [folder / name for folder in trunks.values() for name in ("trunk.pt", "heads.pt")]
-    if missing := [path for path in (*files, *tables.values()) if not path.is_file()]:
+    trunks, tables = stage.named(args.trunks), stage.named(args.table)
+    if missing := [*stage.missing(trunks), *(path for path in tables.values() if not path.is_file())]:
         parser.error(f"{missing[0]}: no such file")
     trunk, fields = load_trunk(), scenes.smears(args.data, "dev")
     shown = [draw() for _, draw in scene_jobs(fields, VIEWS, SEED)]
     seen = {
         "whole fields": (
-            _lower(trunk, [squash(scene.pixels(), FIELD_SIZE) for scene in fields]),
+            stage.below(trunk, [scene.pixels() for scene in fields]),
             [scene.facts for scene in fields],
             [scene.group for scene in fields],
         ),
         "views": (
-            _lower(trunk, [one.pixels for one in shown]),
+            stage.below(trunk, [one.pixels for one in shown]),
             [one.facts for one in shown],
             [scene.group for scene in fields for _ in range(VIEWS)],
         ),
     }
     read: dict[str, Any] = {}
     for name, folder in trunks.items():
-        heads = load_stage(trunk, folder)
         read[name] = {
-            what: figures(_counts(trunk, heads, below), facts, groups) for what, (below, facts, groups) in seen.items()
+            what: figures(_counts(stage.read(trunk, folder, below)), facts, groups)
+            for what, (below, facts, groups) in seen.items()
         }
         print(name, json.dumps(read[name], indent=1), flush=True)
     results = {"heads": read, "texts, without and with evidence": {name: _said(path) for name, path in tables.items()}}
@@ -84,28 +82,9 @@ def _said(table: Path) -> dict[str, list[float | None]]:
     return {figure: told for figure, told in table_figures(table).items() if "platelets" in figure}
 
 
-def load_stage(trunk: torch.nn.Module, folder: Path) -> Heads:
-    """Makes the trunk that of a vision stage; its heads."""
-    trunk.load_state_dict(torch.load(folder / "trunk.pt", weights_only=True))
-    heads = vision.Heads()
-    heads.load_state_dict(torch.load(folder / "heads.pt", weights_only=True))
-    return heads
-
-
-@torch.inference_mode()
-def _lower(trunk: torch.nn.Module, pixels: Sequence[Any]) -> Fields:
-    starts = range(0, len(pixels), _BATCH)
-    return np.concatenate([lower(trunk, normalise(pixels[n : n + _BATCH])).half().numpy() for n in starts])
-
-
-@torch.inference_mode()
-def _counts(trunk: torch.nn.Module, heads: Heads, below: Fields) -> NDArray[np.float32]:
+def _counts(read: Iterator[tuple[torch.Tensor, list[torch.Tensor]]]) -> NDArray[np.float32]:
     """How many of each of `CELLS` the heads expect: `(n, 4)`."""
-    counted = []
-    for start in range(0, len(below), _BATCH):
-        hidden = torch.from_numpy(below[start : start + _BATCH]).float().contiguous(memory_format=torch.channels_last)
-        counted.append(heads(upper(trunk, hidden))[0].sum(1).numpy())
-    return np.concatenate(counted)
+    return np.concatenate([cells.sum(1).numpy() for cells, _ in read])
 
 
 def figures(counts: NDArray[np.float32], facts: Sequence[Facts], groups: Sequence[str]) -> dict[str, Any]:

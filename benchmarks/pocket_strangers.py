@@ -7,7 +7,9 @@ Of every picture in the folder: the whole; two parts of a third to two thirds of
 three soft grey parts, as the vision stage's grey photographs are made. Shown is the share that the weights' captions
 say they cannot describe, without evidence and with the starter set's, with 95 % intervals by picture. `--stage`, a
 name and a folder with `trunk.pt` and `heads.pt`, shows instead for which share the vision stage's own heads find
-"unknown" likeliest. The result holds the pictures' digests: ours came with packages named in `pocket/README.md`.
+"unknown" likeliest, and the same of the photographs and crops of the table of `pocket.py`. Results of the same
+pictures are kept beside each other. The result holds the pictures' digests: ours came with packages named in
+`pocket/README.md`.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import hashlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,20 +30,20 @@ import numpy as np
 import torch
 from PIL import Image
 
+from benchmarks import pocket_stage as stage
 from benchmarks.pocket_bench import Bench, requests
 from benchmarks.pocket_conduct import starter_index
 from benchmarks.pocket_house import WEIGHTS, House
-from benchmarks.pocket_platelets import load_stage
-from benchmarks.pocket_sets import part
+from benchmarks.pocket_sets import part, unrelated
 from evaluation.statistics.intervals import estimate
+from imaging import ImageError, load
 from imaging.types import Pixels
 from pocket import negatives
 from pocket.facts import KINDS
-from pocket.trunk import FIELD_SIZE, load_trunk, lower, normalise, squash, upper
+from pocket.trunk import load_trunk
 
 RESULT = "pocket_strangers"
 PARTS, SOFT, SIDE = 2, 3, 900
-_BATCH = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,24 +63,37 @@ def main() -> None:
     parser.add_argument("--name", default="committed", help="what the weights are called in the result")
     parser.add_argument("--stage", action="append", default=[], metavar="NAME=FOLDER", help="trunk.pt and heads.pt")
     args = parser.parse_args()
-    files = sorted(path for path in args.photos.iterdir() if path.is_file())
-    shown = [view for file in files for view in views(file)]
-    told: dict[str, Any] = {}
-    for name, _, folder in (given.rpartition("=") for given in args.stage):
-        told[name] = {"heads": figures(shown, heads_refuse(shown, Path(folder)))}
-    if not args.stage:
-        told[args.name] = captions_refuse(shown, args.weights, args.work)
-    file = ROOT / "benchmarks" / f"{RESULT}.json"
-    held = json.loads(file.read_text(encoding="utf-8"))["refused"] if file.exists() else {}
-    print(json.dumps(told, indent=1))
+    stages = stage.named(args.stage)
+    if missing := stage.missing(stages):
+        parser.error(f"{missing[0]}: no such file")
+    if not args.photos.is_dir() or not (files := sorted(path for path in args.photos.iterdir() if path.is_file())):
+        parser.error(f"{args.photos}: no folder of pictures")
+    try:
+        shown = [view for file in files for view in views(file)]
+    except ImageError as problem:
+        parser.error(str(problem))
+    told = by_stages(stages, shown, args.work) if stages else {args.name: by_captions(shown, args.weights, args.work)}
     digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    file = ROOT / "benchmarks" / f"{RESULT}.json"
+    before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    held = before["refused"] if before.get("pictures") == digests else {}
+    print(json.dumps(told, indent=1))
     print(save(RESULT, {"pictures": digests, "refused": {**held, **told}}), file=sys.stderr)
+
+
+def by_stages(stages: Mapping[str, Path], shown: Sequence[Shown], work: Path) -> dict[str, Any]:
+    """What each stage's heads refuse: of the pictures given, and of the table's."""
+    trunk, mine = load_trunk(), {"heads": shown, "heads, the table's photographs and crops": held_out(work)}
+    hidden = {what: stage.below(trunk, [one.pixels for one in several]) for what, several in mine.items()}
+    return {
+        name: {what: figures(mine[what], heads_refuse(stage.read(trunk, folder, hidden[what]))) for what in mine}
+        for name, folder in stages.items()
+    }
 
 
 def views(file: Path) -> list[Shown]:
     """All views of a picture."""
-    with Image.open(file) as image:
-        rgb = image.convert("RGB")
+    rgb = Image.fromarray(load(file).pixels)
     rgb.thumbnail((SIDE, SIDE))
     pixels = np.asarray(rgb)
     made = [Shown(file.name, "whole", pixels)]
@@ -90,7 +105,7 @@ def views(file: Path) -> list[Shown]:
     return made + [Shown(file.name, "soft grey part", each) for each in soft]
 
 
-def captions_refuse(shown: Sequence[Shown], weights: Path, work: Path) -> dict[str, Any]:
+def by_captions(shown: Sequence[Shown], weights: Path, work: Path) -> dict[str, Any]:
     """What captions say, without evidence and with the starter set's."""
     paths = []
     for number, one in enumerate(shown):
@@ -107,18 +122,18 @@ def captions_refuse(shown: Sequence[Shown], weights: Path, work: Path) -> dict[s
     return made
 
 
-@torch.inference_mode()
-def heads_refuse(shown: Sequence[Shown], folder: Path) -> list[bool]:
+def heads_refuse(read: Iterator[tuple[torch.Tensor, list[torch.Tensor]]]) -> list[bool]:
     """Where the heads of a vision stage find "unknown" likeliest."""
-    trunk = load_trunk()
-    fields = [squash(np.ascontiguousarray(one.pixels), FIELD_SIZE) for one in shown]
-    parts = [fields[start : start + _BATCH] for start in range(0, len(fields), _BATCH)]
-    below = [lower(trunk, normalise(several)) for several in parts]
-    heads = load_stage(trunk, folder)
-    likeliest = [
-        heads(upper(trunk, each.contiguous(memory_format=torch.channels_last)))[1][0].argmax(1) for each in below
-    ]
-    return [KINDS[kind] == "unknown" for kind in torch.cat(likeliest).tolist()]
+    return [KINDS[kind] == "unknown" for _, (kinds, *_) in read for kind in kinds.argmax(1).tolist()]
+
+
+def held_out(work: Path) -> list[Shown]:
+    """The table's own photographs and their crops; "the moon" apart from the others."""
+    made = []
+    for how in ("photographs and textures", "their crops"):
+        for name, path in unrelated(work / "unrelated")[how]:
+            made.append(Shown(name, "the moon" if name == "moon.png" else "the others", load(path).pixels))
+    return made
 
 
 def figures(shown: Sequence[Shown], refused: Sequence[bool]) -> dict[str, Any]:

@@ -53,3 +53,12 @@ def test_every_photograph_can_be_read(name: str) -> None:
     assert pixels.ndim == 3
     assert pixels.shape[2] == 3
     assert float(pixels.std()) > 5
+
+
+def test_a_grey_part_has_no_colour_and_depends_on_the_seed_alone() -> None:
+    pixels = negatives.photo("chelsea.png")
+    made = negatives.grey(pixels, "a")
+    assert np.array_equal(made, negatives.grey(pixels, "a"))
+    assert not np.array_equal(made, negatives.grey(pixels, "b"))
+    assert (made == made[..., :1]).all()
+    assert np.ptp(made) > 50
