@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import lzma
+import struct
 import warnings
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,8 @@ from imaging.unfolding import Unpacker, check_unfolds
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BROKEN = (EOFError, KeyError, OSError, SyntaxError, TypeError, ValueError, struct.error)
+"""What Pillow raises on a damaged list of frames."""
 _STARTS = {"PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff", "GIF": b"GIF8"}
 """How files begin that Pillow takes for none where their header is cut off or says 0 pixels."""
 _UNPACKERS: dict[int, Callable[[], Unpacker]] = {
@@ -70,10 +74,10 @@ def _deep_colour(opened: Image.Image) -> bool:
 def _pillow(opened: Image.Image, name: str, frame: int) -> Decoded:
     """Upright pixels, and notes on what had to change."""
     check_size(name, opened.width, opened.height)
-    frames = getattr(opened, "n_frames", 1)
+    frames, whole = _count(opened)
     check_frame(name, frame, frames)
     acquisition = _of_pillow(opened, frame, frames)
-    notes = _which(frame, frames, acquisition)
+    notes = _which(frame, frames, acquisition) + ([] if whole else [f"the list of frames breaks off behind {frames}"])
     if frame > 1:
         opened.seek(frame - 1)
         check_size(name, opened.width, opened.height)
@@ -90,6 +94,22 @@ def _pillow(opened: Image.Image, name: str, frame: int) -> Decoded:
     picture = image.convert("RGB")
     picture.info.clear()  # a file's comments would go on into the thumbnail
     return Decoded(picture, acquisition, tuple(notes))
+
+
+def _count(opened: Image.Image) -> tuple[int, bool]:
+    """How many frames there are, and whether that is all: of a list that breaks off, those before count. Leaves the
+    first one open."""
+    try:
+        return getattr(opened, "n_frames", 1), True
+    except _BROKEN:
+        frames = 1
+        with suppress(*_BROKEN):
+            opened.seek(0)  # it stands at the frame that could not be read, and would not be read again there
+            while True:
+                opened.seek(frames)
+                frames += 1
+        opened.seek(0)
+        return frames, False
 
 
 def _tifffile(data: bytes, name: str, frame: int) -> Decoded:

@@ -55,3 +55,20 @@ def test_more_samples_than_fit_are_refused_before_they_are_read() -> None:
     huge = data.replace((2000).to_bytes(2, "little"), (65_000).to_bytes(2, "little"))
     with pytest.raises(ImageError, match=r"over the limit|damaged image"):
         decode(huge, "x.tif")
+
+
+@pytest.mark.parametrize("intact", [1, 2])
+def test_frames_before_a_break_in_their_list_are_read(intact: int) -> None:
+    """Where the list goes on in the middle of the pixels or behind the file's end, what came before it is whole."""
+    frames = np.random.default_rng(0).integers(0, 255, (3, 40, 50, 3), dtype=np.uint8)
+    data = written(frames, photometric="rgb")
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        links = [page.offset + 2 + 12 * len(page.tags) for page in file.pages]
+    for elsewhere in (len(data) // 2 + 7, len(data) + 999):
+        broken = bytearray(data)
+        broken[links[intact - 1] : links[intact - 1] + 4] = elsewhere.to_bytes(4, "little")
+        loaded = decode(bytes(broken), f"x.tif#frame={intact}", intact)
+        assert np.array_equal(loaded.pixels, frames[intact - 1])
+        assert f"the list of frames breaks off behind {intact}" in loaded.notes
+        with pytest.raises(ImageError, match=f"no frame {intact + 1}; it has {intact}"):
+            decode(bytes(broken), "x.tif", intact + 1)
