@@ -29,7 +29,7 @@ import scale_kills
 import scale_passages
 import scale_peers
 import scale_query
-from machine import ROOT, recipe
+from machine import ROOT, recipe, saved
 
 PARTS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
     "images": lambda work, _: scale_images.measured(work, sum(scale_images.SPLITS.values())),
@@ -51,7 +51,7 @@ def main() -> None:
     for name in args.only or PARTS:
         print(name, file=sys.stderr)
         found = {"recipe": recipe(), **PARTS[name](args.work, args.data)}
-        results = {**(json.loads(file.read_text()) if file.exists() else {}), name: found}
+        results = {**saved("index_scale"), name: found}
         file.write_text(json.dumps({part: results[part] for part in PARTS if part in results}, indent=1) + "\n")
         print(json.dumps(found, indent=1))
 

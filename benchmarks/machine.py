@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from vlm.cost.machine import machine, peak_mib, versions  # noqa: E402 - found on the path just set
 
-__all__ = ["ROOT", "peak_mib", "recipe", "save"]
+__all__ = ["ROOT", "peak_mib", "recipe", "save", "saved"]
 PACKAGES = ("torch", "transformers", "open-clip-torch", "sentence-transformers", "faiss-cpu", "langchain-core", "numpy")
 
 
@@ -39,9 +39,20 @@ def recipe(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
 
 def save(name: str, results: dict[str, Any]) -> Path:
     """Writes `benchmarks/NAME.json`: the recipe, then the results."""
-    path = ROOT / "benchmarks" / f"{name}.json"
+    path = _file(name)
     path.write_text(json.dumps({"recipe": recipe(), **results}, indent=1) + "\n")
     return path
+
+
+def saved(name: str) -> dict[str, Any]:
+    """What `benchmarks/NAME.json` holds; empty where there is none."""
+    path = _file(name)
+    held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return held
+
+
+def _file(name: str) -> Path:
+    return ROOT / "benchmarks" / f"{name}.json"
 
 
 def _commit() -> str:

@@ -6,7 +6,8 @@ by `benchmarks/pocket.py --weights OUT --work WORK`, beside those committed:
 `--table NAME TABLE` puts weights beside them whose stages are not all of one run; a name given twice joins two tables.
 
 The recipe takes long and runs on more than one kind of machine, so it is not started from here: each log is named with
-the machine that it comes from. The versions beside the result are those of the machine that this is run on.
+the machine that it comes from. What the result held of other weights stays beside them; its versions are those of the
+machine that this is run on last.
 """
 
 from __future__ import annotations
@@ -19,27 +20,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from machine import ROOT, save
+from machine import ROOT, save, saved
 
+RESULT, FIGURES = "pocket_recipe", "figures, without and with evidence"
 STAGES = ("features", "vision", "tokenizer", "language", "encoder", "generator")
+Figure = list[float | None]
 _TOOK = re.compile(r"^(\w+) took ([\d.]+) minutes$", re.MULTILINE)
 _WHOLE = re.compile(r"^real\s+(\d+)m([\d.]+)s$", re.MULTILINE)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", nargs=3, metavar=("MACHINE", "LOG", "TABLE"), action="append", required=True)
+    parser.add_argument("--run", nargs=3, metavar=("MACHINE", "LOG", "TABLE"), action="append", default=[])
     parser.add_argument("--table", nargs=2, metavar=("NAME", "TABLE"), action="append", default=[])
     args = parser.parse_args()
-    took: dict[str, dict[str, Any]] = {}
-    tables = {"committed": figures(ROOT / "benchmarks" / "pocket.json")}
+    before = saved(RESULT)
+    took: dict[str, dict[str, Any]] = before.get("minutes", {})
+    tables = {**by_weights(before.get(FIGURES, {})), "committed": figures(ROOT / "benchmarks" / "pocket.json")}
+    tables |= {name: {} for name, _ in args.table}
     for machine, log, table in args.run:
         took[machine], tables[machine] = minutes(Path(log).read_text(encoding="utf-8")), figures(Path(table))
     for name, table in args.table:
-        tables.setdefault(name, {}).update(figures(Path(table)))
-    results = {"minutes": took, "figures, without and with evidence": side_by_side(tables)}
+        tables[name].update(figures(Path(table)))
+    results = {"minutes": took, FIGURES: side_by_side(tables)}
     print(json.dumps(results, indent=1))
-    print(save("pocket_recipe", results), file=sys.stderr)
+    print(save(RESULT, results), file=sys.stderr)
 
 
 def minutes(log: str) -> dict[str, Any]:
@@ -54,16 +59,28 @@ def minutes(log: str) -> dict[str, Any]:
     return {**took, "all stages": round(sum(took.values()), 1), "each start of the command": starts}
 
 
-def figures(table: Path) -> dict[str, list[float | None]]:
+def figures(table: Path) -> dict[str, Figure]:
     """What a table says, by set and figure: without and with evidence."""
     rows = json.loads(table.read_text(encoding="utf-8"))["rows"]
     return {f"{row['set']}: {row['figure']}": [_value(row["without"]), _value(row["with_"])] for row in rows}
 
 
-def side_by_side(tables: Mapping[str, Mapping[str, list[float | None]]]) -> dict[str, dict[str, list[float | None]]]:
-    """By figure, what each table says of it; figures that one of them lacks are left out."""
-    common = [figure for figure in tables["committed"] if all(figure in table for table in tables.values())]
-    return {figure: {name: table[figure] for name, table in tables.items()} for figure in common}
+def by_weights(shown: Mapping[str, Mapping[str, Figure]]) -> dict[str, dict[str, Figure]]:
+    """`side_by_side` turned round: each table's figures."""
+    tables: dict[str, dict[str, Figure]] = {}
+    for figure, beside in shown.items():
+        for name, value in beside.items():
+            tables.setdefault(name, {})[figure] = value
+    return tables
+
+
+def side_by_side(tables: Mapping[str, Mapping[str, Figure]]) -> dict[str, dict[str, Figure]]:
+    """By figure of the committed weights, what each table says of it; what none of the others holds is left out."""
+    beside = {
+        figure: {name: table[figure] for name, table in tables.items() if figure in table}
+        for figure in tables["committed"]
+    }
+    return {figure: several for figure, several in beside.items() if len(several) > 1}
 
 
 def _value(cell: Mapping[str, float] | None) -> float | None:

@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from machine import ROOT, save  # isort: skip - it puts the root on the path
+from machine import save, saved  # isort: skip - it puts the root on the path
 
 import numpy as np
 import torch
@@ -74,8 +74,7 @@ def main() -> None:
         parser.error(str(problem))
     told = by_stages(stages, shown, args.work) if stages else {args.name: by_captions(shown, args.weights, args.work)}
     digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-    file = ROOT / "benchmarks" / f"{RESULT}.json"
-    before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    before = saved(RESULT)
     held = before["refused"] if before.get("pictures") == digests else {}
     print(json.dumps(told, indent=1))
     print(save(RESULT, {"pictures": digests, "refused": {**held, **told}}), file=sys.stderr)

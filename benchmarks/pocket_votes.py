@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from machine import ROOT, save  # isort: skip - it puts the root on the path
+from machine import save, saved  # isort: skip - it puts the root on the path
 
 import numpy as np
 
@@ -42,9 +42,8 @@ def main() -> None:
     train, dev = bench.parts("medpix")
     described = bench.house.describe(medpix_index(bench), requests(dev.images, articles=dev["case"]))
     found = {"models": bench.house.models, **{field: judged(field, train, dev, described) for field in FIELDS}}
-    file = ROOT / "benchmarks" / f"{RESULT}.json"
-    held = json.loads(file.read_text(encoding="utf-8"))["weights"] if file.exists() else {}
     print(json.dumps(found, indent=1))
+    held = saved(RESULT).get("weights", {})
     print(save(RESULT, {"weights": {**held, args.name: found}}), file=sys.stderr)
 
 
