@@ -6,7 +6,8 @@ The embedded models never saw `medpix`, so its 1,653 train images of 535 cases c
 cases' images as evidence (the leak guard leaves out the query's own case). Eight times the images of dev tell
 differences that 197 cannot. Not untouched: how captions are weighed and which names are said of several
 (`named_alike.py`) were chosen on this split; dev had no part in it. The votes beside it have the query's own case left
-out as well, and one vote an image. Differences are paired, cases drawn whole, p one-sided.
+out as well, and one vote an image. Differences are paired, cases drawn whole, p one-sided. "Chances": of tests with so
+many cases, the first as many as dev has, how many would find the difference above 0, and with p < 0.05.
 """
 
 from __future__ import annotations
@@ -26,16 +27,22 @@ from benchmarks import pocket_words as words
 from benchmarks.pocket_bench import Bench, Part
 from benchmarks.pocket_house import House, arguments
 from benchmarks.pocket_radiology import CLASSES, caption_words, medpix_index
-from evaluation.statistics.intervals import estimate
+from evaluation import rouge
+from evaluation.statistics.intervals import Numbers, draws, estimate, mean
 
 _DEEP = 40
 VOTES = {"kind": (5,), "plane": (5,), "location_category": (3,)}
+TIMES = (1, 2, 4, 8, 16)
+"""How many times the cases of dev the tests have whose chances are shown."""
+TESTS, DRAWS = 400, 500
+"""How many tests of each size are drawn, and how often the cases of each are drawn again for its p."""
 
 
 def main() -> None:
     args = arguments(__doc__ or "", "keep indexes, vectors and texts here, for a quick second run")
     bench = Bench(House(args.weights, args.work, None), args.data, None, ())
-    part, _ = bench.parts("medpix")
+    part, dev = bench.parts("medpix")
+    sizes = [times * len(set(dev["case"])) for times in TIMES]
     bare = bench.index("medpix-captions", folder="medpix", fields={"article": "case", "caption": "caption"})
     said = {
         "without": bench.said(part.images, None),
@@ -47,8 +54,9 @@ def main() -> None:
         "images": len(part),
         "cases": len(set(part["case"])),
         "models": bench.house.models,
-        "classes": {key: classes(key, part, said, near) for key in CLASSES},
+        "classes": {key: classes(key, part, said, near, sizes) for key in CLASSES},
         "words": gains(part, said, near),
+        "chances of the words": chances(above_nearest(part, said["with"], near), part["case"], None, sizes),
     }
     print(json.dumps(results, indent=1))
     print(save("pocket_many", results), file=sys.stderr)
@@ -62,7 +70,9 @@ def neighbours(part: Part) -> list[list[int]]:
     return [[int(n) for n in row[:_DEEP]] for row in np.argsort(-likeness, axis=1, kind="stable")]
 
 
-def classes(key: str, part: Part, said: dict[str, list[str]], near: Sequence[Sequence[int]]) -> dict[str, Any]:
+def classes(
+    key: str, part: Part, said: dict[str, list[str]], near: Sequence[Sequence[int]], sizes: Sequence[int]
+) -> dict[str, Any]:
     """How often a field is said rightly, mean over classes, beside the neighbours' votes."""
     _, lists, _ = CLASSES[key]
     truth, cases = part[key], part["case"]
@@ -79,7 +89,40 @@ def classes(key: str, part: Part, said: dict[str, list[str]], near: Sequence[Seq
         "n": len(mine),
         **{name: asdict(estimate(r, groups, values)) for name, r in right.items()},
         "with, minus the vote": asdict(estimate(right["with"] - foil, groups, values, test=True)),
+        "chances": chances(right["with"] - foil, groups, values, sizes),
     }
+
+
+def chances(
+    gains: Numbers, cases: Sequence[str], classes: Sequence[str] | None, sizes: Sequence[int]
+) -> dict[str, dict[str, float]]:
+    """By the number of cases: the share of tests, drawn from these with replacement, that find the gain above 0."""
+    rows: dict[str, list[int]] = {}
+    for row, case in enumerate(cases):
+        rows.setdefault(case, []).append(row)
+    every, rng = list(rows.values()), np.random.default_rng(0)
+    found = {}
+    for size in sizes:
+        values, sure = [], []
+        for _ in range(TESTS):
+            drawn = [every[n] for n in rng.integers(len(every), size=size)]
+            mine = [row for several in drawn for row in several]
+            groups = [n for n, several in enumerate(drawn) for _ in several]
+            labels = [None] * len(mine) if classes is None else [classes[row] for row in mine]
+            again = mean(gains[mine], labels, draws(groups, DRAWS))
+            values.append(mean(gains[mine], labels, np.ones((1, len(mine))))[0] > 0)
+            sure.append((1 + (again <= 0).sum()) / (1 + DRAWS) < 0.05)
+        found[str(size)] = {"above 0": float(np.mean(values)), "p < 0.05": float(np.mean(sure))}
+    return found
+
+
+def above_nearest(part: Part, texts: Sequence[str], near: Sequence[Sequence[int]]) -> Numbers:
+    """By image, what texts gain over their shuffled selves in ROUGE-1, less what the nearest caption does."""
+    nearest = [part["caption"][row[0]] for row in near]
+    ours, theirs = (
+        np.asarray(rouge.above_shuffled(several, part["caption"], part["case"])) for several in (texts, nearest)
+    )
+    return np.asarray(ours - theirs)
 
 
 def gains(part: Part, said: dict[str, list[str]], near: Sequence[Sequence[int]]) -> dict[str, Any]:
