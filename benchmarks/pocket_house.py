@@ -35,10 +35,24 @@ Item = TypeVar("Item")
 def options(doc: str, work: str) -> argparse.ArgumentParser:
     """`--data`, `--work` and `--weights` of a script that `doc` describes; `work` says what lies there."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--data", type=folder, required=True, help="folder of the data sets")
     parser.add_argument("--work", type=Path, required=True, help=work)
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder with clip and vlm")
+    parser.add_argument("--weights", type=weights, default=WEIGHTS, help="folder with clip and vlm")
     return parser
+
+
+def folder(given: str) -> Path:
+    """An argument that names a folder: its path. Raises argparse.ArgumentTypeError where there is none."""
+    if not Path(given).is_dir():
+        raise argparse.ArgumentTypeError(f"{given}: no such folder")
+    return Path(given)
+
+
+def weights(given: str) -> Path:
+    """An argument that names a folder with `clip` and `vlm`, as `folder`."""
+    for part in ("clip", "vlm"):
+        folder(f"{given}/{part}")
+    return Path(given)
 
 
 def arguments(doc: str, work: str) -> argparse.Namespace:

@@ -24,18 +24,16 @@ from machine import save  # isort: skip - it puts the root on the path
 import numpy as np
 
 from benchmarks import pocket_words as words
+from benchmarks.chances import chances
 from benchmarks.pocket_bench import Bench, Part
 from benchmarks.pocket_house import House, arguments
-from benchmarks.pocket_radiology import CLASSES, caption_words, medpix_index
-from evaluation import rouge
-from evaluation.statistics.intervals import Numbers, draws, estimate, mean
+from benchmarks.pocket_radiology import CLASSES, above_shuffled, caption_words, medpix_index
+from evaluation.statistics.intervals import estimate
 
 _DEEP = 40
 VOTES = {"kind": (5,), "plane": (5,), "location_category": (3,)}
 TIMES = (1, 2, 4, 8, 16)
 """How many times the cases of dev the tests have whose chances are shown."""
-TESTS, DRAWS = 400, 500
-"""How many tests of each size are drawn, and how often the cases of each are drawn again for its p."""
 
 
 def main() -> None:
@@ -50,13 +48,15 @@ def main() -> None:
         "captions alone": bench.said(part.images, bare, articles=part["case"]),
     }
     near = neighbours(part)
+    nearest = [part["caption"][row[0]] for row in near]
+    gained = above_shuffled(part, {"with": said["with"], "nearest": nearest})
     results: dict[str, Any] = {
         "images": len(part),
         "cases": len(set(part["case"])),
         "models": bench.house.models,
         "classes": {key: classes(key, part, said, near, sizes) for key in CLASSES},
-        "words": gains(part, said, near),
-        "chances of the words": chances(above_nearest(part, said["with"], near), part["case"], None, sizes),
+        "words": gains(part, said, nearest),
+        "chances of the words": chances(gained["with"] - gained["nearest"], part["case"], None, sizes),
     }
     print(json.dumps(results, indent=1))
     print(save("pocket_many", results), file=sys.stderr)
@@ -93,41 +93,8 @@ def classes(
     }
 
 
-def chances(
-    gains: Numbers, cases: Sequence[str], classes: Sequence[str] | None, sizes: Sequence[int]
-) -> dict[str, dict[str, float]]:
-    """By the number of cases: the share of tests, drawn from these with replacement, that find the gain above 0."""
-    rows: dict[str, list[int]] = {}
-    for row, case in enumerate(cases):
-        rows.setdefault(case, []).append(row)
-    every, rng = list(rows.values()), np.random.default_rng(0)
-    found = {}
-    for size in sizes:
-        values, sure = [], []
-        for _ in range(TESTS):
-            drawn = [every[n] for n in rng.integers(len(every), size=size)]
-            mine = [row for several in drawn for row in several]
-            groups = [n for n, several in enumerate(drawn) for _ in several]
-            labels = [None] * len(mine) if classes is None else [classes[row] for row in mine]
-            again = mean(gains[mine], labels, draws(groups, DRAWS))
-            values.append(mean(gains[mine], labels, np.ones((1, len(mine))))[0] > 0)
-            sure.append((1 + (again <= 0).sum()) / (1 + DRAWS) < 0.05)
-        found[str(size)] = {"above 0": float(np.mean(values)), "p < 0.05": float(np.mean(sure))}
-    return found
-
-
-def above_nearest(part: Part, texts: Sequence[str], near: Sequence[Sequence[int]]) -> Numbers:
-    """By image, what texts gain over their shuffled selves in ROUGE-1, less what the nearest caption does."""
-    nearest = [part["caption"][row[0]] for row in near]
-    ours, theirs = (
-        np.asarray(rouge.above_shuffled(several, part["caption"], part["case"])) for several in (texts, nearest)
-    )
-    return np.asarray(ours - theirs)
-
-
-def gains(part: Part, said: dict[str, list[str]], near: Sequence[Sequence[int]]) -> dict[str, Any]:
+def gains(part: Part, said: dict[str, list[str]], nearest: Sequence[str]) -> dict[str, Any]:
     """ROUGE-1 of own minus shuffled texts, and the paired differences: the rows of `caption_words`, by name."""
-    nearest = [part["caption"][row[0]] for row in near]
     rows = [
         row
         for name, shown in (("with", ""), ("captions alone", "; evidence: captions alone"))

@@ -15,7 +15,7 @@ from benchmarks import pocket_words as words
 from benchmarks.pocket_bench import Bench, Part, Said, figure, only, reading, same
 from benchmarks.pocket_table import Bar, Row
 from evaluation import rouge
-from evaluation.statistics.intervals import Estimate, estimate
+from evaluation.statistics.intervals import Estimate, Numbers, estimate
 from pocket import scenes
 
 ORGAN = "Which part of the body does this image show?"
@@ -134,11 +134,7 @@ def medpix_classes(key: str, train: Part, dev: Part, evidence: Mapping[str, Said
 
 def caption_words(dev: Part, texts: Said, nearest: Sequence[str], evidence: str) -> list[Row]:
     """ROUGE-1 of own minus shuffled outputs, and the paired differences to `without` and to the nearest caption."""
-    references, cases = dev["caption"], dev["case"]
-    gains = {
-        name: np.asarray(rouge.above_shuffled(several, references, cases))
-        for name, several in {**texts, "1-NN caption": nearest}.items()
-    }
+    cases, gains = dev["case"], above_shuffled(dev, {**texts, "1-NN caption": nearest})
     name = f"ROUGE-1, own minus shuffled{evidence}"
     rows = [
         Row("medpix (dev)", name, len(dev), estimate(gains["without"], cases), estimate(gains["with"], cases),
@@ -151,6 +147,14 @@ def caption_words(dev: Part, texts: Said, nearest: Sequence[str], evidence: str)
                 bar_with=Bar(">", 0.0, "and p < 0.05"))
         )  # fmt: skip
     return rows
+
+
+def above_shuffled(part: Part, texts: Said) -> dict[str, Numbers]:
+    """By image, what each of several sets of texts gains in ROUGE-1 over the same texts shuffled."""
+    return {
+        name: np.asarray(rouge.above_shuffled(several, part["caption"], part["case"]))
+        for name, several in texts.items()
+    }
 
 
 def text_and_image(bench: Bench, dev: Part) -> list[Row]:

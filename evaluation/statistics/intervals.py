@@ -36,8 +36,9 @@ def estimate(
     groups: Sequence[Hashable],
     classes: Sequence[Hashable] | None = None,
     test: bool = False,
+    count: int = DRAWS,
 ) -> Estimate:
-    """The mean of `values`, of each class first where there are classes. With `test`, `p` as well.
+    """The mean of `values`, of each class first where there are classes, from `count` draws. With `test`, `p` as well.
 
     p is (1 + draws with a mean of 0 or less) / (1 + draws).
     """
@@ -45,7 +46,7 @@ def estimate(
     if not rows.size:
         return Estimate(float("nan"))
     labels = [None] * len(rows) if classes is None else list(classes)
-    drawn = mean(rows, labels, draws(groups))
+    drawn = mean(rows, labels, draws(groups, count))
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(
         value=float(mean(rows, labels, np.ones((1, len(rows))))[0]),

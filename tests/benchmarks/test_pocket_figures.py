@@ -1,3 +1,4 @@
+import argparse
 import json
 import math
 from pathlib import Path
@@ -5,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import foils, pocket_sets
+from benchmarks import foils, pocket_house, pocket_sets
+from benchmarks.chances import chances
 from benchmarks.pocket_table import END, START, Bar, Row, fill, markdown
 from benchmarks.reliability import calibration_error
 from evaluation.statistics.intervals import estimate
@@ -84,3 +86,31 @@ def test_the_model_card_holds_every_figure_of_the_last_run() -> None:
     assert shown == [[row["set"], row["figure"], str(row["n"])] for row in rows]
     for row, line in zip(rows, card.strip().splitlines()[2:], strict=True):
         assert all(f"{row[key]['value']:.3f}" in line for key in ("without", "with_") if row[key])
+
+
+def test_the_chance_to_find_a_gain_grows_with_the_cases_where_there_is_one() -> None:
+    random = np.random.default_rng(0)
+    cases = [str(n // 2) for n in range(400)]
+    small = chances(random.normal(0.1, 1, 400), cases, None, [20, 400])
+    none = chances(np.tile([1.0, 1.0, -1.0, -1.0], 100), cases, None, [20, 400])
+    assert small["20"]["p < 0.05"] < small["400"]["p < 0.05"]
+    assert small["20"]["above 0"] < small["400"]["above 0"]
+    for size in ("20", "400"):
+        assert none[size]["p < 0.05"] < 0.15
+        assert 0.3 < none[size]["above 0"] < 0.65
+
+
+def test_the_chance_weighs_classes_alike() -> None:
+    gains = np.asarray([1.0] * 90 + [-3.0] * 10)
+    cases, classes = [str(n) for n in range(100)], ["common"] * 90 + ["rare"] * 10
+    assert chances(gains, cases, None, [100])["100"]["above 0"] == 1
+    assert chances(gains, cases, classes, [100])["100"]["above 0"] == 0
+
+
+def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "clip").mkdir()
+    assert pocket_house.folder(str(tmp_path)) == tmp_path
+    with pytest.raises(argparse.ArgumentTypeError, match="vlm: no such folder"):
+        pocket_house.weights(str(tmp_path))
+    (tmp_path / "vlm").mkdir()
+    assert pocket_house.weights(str(tmp_path)) == tmp_path
