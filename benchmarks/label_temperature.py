@@ -25,7 +25,7 @@ from sklearn.model_selection import GroupKFold
 from benchmarks import reliability
 from benchmarks.pocket_bench import Bench, requests
 from benchmarks.pocket_conduct import WHITE_CELL, smear_crops, smear_index
-from benchmarks.pocket_house import House
+from benchmarks.pocket_house import House, folder
 from benchmarks.pocket_radiology import closed_dev, radiology_index
 from benchmarks.pocket_words import YES_NO, normal
 from vlm.config import load_model_config
@@ -55,7 +55,7 @@ class Asked:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--data", type=folder, required=True, help="folder of the data sets")
     parser.add_argument("--work", type=Path, required=True, help="indexes and crops are kept here")
     args = parser.parse_args()
     bench = Bench(House(ROOT / "pocket" / "weights", args.work, None), args.data, None, ("dev",))

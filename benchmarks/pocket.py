@@ -28,7 +28,7 @@ from machine import ROOT, save
 from benchmarks import reliability
 from benchmarks.pocket_bench import Bench
 from benchmarks.pocket_conduct import CALIBRATION, calibration, misled, speed, unrelated
-from benchmarks.pocket_house import House, tell
+from benchmarks.pocket_house import WEIGHTS, House, folder, tell, weights
 from benchmarks.pocket_microscopy import bccd, dsb2018, wbc
 from benchmarks.pocket_radiology import medpix, vqa_rad
 from benchmarks.pocket_table import Row, fill, markdown
@@ -44,21 +44,31 @@ SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {
     "calibration": calibration,
     "speed": speed,
 }
+SETS: dict[str, tuple[str, ...]] = {
+    "unrelated": (),
+    "misled": ("bccd", "dsb2018", "medpix"),
+    "calibration": ("bccd", "vqa_rad"),
+    "speed": ("medpix",),
+}
+"""The sets that a section needs which is not called by its own."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--data", type=folder, required=True, help="folder of the data sets")
     parser.add_argument("--most", type=int, help="images a set, drawn by a fixed seed (default: all)")
     parser.add_argument("--only", default=",".join(SECTIONS), help="sections, with commas between (default: all)")
     parser.add_argument("--split", default="test", help="splits of bccd: test, dev, or dev,test")
-    parser.add_argument("--weights", type=Path, default=ROOT / "pocket" / "weights", help="folder with clip and vlm")
+    parser.add_argument("--weights", type=weights, default=WEIGHTS, help="folder with clip and vlm")
     parser.add_argument("--k", type=int, help="how many examples are retrieved (default: as the settings say)")
     parser.add_argument("--work", type=Path, help="keep indexes, vectors and texts here, for a quick second run")
     args = parser.parse_args()
     names = args.only.split(",")
     if unknown := set(names) - set(SECTIONS):
         parser.error(f"--only {sorted(unknown)[0]}: the sections are {', '.join(SECTIONS)}")
+    sets = sorted({each for name in names for each in SETS.get(name, (name,))})
+    if missing := [args.data / each for each in sets if not (args.data / each).is_dir()]:
+        parser.error(f"{missing[0]}: no such folder")
     with tempfile.TemporaryDirectory(prefix="pocket-bench-") as temporary:
         work = args.work or Path(temporary)
         bench = Bench(House(args.weights, work, args.k), args.data, args.most, tuple(args.split.split(",")))

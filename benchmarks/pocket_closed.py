@@ -28,7 +28,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import GroupKFold
 
 from benchmarks import pocket_sets, pocket_words
-from benchmarks.pocket_house import House
+from benchmarks.pocket_house import House, folder
 from pocket import scenes
 from pocket.question_prior import FOLDS, STRENGTH
 
@@ -66,7 +66,7 @@ Answer = Callable[[Asked, Asked], Array]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--data", type=folder, required=True, help="folder of the data sets")
     parser.add_argument("--work", type=Path, required=True, help="vectors are kept here")
     args = parser.parse_args()
     house = House(ROOT / "pocket" / "weights", args.work, None)

@@ -34,12 +34,19 @@ def main() -> None:
     parser.add_argument("--run", nargs=3, metavar=("MACHINE", "LOG", "TABLE"), action="append", default=[])
     parser.add_argument("--table", nargs=2, metavar=("NAME", "TABLE"), action="append", default=[])
     args = parser.parse_args()
+    files = [*(file for _, *several in args.run for file in several), *(table for _, table in args.table)]
+    if missing := [file for file in files if not Path(file).is_file()]:
+        parser.error(f"{missing[0]}: no such file")
     before = saved(RESULT)
     took: dict[str, dict[str, Any]] = before.get("minutes", {})
     tables = {**by_weights(before.get(FIGURES, {})), "committed": figures(ROOT / "benchmarks" / "pocket.json")}
     tables |= {name: {} for name, _ in args.table}
     for machine, log, table in args.run:
-        took[machine], tables[machine] = minutes(Path(log).read_text(encoding="utf-8")), figures(Path(table))
+        try:
+            took[machine] = minutes(Path(log).read_text(encoding="utf-8"))
+        except ValueError as problem:
+            parser.error(f"{log}: {problem}")
+        tables[machine] = figures(Path(table))
     for name, table in args.table:
         tables[name].update(figures(Path(table)))
     results = {"minutes": took, FIGURES: side_by_side(tables)}

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from machine import save
 
+from benchmarks.pocket_house import folder
 from imaging.memory import keep_freed_memory
 from pocket import generator
 from pocket.train import RATE, SEED, Plan, Training
@@ -62,7 +63,7 @@ class Timed(Training):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--data", type=folder, required=True, help="folder of the data sets")
     parser.add_argument("--work", type=Path, required=True, help="the recipe's work folder")
     args = parser.parse_args()
     keep_freed_memory()

@@ -33,7 +33,7 @@ from PIL import Image
 from benchmarks import pocket_stage as stage
 from benchmarks.pocket_bench import Bench, requests
 from benchmarks.pocket_conduct import starter_index
-from benchmarks.pocket_house import WEIGHTS, House
+from benchmarks.pocket_house import WEIGHTS, House, weights
 from benchmarks.pocket_sets import part, unrelated
 from evaluation.statistics.intervals import estimate
 from imaging import ImageError, load
@@ -59,7 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True, help="folder of pictures")
     parser.add_argument("--work", type=Path, required=True, help="keep views and the starter set's index here")
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder with clip and vlm")
+    parser.add_argument("--weights", type=weights, default=WEIGHTS, help="folder with clip and vlm")
     parser.add_argument("--name", default="committed", help="what the weights are called in the result")
     parser.add_argument("--stage", action="append", default=[], metavar="NAME=FOLDER", help="trunk.pt and heads.pt")
     args = parser.parse_args()
